@@ -1,0 +1,69 @@
+# The only ways in. Each target makes what it needs; all of it lives in .venv.
+#
+#   make demo              install with TensorFlow, find and compare on real digit images, leave pictures in demo/
+#   make test              the tests on TensorFlow and JAX;  make test BACKEND=torch  on PyTorch;  SLOW=1  with the slow ones
+#   make check             formatter, linter, types, import floors, doctests
+#   make soak              kills a comparison 200 times over 1,000 runs, and looks whether a run is lost (some minutes)
+#   make bench | docs      benchmarks, and the pictures of the documentation
+
+PYTHON ?= python3
+BACKEND ?= tensorflow jax
+SLOW ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
+# On Linux the CPU build of TensorFlow is half the size; users with a GPU install keras-lr[tensorflow].
+TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' '-')),tensorflow-cpu,tensorflow)
+DEV := .venv/.dev $(if $(filter torch,$(BACKEND)),.venv/.torch)
+QUIET := TF_CPP_MIN_LOG_LEVEL=3 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/jax-cache JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
+
+.PHONY: setup demo check test soak bench docs clean
+.DELETE_ON_ERROR:
+
+setup: $(DEV)
+
+demo: .venv/.demo
+	@$(BIN)/keras-lr demo --output demo
+
+check: .venv/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(QUIET) KERAS_BACKEND=jax $(BIN)/python -m pytest --doctest-modules src/keras_lr --ignore=src/keras_lr/backends
+
+test: $(DEV)
+	@set -e; for backend in $(BACKEND); do \
+	  echo "== tests on $$backend"; \
+	  $(QUIET) KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(SLOW),,-m "not slow") $(PYTEST); \
+	done
+
+soak: $(DEV)
+	$(QUIET) KERAS_BACKEND=jax $(BIN)/python benchmarks/soak.py
+
+bench: $(DEV)
+	$(QUIET) $(BIN)/python benchmarks/run.py
+
+docs: .venv/.dev
+	$(QUIET) $(BIN)/python docs/make.py
+
+clean:
+	rm -rf .venv demo .mypy_cache .ruff_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit("keras-lr needs Python 3.11 or newer, and this is " + sys.version.split()[0] + ". Say which: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	@$(PYTHON) -m venv .venv
+
+.venv/.demo: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing keras-lr with TensorFlow into .venv (once, a few minutes) ..."
+	@$(PIP) --editable ".[$(TENSORFLOW),demo]"
+	@touch $@
+
+.venv/.dev: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing keras-lr with TensorFlow, JAX and the development tools into .venv ..."
+	@$(PIP) --editable ".[$(TENSORFLOW),jax,demo,dev]"
+	@touch $@ .venv/.demo
+
+.venv/.torch: constraints.txt | .venv/.dev
+	@echo "Installing PyTorch into .venv ..."
+	@$(PIP) --editable ".[torch]"
+	@touch $@

@@ -1,0 +1,122 @@
+"""Runs every benchmark, each backend in a process of its own, and writes the table into docs/benchmarks.md."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+START, END = "<!-- measured by make bench -->", "<!-- end -->"
+RUNS = 5
+
+
+def rows_of(script, backend):
+    """What a benchmark printed in a process of its own."""
+    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    command = [sys.executable, str(ROOT / "benchmarks" / script)]
+    run = subprocess.run(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
+    )
+    return json.loads(run.stdout.splitlines()[-1])["rows"]
+
+
+def seconds(*command):
+    """The best of some runs of a command, with JAX as the backend, which starts fastest."""
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    taken = []
+    for _ in range(RUNS):
+        start = time.perf_counter()
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+        taken.append(time.perf_counter() - start)
+    return min(taken)
+
+
+def imports():
+    """Seconds that `import keras_lr` adds to `import keras`, measured within one process."""
+    code = "import time, keras; start = time.perf_counter(); import keras_lr; print(time.perf_counter() - start)"
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    runs = [
+        subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
+        for _ in range(RUNS)
+    ]
+    return min(float(run.stdout) for run in runs)
+
+
+def page():
+    script = str(pathlib.Path(sys.executable).parent / "keras-lr")
+    names = ["keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy"]
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}"
+        for name in names
+        if importlib.util.find_spec(name.split("-")[0]) and installed(name)
+    )
+    lines = [
+        START,
+        "",
+        f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.",
+        "",
+    ]
+    lines += [
+        f"`import keras_lr` adds {1000 * imports():.0f} ms to `import keras`; `keras-lr --help` takes {seconds(script, '--help'):.2f} s.",
+        "",
+    ]
+    for backend in ("tensorflow", "jax", "torch"):
+        if importlib.util.find_spec(backend) is None:
+            continue
+        rows = rows_of("updates.py", backend)
+        lines += [f"Milliseconds per update on {backend}:", "", *table(rows), ""]
+        rows = rows_of("schedule_cost.py", backend)
+        lines += [
+            f"Milliseconds per update in `fit` on {backend}, with a float and with a schedule of ten parts:",
+            "",
+            *table(rows),
+            "",
+        ]
+    for backend in ("tensorflow", "jax"):
+        rows = rows_of("many_runs.py", backend)
+        lines += [f"Many runs from a script on {backend}, against a loop of its `fit`:", "", *table(rows), ""]
+    lines += [
+        "Runs written into a store, one transaction each, and read back:",
+        "",
+        *table(rows_of("store_speed.py", "jax")),
+        "",
+    ]
+    return "\n".join([*lines, END])
+
+
+def table(rows):
+    """Rows of named values as the lines of a table."""
+    names = list(rows[0])
+    lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
+    for row in rows:
+        cells = [
+            str(value) if isinstance(value, (str, int)) else f"{value:.{3 if 'ratio' in name else 2}f}"
+            for name, value in row.items()
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return lines
+
+
+def installed(name):
+    try:
+        return bool(importlib.metadata.version(name))
+    except importlib.metadata.PackageNotFoundError:
+        return False
+
+
+def main():
+    text = PAGE.read_text()
+    before, after = text[: text.index(START)], text[text.index(END) + len(END) :]
+    measured = page()
+    PAGE.write_text(before + measured + after)
+    print(measured)
+
+
+if __name__ == "__main__":
+    main()

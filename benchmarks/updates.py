@@ -1,0 +1,106 @@
+"""Milliseconds per update on the backend of this process: the range test, the bare compiled loop, `fit`, a watched `fit`.
+
+Prints one JSON document. Thread counts are those of the framework; compare ratios within one run only.
+"""
+
+import json
+import time
+
+import keras
+import numpy as np
+
+import keras_lr as klr
+from keras_lr.engines.untouched import untouched
+
+UPDATES = 100
+RUNS = 3  # of each way; the fastest counts
+BATCH = 64
+
+
+def dense(inputs, hidden, outputs):
+    def make():
+        layers = [keras.layers.Dense(units, activation="relu") for units in hidden]
+        return keras.Sequential([keras.layers.Input((inputs,)), *layers, keras.layers.Dense(outputs)])
+
+    return make, (inputs,), outputs
+
+
+def cnn():
+    layers = [
+        keras.layers.Input((28, 28, 1)),
+        keras.layers.Conv2D(16, 3, activation="relu"),
+        keras.layers.MaxPooling2D(),
+    ]
+    layers += [keras.layers.Conv2D(32, 3, activation="relu"), keras.layers.MaxPooling2D(), keras.layers.Flatten()]
+    return keras.Sequential([*layers, keras.layers.Dense(10)])
+
+
+MODELS = {
+    "tutorial, 20-64-1": dense(20, [64], 1),
+    "MNIST MLP, 784-128-64-10": dense(784, [128, 64], 10),
+    "small CNN, 28x28": (cnn, (28, 28, 1), 10),
+}
+
+
+def compiled(make):
+    keras.utils.set_random_seed(0)
+    model = make()
+    model.compile(keras.optimizers.Adam(1e-3), "mse")
+    return model
+
+
+def bare_loop(model, x, y):
+    """The same compiled update without reading its loss, checking it or drawing an order: the limit."""
+    batches = [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
+    with untouched(model, batches[0]) as stepper:
+        stepper.reset()
+        stepper.update(batches[0], 1e-3)
+        start = time.perf_counter()
+        for i in range(UPDATES):
+            stepper.update(batches[i % len(batches)], 1e-3)
+        return time.perf_counter() - start
+
+
+def range_test(model, x, y):
+    """The whole of `find` less its compilation: the time of five ramps and of one, subtracted."""
+
+    def seconds(repeats):
+        start = time.perf_counter()
+        klr.find(model, x, y, batch_size=BATCH, steps=UPDATES, repeats=repeats, min_lr=1e-9, max_lr=1e-8)
+        return time.perf_counter() - start
+
+    one, five = (min(seconds(repeats) for _ in range(RUNS)) for repeats in (1, 5))
+    return (five - one) / 4.0
+
+
+def fitted(model, x, y, callbacks):
+    model.fit(x, y, batch_size=BATCH, verbose=0, callbacks=callbacks)
+    epochs = UPDATES * BATCH // len(x)
+    start = time.perf_counter()
+    model.fit(x, y, batch_size=BATCH, epochs=epochs, verbose=0, callbacks=callbacks)
+    return time.perf_counter() - start
+
+
+def main():
+    order, rows = np.random.default_rng(0), []
+    for name, (make, shape, outputs) in MODELS.items():
+        x, y = order.normal(size=(3200, *shape)).astype("float32"), order.normal(size=(3200, outputs)).astype("float32")
+        ways = {
+            "one compiled update": bare_loop,
+            "find": range_test,
+            "fit": lambda model, x, y: fitted(model, x, y, []),
+            "fit with monitor": lambda model, x, y: fitted(model, x, y, [klr.LearningRateMonitor()]),
+            "fit with observing monitor": lambda model, x, y: fitted(
+                model, x, y, [klr.LearningRateMonitor(observe=True)]
+            ),
+        }
+        taken = {
+            way: min(measure(compiled(make), x, y) for _ in range(1 if way == "find" else RUNS))
+            for way, measure in ways.items()
+        }
+        rows.append({"model": name, **{way: 1000.0 * seconds / UPDATES for way, seconds in taken.items()}})
+    print(json.dumps({"backend": keras.backend.backend(), "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()

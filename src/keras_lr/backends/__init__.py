@@ -1,0 +1,67 @@
+"""The only files that import a framework, and the only one that uses Keras's private names.
+
+`tensorflow.py`, `jax.py` and `torch.py` have the same names in them; `active` gives the one of this process.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import random
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from keras_lr.core.errors import KerasLRError
+
+
+def active() -> ModuleType:
+    """The module of the backend that Keras runs on in this process.
+
+    Each has `devices()`, `compiled(fn)`, `host_step(step)`, `random_state()`, `set_random_state(state)` and `Stepper(model)`.
+    """
+    import keras
+
+    name = keras.backend.backend()
+    if name not in ("tensorflow", "jax", "torch"):
+        raise KerasLRError(
+            f"keras-lr works on the backends tensorflow, jax and torch, not on {name!r}. Set KERAS_BACKEND."
+        )
+    return importlib.import_module(f"keras_lr.backends.{name}")
+
+
+@contextlib.contextmanager
+def random_state() -> Iterator[None]:
+    """Puts every global source of chance back at its end: Python's, NumPy's, the framework's and Keras's."""
+    from keras_lr.backends.keras import GlobalState
+
+    framework, tensorflow = active(), _tensorflow_state()
+    python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the legacy state is the global one
+    own, state = framework.random_state(), GlobalState()
+    try:
+        yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)  # noqa: NPY002
+        framework.set_random_state(own)
+        if "tensorflow" in sys.modules:  # Keras seeds it on every backend, because its datasets may be shuffled by it
+            importlib.import_module("keras_lr.backends.tensorflow").set_random_state(tensorflow)
+        state.restore()
+
+
+def _tensorflow_state() -> tuple[object, object]:
+    """The state of TensorFlow's global seed; without TensorFlow, that of one that nobody has seeded."""
+    if "tensorflow" not in sys.modules:
+        return None, None
+    state: tuple[object, object] = importlib.import_module("keras_lr.backends.tensorflow").random_state()
+    return state
+
+
+def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Any]:
+    """Makes compiled programs for many runs of a model; on JAX alone. See `jax_population.Program`."""
+    kind = importlib.import_module("keras_lr.backends.jax_population").Program
+    return functools.partial(kind, model, train, validation, batch_size)

@@ -1,0 +1,75 @@
+"""PyTorch: one training step with the rate as an input, and the global random state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import torch
+
+from keras_lr.backends import keras as machinery
+
+
+def devices() -> list[str]:
+    """The devices that PyTorch can compute on."""
+    return ["CPU:0", *(f"CUDA:{index}" for index in range(torch.cuda.device_count()))]
+
+
+def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """The function as it is: PyTorch runs eagerly."""
+    return fn
+
+
+def host_step(step: Any) -> int | None:
+    """The step as an int where reading it costs nothing: on the CPU, outside of `torch.compile`. Else None."""
+    value = step.value if isinstance(step, keras.Variable) else step
+    at_hand = isinstance(value, torch.Tensor) and value.device.type == "cpu" and value.dim() == 0
+    return int(value) if at_hand and not torch.compiler.is_compiling() else None
+
+
+def random_state() -> Any:
+    """The states of PyTorch's global generators."""
+    return torch.get_rng_state(), torch.cuda.get_rng_state_all() if torch.cuda.is_available() else None
+
+
+def set_random_state(state: Any) -> None:
+    """Puts back what `random_state` gave."""
+    host, cuda = state
+    torch.set_rng_state(host)
+    if cuda is not None:
+        torch.cuda.set_rng_state_all(cuda)
+
+
+class Stepper:
+    """Training updates of a built model, each with a rate of its own, always from the same start.
+
+    Args:
+        model: A compiled model, built with its optimizer, loss and metrics. Its state is the start; `close` brings it back.
+    """
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self._variables = machinery.variables_of(model)
+        self._start = [variable.value.detach().clone() for variable in self._variables]
+        self._gradients = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
+
+    def reset(self) -> None:
+        """Goes back to the start."""
+        for variable, value in zip(self._variables, self._start, strict=True):
+            variable.assign(value)
+
+    def update(self, batch: tuple[Any, ...], learning_rate: float) -> float:
+        """One update at the given rate. Returns the loss of this batch, before the update."""
+        self.model.reset_metrics()
+        batch = keras.tree.map_structure(
+            lambda part: None if part is None else keras.ops.convert_to_tensor(part), batch
+        )
+        with machinery.rate_replaced(self.model, lambda: learning_rate):
+            return float(self.model.train_step(batch)["loss"])
+
+    def close(self) -> None:
+        """Leaves the model at the start, with the gradients that it came with."""
+        self.reset()
+        for parameter, gradient in zip(self.model.parameters(), self._gradients, strict=True):
+            parameter.grad = gradient

@@ -1,0 +1,1 @@
+"""Thin Keras callbacks over plain state: watching the rate of a running `fit`."""

@@ -1,0 +1,99 @@
+"""`keras-lr find`: the learning rate of the user's own model on the user's own data."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+import keras
+from rich.console import Console
+
+import keras_lr
+from keras_lr.cli import options, text, user_code
+from keras_lr.cli.outcome import Answer, screen
+from keras_lr.schedules.expression import parse
+
+_TAKEN = ("x", "y", "sample_weight", "class_weight", "batch_size")
+
+
+def run(
+    *,
+    model: str,
+    data: str,
+    batch_size: int | None,
+    schedule: str | None,
+    rule: str | None,
+    seed: int,
+    plot: pathlib.Path | None,
+    save: pathlib.Path | None,
+    **ramp: Any,
+) -> Answer:
+    """Runs `keras_lr.find` on what the user's functions make.
+
+    Args:
+        model: The function that makes the compiled model.
+        data: The function that loads the data.
+        batch_size: Examples in a batch; None: the data's, else Keras's default.
+        schedule: What the rate is for, as code; None: a constant rate.
+        rule: A rule whose suggestion is printed too.
+        seed: Sets the initial weights and the batch orders.
+        plot: Where to save the picture.
+        save: Where to save the record.
+        **ramp: `min_lr, max_lr, steps, repeats, ramp` of `find`.
+
+    Returns:
+        Rate, interval and reason; without a rate, no answer for that reason.
+    """
+    options.writable("find", options.PICTURES, plot=plot)
+    options.writable("find", save=save)
+    shape = None if schedule is None else parse(schedule)
+    build = user_code.factory("find", model=model)
+    arguments = user_code.data("find", data, _TAKEN, lambda note: screen().print(f"note: {note}"))
+    arguments |= {} if batch_size is None else {"batch_size": batch_size}
+    keras.utils.set_random_seed(seed)
+    made = user_code.call("find", build, model=model)
+    found = keras_lr.find(made, schedule=shape, seed=seed, verbose="auto", **ramp, **arguments)
+    return _answer(found, rule, plot, save)
+
+
+def _answer(found: Any, rule: str | None, plot: pathlib.Path | None, save: pathlib.Path | None) -> Answer:
+    suggestion = None if rule is None else found.suggest(rule)
+    if plot is not None:
+        found.plot(plot)
+    if save is not None:
+        found.save(save)
+    said = None if suggestion is None else {"rule": rule, **_fields(suggestion, "learning_rate", "reason")}
+    document = {**summary(found), "suggestion": said, "plot": plot, "save": save}
+
+    def show(console: Console) -> None:
+        console.print(text.pairs("Learning rate", rows(found) | _said(suggestion)))
+        for path in filter(None, (plot, save)):
+            console.print(f"Saved {path}", soft_wrap=True)
+
+    return Answer(document, show, no_answer=found.reason if found.learning_rate is None else None)
+
+
+def summary(found: Any) -> dict[str, Any]:
+    """A `FindResult` as plain values, without its curve."""
+    return _fields(found, "learning_rate", "interval", "reason", "stop_reason", "schedule", "note")
+
+
+def rows(found: Any) -> dict[str, Any]:
+    """What is printed about a `FindResult`."""
+    return {
+        "learning rate": found.learning_rate,
+        "interval": found.interval,
+        "reason": found.reason,
+        "note": found.note,
+    }
+
+
+def _said(suggestion: Any) -> dict[str, Any]:
+    if suggestion is None:
+        return {}
+    rate = "no rate" if suggestion.learning_rate is None else text.number(suggestion.learning_rate)
+    return {f"rule {suggestion.rule}": f"{rate}: {suggestion.reason}"}
+
+
+def _fields(record: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in names}

@@ -1,0 +1,6 @@
+"""Learning rates, schedules and optimizers compared over seeds: a plan, runs, statistics, and a record of them."""
+
+from keras_lr.comparison.record import Case as Case
+from keras_lr.comparison.record import Comparison as Comparison
+from keras_lr.comparison.record import Run as Run
+from keras_lr.comparison.run import compare as compare

@@ -1,0 +1,79 @@
+"""Every error that keras-lr raises on purpose.
+
+    KerasLRError
+    ├── ArgumentError (ValueError)      an argument breaks a rule; the text names the call, the rule and the repair
+    ├── UserCodeError (RuntimeError)    the user's own function raised; its traceback is the cause
+    ├── StoreError (OSError)            a store can't be read or written now: disk full, no permission, another driver
+    └── MissingExtraError (ImportError) an optional package is not installed; the text has the pip line
+
+Normal outcomes (a run that diverged, a curve without an answer) are results with a reason, not errors.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class KerasLRError(Exception):
+    """The root of the tree, to catch all of them at once."""
+
+
+class ArgumentError(KerasLRError, ValueError):
+    """An argument breaks a rule; the text is `Where(argument=value): the rule. The repair.`, always in this form.
+
+    Args:
+        where: The call that was made, such as `find` or `Cosine`.
+        rule: The rule that is broken, one clause without a full stop.
+        repair: What to do instead, one sentence without a full stop.
+        **argument: The one argument at fault, by its name.
+
+    Example:
+        >>> raise ArgumentError("Cosine", "steps must be at least 1", "Pass a whole number", steps=-3)
+        Traceback (most recent call last):
+        ...
+        keras_lr.core.errors.ArgumentError: Cosine(steps=-3): steps must be at least 1. Pass a whole number.
+    """
+
+    def __init__(self, where: str, rule: str, repair: str, /, **argument: Any) -> None:
+        shown = ", ".join(f"{name}={_short(value)}" for name, value in argument.items())
+        super().__init__(f"{where}({shown}): {rule}. {repair}.")
+
+
+class UserCodeError(KerasLRError, RuntimeError):
+    """The user's own function raised. The original exception is `__cause__`."""
+
+
+class StoreError(KerasLRError, OSError):
+    """A store can't be read or written now. What was kept in it before is still there.
+
+    Args:
+        where: The call that was made.
+        fault: What is in the way, one clause without a full stop.
+        repair: What to do about it, one sentence without a full stop.
+        store: The path of the store.
+
+    Example:
+        >>> raise StoreError("compare", "it can't be written: the disk is full", "Free some space", store="runs.sqlite")
+        Traceback (most recent call last):
+        ...
+        keras_lr.core.errors.StoreError: compare(store='runs.sqlite'): it can't be written: the disk is full. Free some space.
+    """
+
+    def __init__(self, where: str, fault: str, repair: str, /, store: Any) -> None:
+        super().__init__(f"{where}(store={str(store)!r}): {fault}. {repair}.")
+
+
+class MissingExtraError(KerasLRError, ImportError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f'{purpose} needs {package}, which is not installed. Run: pip install "keras-lr[{extra}]"')
+
+
+def _short(value: Any, limit: int = 120) -> str:
+    """A value as it is shown in an error: its repr, or only its kind where that is long."""
+    shape = getattr(value, "shape", None)
+    if shape is not None and not isinstance(value, (int, float)) and shape != ():
+        return f"<{type(value).__name__} of shape {tuple(shape)}>"
+    text = repr(value)
+    return text if len(text) <= limit and "\n" not in text else f"<{type(value).__name__}>"

@@ -1,0 +1,92 @@
+"""Frozen dataclasses to JSON and back: the records that travel between measuring, deciding and drawing.
+
+The file is strict JSON: NaN and the infinities, which JSON lacks, are written as the strings "NaN", "Infinity" and
+"-Infinity". It carries the name of the record and a format number, so that a newer version can still read it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import pathlib
+import types
+import typing
+from typing import Any, TypeVar
+
+import numpy as np
+
+from keras_lr.core.errors import KerasLRError
+
+FORMAT = 1
+Record = TypeVar("Record")
+
+
+def save(record: Any, path: str | os.PathLike[str]) -> None:
+    """Writes a record to `path` as JSON, whole or not at all."""
+    target = pathlib.Path(path)
+    partial = target.with_name(target.name + ".partial")
+    partial.write_text(to_json(record), encoding="utf-8")
+    partial.replace(target)
+
+
+def load(kind: type[Record], path: str | os.PathLike[str]) -> Record:
+    """Reads a record of the given kind from `path`."""
+    return from_json(kind, pathlib.Path(path).read_text(encoding="utf-8"), source=str(path))
+
+
+def to_json(record: Any) -> str:
+    """A record as a JSON text."""
+    return json.dumps({"record": type(record).__name__, "format": FORMAT, **_plain(record)}, allow_nan=False, indent=1)
+
+
+def from_json(kind: type[Record], text: str, source: str = "the text") -> Record:
+    """The record that `to_json` wrote."""
+    try:
+        fields = json.loads(text)
+        name, number = fields.pop("record"), fields.pop("format")
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise KerasLRError(f"{kind.__name__}.load: {source} is not a saved {kind.__name__}.") from error
+    if name != kind.__name__:
+        raise KerasLRError(f"{kind.__name__}.load: {source} holds a {name}. Use {name}.load.")
+    if number > FORMAT:
+        raise KerasLRError(f"{kind.__name__}.load: {source} was written by a newer keras-lr. Update keras-lr.")
+    return typing.cast(Record, _typed(kind, fields))
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses, arrays and numbers as what JSON knows."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _plain(value.tolist())
+    if isinstance(value, np.generic):
+        return _plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    return value
+
+
+def _typed(hint: Any, value: Any) -> Any:
+    """What `_plain` wrote, in the type that the record's annotation asks for."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        if value is None:
+            return None
+        return _typed(next(argument for argument in arguments if argument is not type(None)), value)
+    if dataclasses.is_dataclass(hint):
+        hints = typing.get_type_hints(hint)
+        known = {field.name for field in dataclasses.fields(hint)}
+        return hint(**{name: _typed(hints[name], item) for name, item in value.items() if name in known})  # type: ignore[operator]
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return tuple(_typed(arguments[0], item) for item in value)
+    if origin is tuple:
+        return tuple(_typed(argument, item) for argument, item in zip(arguments, value, strict=True))
+    if origin is dict:
+        return {key: _typed(arguments[1], item) for key, item in value.items()}
+    return float(value) if hint is float else value

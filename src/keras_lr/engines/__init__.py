@@ -1,0 +1,1 @@
+"""Many training updates in a row, with everything put back afterwards."""

@@ -1,0 +1,57 @@
+"""The rates of a ramp, exact at both ends, and what a schedule asks of the answer."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from keras_lr.core import checks
+from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import Schedule
+
+RAMPS = ("exponential", "linear")
+NOMINAL = (100, 10)  # updates per epoch and epochs of a run of no particular length
+
+
+def ladder(min_lr: float, max_lr: float, steps: int, ramp: str) -> tuple[float, ...]:
+    """`steps` rates from `min_lr` to `max_lr`, both included.
+
+    Args:
+        min_lr: The lowest rate, above 0.
+        max_lr: The highest rate, above `min_lr`.
+        steps: How many rates, at least 20.
+        ramp: "exponential" (equal ratios) or "linear" (equal steps).
+    """
+    low, high = checks.above_zero("find", min_lr=min_lr), checks.above_zero("find", max_lr=max_lr)
+    if low >= high:
+        raise ArgumentError(
+            "find", f"min_lr must be below max_lr, {high!r}", "Swap them, or leave both out", min_lr=min_lr
+        )
+    checks.whole("find", 20, steps=steps)
+    checks.one_of("find", RAMPS, ramp=ramp)
+    rungs = np.geomspace(low, high, steps) if ramp == "exponential" else np.linspace(low, high, steps)
+    return (low, *rungs[1:-1].tolist(), high)
+
+
+def mean_share(schedule: Schedule | None) -> float:
+    """The mean of a schedule over its peak, in (0, 1]; 1 for a constant rate.
+
+    Only the shape counts. A schedule with units is looked at in a run of no particular length, one without an end over
+    such a run.
+    """
+    if schedule is None:
+        return 1.0
+    if not isinstance(schedule, Schedule):
+        repair = "Pass a schedule of keras_lr, such as keras_lr.Cosine(1.0, 0.0, '100%')"
+        raise ArgumentError("find", "schedule must be a schedule of keras_lr or None", repair, schedule=schedule)
+    per_epoch, epochs = NOMINAL
+    bound = schedule.bind(steps_per_epoch=per_epoch, epochs=epochs)
+    rates = bound.evaluate(np.arange(bound.length or per_epoch * epochs))
+    peak = float(rates.max()) if len(rates) else 0.0
+    if not np.isfinite(peak) or peak <= 0.0:
+        raise ArgumentError(
+            "find",
+            "the schedule has no peak above 0",
+            "Pass a shape such as keras_lr.Cosine(1.0, 0.0, '100%')",
+            schedule=schedule,
+        )
+    return float(rates.mean()) / peak

@@ -1,0 +1,131 @@
+"""`find`: measures a curve with a borrowed model, lets the rule decide, and gives back a frozen record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras_lr.backends import keras as machinery
+from keras_lr.core import checks
+from keras_lr.core.errors import ArgumentError
+from keras_lr.engines.ramp import Ramp, climb
+from keras_lr.engines.untouched import untouched
+from keras_lr.finder.batches import Batches, batches
+from keras_lr.finder.consensus import consensus
+from keras_lr.finder.curve import Curve
+from keras_lr.finder.ladder import ladder, mean_share
+from keras_lr.finder.result import FindResult
+from keras_lr.finder.stopping import Divergence
+from keras_lr.report.progress import progress
+from keras_lr.schedules import Schedule
+
+
+def find(
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    batch_size: int | None = None,
+    schedule: Schedule | None = None,
+    min_lr: float = 1e-7,
+    max_lr: float = 10.0,
+    steps: int = 100,
+    repeats: int = 3,
+    ramp: str = "exponential",
+    seed: int = 0,
+    verbose: str | int = "auto",
+) -> FindResult:
+    """Finds a learning rate by range tests, and leaves the model bit for bit as it was.
+
+    The model is trained for `steps` updates at rates that rise from `min_lr` to `max_lr`, until it diverges; `repeats`
+    times from the same start in different batch orders. The rate is read from the pooled curve. Whatever happens, Ctrl-C
+    included, weights, optimizer, metrics, rate and random states are put back, so that `fit` afterwards is the same as
+    `fit` without it.
+
+    Args:
+        model: A compiled model. It need not be built.
+        x: Arrays (or a list, tuple or dict of them), a `PyDataset` or a `tf.data.Dataset`.
+        y: Targets, for arrays.
+        sample_weight: A weight per example, for arrays.
+        class_weight: A weight per class index.
+        batch_size: Examples per batch, for arrays. Default: 32, as in `fit`.
+        schedule: What the answer is for: None for a constant rate, or a schedule of which it will be the peak (only its
+            shape counts).
+        min_lr: The lowest rate.
+        max_lr: The highest rate.
+        steps: Updates of a ramp.
+        repeats: How many ramps.
+        ramp: "exponential" or "linear".
+        seed: Of the batch orders. No global source of chance is drawn from.
+        verbose: 0 for silence, 1 for a progress bar, "auto" for a bar on a terminal.
+
+    Returns:
+        A `FindResult`. `learning_rate` is None, with a `reason`, where the curve doesn't give an answer.
+
+    Raises:
+        ArgumentError: The model is not compiled, or an argument breaks a rule.
+
+    Example:
+        >>> import keras, numpy as np, keras_lr as klr
+        >>> model = keras.Sequential([keras.layers.Input([3]), keras.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> x = np.random.default_rng(0).normal(size=(256, 3))
+        >>> found = klr.find(model, x, x @ [1.0, -2.0, 0.5])
+        >>> bool(found.interval[0] < found.learning_rate < found.interval[1])
+        True
+
+    References:
+        Smith 2017, section 3.3. https://arxiv.org/abs/1506.01186
+    """
+    _check_model(model)
+    rates = ladder(min_lr, max_lr, steps, ramp)
+    share = mean_share(schedule)
+    repeats, seed = checks.whole("find", repeats=repeats), checks.whole("find", 0, seed=seed)
+    source = batches(x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size)
+    ramps = _measure(model, source, rates, repeats, seed, verbose)
+    curve = Curve(rates, tuple(ramp.losses for ramp in ramps))
+    answer = consensus(curve, share)
+    return FindResult(
+        learning_rate=answer.learning_rate,
+        interval=answer.interval,
+        reason=answer.reason,
+        stop_reason=ramps[0].stop_reason,
+        learning_rates=rates,
+        losses=curve.losses,
+        smoothed=answer.smoothed,
+        landmarks=answer.landmarks,
+        mean_share=share,
+        schedule=None if schedule is None else repr(schedule),
+        note=source.note,
+    )
+
+
+def _measure(
+    model: Any, source: Batches, rates: tuple[float, ...], repeats: int, seed: int, verbose: str | int
+) -> list[Ramp]:
+    """The ramps, each from the same start in an order of its own."""
+    rule = Divergence(lead_in=Curve(rates, ()).lead_in)
+    with (
+        progress("Finding the learning rate", repeats * len(rates), verbose) as bar,
+        untouched(model, source.first()) as stepper,
+    ):
+        ramps = []
+        for repeat in range(repeats):
+            stepper.reset()
+            ramps.append(climb(stepper, source.endless(seed + repeat), rates, rule.reason, bar))
+            bar.reach((repeat + 1) * len(rates))
+    return ramps
+
+
+def _check_model(model: Any) -> None:
+    """A compiled Keras 3 model."""
+    if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
+        raise ArgumentError(
+            "find", "this is a tf_keras (Keras 2) model", "Build it with Keras 3: import keras", model=model
+        )
+    if not hasattr(model, "train_step") or not hasattr(model, "compile"):
+        raise ArgumentError("find", "this is no Keras model", "Pass a compiled keras.Model", model=model)
+    if not machinery.step_takes_rate(model):
+        repair = "Call model.compile(optimizer=..., loss=...) first"
+        raise ArgumentError("find", "the model is not compiled", repair, model=model)

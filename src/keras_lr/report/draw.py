@@ -1,0 +1,385 @@
+"""Figure data to a picture: png, svg, pdf, or the SVG text that a page embeds. The only file that draws.
+
+matplotlib is loaded on use, through its objects: no global figure list, no global settings are touched.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import os
+import pathlib
+import re
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from keras_lr.core.errors import ArgumentError
+from keras_lr.report.figure import GREY, Band, Cells, Figure, Line, Mark, Panel, Points
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure as Picture
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart; its yellow is too pale for a line on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#333333")
+OTHERS = "#9a9a9a"
+PANEL_WIDTH, PANEL_HEIGHT = 4.2, 3.1  # inches: one column of a paper
+LEGEND_ROW = 0.17  # inches
+TITLE_LETTERS = 50
+LEGEND_LETTERS = 62  # in a row of the legend
+MOST_FAINT = 120  # points of a line that lies behind the others
+SETTINGS = {
+    "font.size": 9.0,
+    "axes.titlesize": 9.0,
+    "axes.labelsize": 9.0,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "grid.color": "#e2e2e2",
+    "grid.linewidth": 0.6,
+    "legend.fontsize": 8.0,
+    "legend.frameon": False,
+    "lines.linewidth": 1.6,
+    "xtick.labelsize": 8.0,
+    "ytick.labelsize": 8.0,
+    "svg.hashsalt": "keras-lr",
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+
+def draw(
+    figure: Figure,
+    path: str | os.PathLike[str] | None = None,
+    ax: Any = None,
+    size: tuple[float, float] | None = None,
+) -> Picture:
+    """Draws the panels side by side; saves a picture to `path` where one is given.
+
+    Args:
+        figure: What to show.
+        path: A file to write, `.png`, `.svg` or `.pdf`.
+        ax: A matplotlib axis: the first panel is drawn on it, and nothing else of its figure is touched.
+        size: Width and height in inches. Default: 4.2 x 3.1 a panel, and room for the legend below.
+
+    Returns:
+        The matplotlib figure.
+
+    Raises:
+        ArgumentError: The path has another ending.
+
+    Example:
+        >>> from keras_lr.report.figure import Line
+        >>> panel = Panel("A rate", "Step (updates)", "Learning rate", lines=(Line([0, 1], [0.1, 0.0]),))
+        >>> draw(Figure((panel,))).axes[0].get_xlabel()
+        'Step (updates)'
+    """
+    import matplotlib
+
+    kind = _ending(path)
+    with matplotlib.rc_context(SETTINGS):
+        picture = _on_axis(figure, ax) if ax is not None else _picture(figure, size)
+        if path is not None:
+            picture.savefig(path, format=kind, dpi=160, metadata=_dateless(kind))
+    return picture
+
+
+def svg(figure: Figure, size: tuple[float, float] | None = None) -> str:
+    """The picture as an SVG element to embed in a page: the same text each time, with its words as text."""
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context(SETTINGS):
+        _picture(figure, size).savefig(text, format="svg", metadata=_dateless("svg"))
+    whole = text.getvalue()
+    return re.sub(r' d="[^"]*"', _in_hundredths, whole[whole.index("<svg") :].strip())
+
+
+def _in_hundredths(path: re.Match[str]) -> str:
+    """A path with coordinates in hundredths of a point, which no eye can tell from the millionths of matplotlib."""
+    return re.sub(r"(\.\d\d)\d+", r"\1", path.group())
+
+
+def _ending(path: str | os.PathLike[str] | None) -> str | None:
+    if path is None:
+        return None
+    kind = pathlib.Path(path).suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise ArgumentError(
+            "plot", "the path must end in .png, .svg or .pdf", 'Pass a path such as "picture.png"', path=str(path)
+        )
+    return kind
+
+
+def _dateless(kind: str | None) -> dict[str, Any]:
+    """What a file says of itself: no date, so that equal figures give equal files."""
+    return {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind or "", {})
+
+
+def _picture(figure: Figure, size: tuple[float, float] | None) -> Picture:
+    import matplotlib.figure
+
+    picture = matplotlib.figure.Figure(dpi=160)
+    picture.set_layout_engine("constrained", w_pad=0.08, wspace=0.04)
+    axes = picture.subplots(1, len(figure.panels), squeeze=False)[0]
+    below = 0.0
+    for panel, axis in zip(figure.panels, axes, strict=True):
+        _panel(panel, axis)
+        below = max(below, _name_places(panel, axis) + _legend_below(panel, axis))
+    width = PANEL_WIDTH * len(figure.panels)
+    picture.set_size_inches(size or (width, PANEL_HEIGHT + below))
+    return picture
+
+
+def _on_axis(figure: Figure, axis: Any) -> Picture:
+    """The first panel on an axis of the user's, where the legend has to be inside."""
+    _panel(figure.panels[0], axis)
+    _name_places(figure.panels[0], axis)
+    handles, labels = _named(axis)
+    if handles:
+        axis.legend(handles, labels, loc="best", frameon=True, framealpha=0.85, edgecolor="none")
+    picture: Picture = axis.get_figure(root=True)
+    return picture
+
+
+def _panel(panel: Panel, axis: Any) -> None:
+    axis.set_xscale(panel.x_scale, **({"nonpositive": "clip"} if panel.x_scale == "log" else {}))
+    axis.set_yscale(panel.y_scale, **({"nonpositive": "clip"} if panel.y_scale == "log" else {}))
+    for mark in panel.marks:
+        _mark(mark, axis)
+    for band in panel.bands:
+        _band(band, axis)
+    for place, line in enumerate(panel.lines):
+        _line(line, axis, place)
+    for points in panel.points:
+        _points(points, axis)
+    if panel.cells is not None:
+        _cells(panel.cells, axis)
+    axis.set_title("\n".join(textwrap.wrap(_literal(panel.title), TITLE_LETTERS)), loc="left")
+    axis.set_xlabel(_literal(panel.x_label))
+    axis.set_ylabel(_literal(panel.y_label))
+    if panel.x_limits is not None:
+        axis.set_xlim(*panel.x_limits)
+    if panel.y_limits is not None:
+        axis.set_ylim(*panel.y_limits)
+    _ticks(panel, axis)
+
+
+def _ticks(panel: Panel, axis: Any) -> None:
+    """Plain numbers on short log axes, whole numbers where x counts."""
+    from matplotlib import ticker
+
+    for scale, one in ((panel.x_scale, axis.xaxis), (panel.y_scale, axis.yaxis)):
+        low, high = sorted(one.get_view_interval())
+        if scale == "log" and low > 0 and math.log10(high / low) < 2:
+            _plain_ticks(one, math.log10(high / low))
+    if panel.x_scale == "linear" and _whole(panel) and not panel.x_names:
+        axis.xaxis.set_major_locator(ticker.MaxNLocator(integer=True, min_n_ticks=1))
+
+
+def _plain_ticks(axis: Any, decades: float) -> None:
+    """Numbers as they are read, on a log axis of a few decades."""
+    from matplotlib import ticker
+
+    axis.set_major_locator(ticker.LogLocator(subs=(1.0, 2.0, 5.0) if decades > 0.7 else range(1, 10)))
+    axis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _whole(panel: Panel) -> bool:
+    """Whether every x is a whole number: epochs, updates."""
+    every = [*(line.x for line in panel.lines), *(points.x for points in panel.points)]
+    return all(float(value).is_integer() for x in every for value in x)
+
+
+def _name_places(panel: Panel, axis: Any) -> float:
+    """Writes the names of places below the axis; returns the inches that they take beyond a line of numbers."""
+    if not panel.x_names:
+        return 0.0
+    count = len(panel.x_names)
+    letters = (48 if panel.cells is None else 38) // count
+    upright = all(len(word) <= letters for name in panel.x_names for word in (name.split() if count <= 6 else [name]))
+    names = ["\n".join(textwrap.wrap(name, letters if upright else 28)) or name for name in panel.x_names]
+    axis.set_xticks(range(count), [_literal(name) for name in names], rotation=0 if upright else 90)
+    axis.grid(False, axis="x")
+    axis.margins(x=0.5 / count)
+    if upright:
+        return 0.12 * (max(name.count("\n") for name in names))
+    return 0.052 * max(len(row) for name in names for row in name.split("\n"))
+
+
+def _legend_below(panel: Panel, axis: Any) -> float:
+    """The legend under the panel, where it covers nothing; returns its height in inches."""
+    from matplotlib.transforms import ScaledTranslation
+
+    handles, labels = _named(axis)
+    if not handles:
+        return 0.0
+    longest = max(len(label) for label in labels) + 5
+    columns = max(1, min(len(labels), 4, LEGEND_LETTERS // longest))
+    rows = math.ceil(len(labels) / columns)
+    names = 0.0 if not panel.x_names else _name_places(panel, axis)
+    drop = ScaledTranslation(0, -0.44 - names, axis.figure.dpi_scale_trans)
+    axis.legend(
+        handles,
+        labels,
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        bbox_transform=axis.transAxes + drop,
+        ncols=columns,
+        borderaxespad=0.0,
+        columnspacing=1.2,
+        handlelength=1.6,
+        labelspacing=0.35,
+    )
+    return LEGEND_ROW * rows
+
+
+def _named(axis: Any) -> tuple[list[Any], list[str]]:
+    handles, labels = axis.get_legend_handles_labels()
+    return handles, ["\n".join(textwrap.wrap(label, LEGEND_LETTERS, break_long_words=False)) for label in labels]
+
+
+def _line(line: Line, axis: Any, place: int) -> None:
+    """The first lines lie on top: they are named first too."""
+    style = (
+        {"alpha": 0.4, "linewidth": 0.8, "zorder": 1.5} if line.faint else {"zorder": 3.0 - 0.4 * min(place, 100) / 100}
+    )
+    single = len(line.x) == 1
+    x, y = _thinned(line.x, line.y) if line.faint and not line.stepped else (line.x, line.y)
+    axis.plot(
+        x,
+        y,
+        color=_color(line.color),
+        linestyle=(0, (4, 2)) if line.dashed else _stroke(line.color),
+        drawstyle="steps-post" if line.stepped else "default",
+        marker="o" if single else None,
+        markersize=4,
+        label=_label(line.label),
+        **style,
+    )
+
+
+def _thinned(x: Sequence[float], y: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
+    """The lowest and the highest point of every stretch, so that spikes stay: a page of a thousand lines stays small."""
+    if len(x) <= MOST_FAINT:
+        return x, y
+    step = math.ceil(len(x) / (MOST_FAINT // 2))
+    stretches = [range(start, min(start + step, len(x))) for start in range(0, len(x), step)]
+    kept = {
+        place for stretch in stretches for place in (min(stretch, key=y.__getitem__), max(stretch, key=y.__getitem__))
+    }
+    places = sorted({0, *kept, len(x) - 1})
+    return [x[place] for place in places], [y[place] for place in places]
+
+
+def _band(band: Band, axis: Any) -> None:
+    axis.fill_between(
+        band.x,
+        band.low,
+        band.high,
+        color=_color(band.color),
+        alpha=0.16,
+        linewidth=0,
+        label=_label(band.label),
+        zorder=1.2,
+    )
+
+
+def _points(points: Points, axis: Any) -> None:
+    sizes = {"o": 5.0, "x": 6.0, "^": 6.0, "*": 11.0}
+    color = _color(points.color)
+    if points.low is not None and points.high is not None:
+        below = [max(0.0, y - low) for y, low in zip(points.y, points.low, strict=True)]
+        above = [max(0.0, high - y) for y, high in zip(points.y, points.high, strict=True)]
+        axis.errorbar(
+            points.x, points.y, yerr=[below, above], fmt="none", ecolor=color, elinewidth=1.1, capsize=2.5, zorder=3.5
+        )
+    axis.plot(
+        points.x,
+        points.y,
+        linestyle="none",
+        marker=points.marker,
+        markersize=sizes[points.marker],
+        markeredgewidth=1.6 if points.marker == "x" else 0.6,
+        markeredgecolor=color if points.marker == "x" else "white",
+        color=color,
+        label=_label(points.label),
+        zorder=5.0 if points.marker == "*" else 4.0,
+        clip_on=points.marker not in ("x", "^"),
+    )
+
+
+def _mark(mark: Mark, axis: Any) -> None:
+    if mark.end is not None:
+        axis.axvspan(
+            mark.x, mark.end, color=_color(mark.color), alpha=0.14, linewidth=0, label=_label(mark.label), zorder=1.0
+        )
+        return
+    style = (0, (4, 2)) if mark.dashed else "-"
+    axis.axvline(mark.x, color=_color(mark.color), linewidth=1.2, linestyle=style, label=_label(mark.label), zorder=2.5)
+
+
+def _cells(cells: Cells, axis: Any) -> None:
+    """Coloured cells with their texts, frames around some, and a bar that says what the colours stand for."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    norm = (LogNorm if cells.scale == "log" else Normalize)(*cells.limits, clip=True)
+    values = [[math.nan if value is None else value for value in row] for row in cells.values]
+    colors = "Blues_r" if cells.darkest == "low" else "Blues"
+    image = axis.imshow(values, cmap=colors, norm=norm, aspect="auto", interpolation="nearest")
+    axis.grid(False)
+    names = [textwrap.fill(_literal(name), 24, break_long_words=False) for name in cells.names]
+    axis.set_yticks(range(len(names)), names)
+    for row, texts in enumerate(cells.texts):
+        for column, words in enumerate(texts):
+            dark = _is_dark(image.to_rgba(values[row][column])) if cells.values[row][column] is not None else False
+            color = "white" if dark else "#333333"
+            axis.text(column, row, _literal(words), ha="center", va="center", fontsize=7.0, color=color)
+    if cells.best is not None:
+        _frame(cells.best, axis, 3.0, "best")
+    for place in cells.framed:
+        _frame(place, axis, 1.4, cells.framed_label if place == cells.framed[0] else None)
+    bar = axis.figure.colorbar(image, ax=axis, label=_literal(cells.label), pad=0.02)
+    if cells.scale == "log":
+        _plain_ticks(bar.ax.yaxis, math.log10(cells.limits[1] / cells.limits[0]))
+
+
+def _frame(place: tuple[int, int], axis: Any, width: float, label: str | None) -> None:
+    from matplotlib.patches import Rectangle
+
+    row, column = place
+    corner = (column - 0.46, row - 0.46)
+    frame = Rectangle(
+        corner, 0.92, 0.92, fill=False, edgecolor=COLORS[1], linewidth=width, label=_label(label), zorder=4
+    )
+    axis.add_patch(frame)
+
+
+def _is_dark(color: tuple[float, float, float, float]) -> bool:
+    """Whether white is easier to read on it than black, by its luminance."""
+    red, green, blue, _ = color
+    return 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+
+
+def _color(index: int) -> str:
+    return OTHERS if index == GREY else COLORS[index % len(COLORS)]
+
+
+def _stroke(index: int) -> Any:
+    """After the last colour the same ones again, drawn otherwise."""
+    return ("-", (0, (6, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))[max(index, 0) // len(COLORS) % 4]
+
+
+def _label(label: str | None) -> str | None:
+    """A label that matplotlib shows as it is: a leading underscore would hide it."""
+    if not label:
+        return None
+    return _literal(f" {label}" if label.startswith("_") else label)
+
+
+def _literal(text: str) -> str:
+    """A text in which dollars are dollars, not formulas."""
+    return text.replace("$", r"\$")

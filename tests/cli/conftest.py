@@ -1,0 +1,157 @@
+"""The console script as a person runs it: in a process of its own, in a folder of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import keras_lr_cli
+from keras_lr.cli import user_code
+
+TRAIN = """
+import keras
+import numpy as np
+import parts
+
+print("the user's own print")
+parts.RUNS.append(__name__)
+
+
+def build_model():
+    model = keras.Sequential([keras.layers.Input([4]), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(1)])
+    model.compile("adam", "mse")
+    return model
+
+
+def load_data():
+    x = np.random.default_rng(0).normal(size=(1024, 4)).astype("float32")
+    return x, x @ np.array([1.0, -2.0, 0.5, 0.0], "float32")
+
+
+def load_flat():
+    x, _ = load_data()
+    return x, np.zeros(len(x), "float32")
+
+
+def load_split():
+    x, y = load_data()
+    return (x[:800], y[:800]), (x[800:], y[800:])
+
+
+def load_dict():
+    x, y = load_data()
+    return {"x": x, "y": y, "epochs": 2, "callbacks": [], "validation_split": 0.25, "batch_size": 16}
+
+
+def load_misspelt():
+    return {"x": [1], "labels": [2]}
+
+
+def load_array():
+    return load_data()[0]
+
+
+def load_nothing():
+    return None
+
+
+def load_with_size(size):
+    return size
+
+
+def not_compiled():
+    return keras.Sequential([keras.layers.Input([4]), keras.layers.Dense(1)])
+
+
+def fails():
+    return parts.deeper()
+
+
+def leaves():
+    raise SystemExit(4)
+
+
+THREE = 3
+_hidden = build_model
+"""
+PARTS = """
+RUNS = []
+
+
+def deeper():
+    raise LookupError("the column price is missing")
+"""
+
+
+@dataclasses.dataclass
+class Ran:
+    """What a run of the console script left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self):
+        return json.loads(self.out)
+
+
+@pytest.fixture(scope="session")
+def script():
+    return pathlib.Path(sys.executable).with_name("keras-lr")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "train.py").write_text(TRAIN)
+    (tmp_path / "parts.py").write_text(PARTS)
+    return tmp_path
+
+
+@pytest.fixture
+def keras_lr(script, folder):
+    """Runs `keras-lr` with the given words, in `folder`."""
+
+    def run(*words: str, **variables: str) -> Ran:
+        environment = {**os.environ, **variables}
+        command = [str(script), *words]
+        done = subprocess.run(
+            command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False
+        )
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def here(folder, monkeypatch):
+    """Works in `folder`, and forgets the user's modules afterwards."""
+    monkeypatch.chdir(folder)
+    modules, path = set(sys.modules), list(sys.path)
+    yield folder
+    for name in set(sys.modules) - modules:
+        if str(getattr(sys.modules[name], "__file__", None)).startswith(str(folder)):
+            del sys.modules[name]
+    sys.path[:] = path
+    user_code._RUN.clear()
+
+
+@pytest.fixture
+def quick(here, monkeypatch, capsys):
+    """The same as `keras_lr`, in this process and on its backend: faster, but without the start of the framework."""
+    monkeypatch.setattr(keras_lr_cli, "_start", lambda *_: None)
+
+    def run(*words: str) -> Ran:
+        monkeypatch.setattr(sys, "argv", ["keras-lr", *words])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            keras_lr_cli.main()
+        return Ran(ended.value.code or 0, *capsys.readouterr())
+
+    return run

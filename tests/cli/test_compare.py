@@ -1,0 +1,133 @@
+"""`keras-lr compare` on a user's own file."""
+
+from __future__ import annotations
+
+import pytest
+
+import keras_lr as klr
+
+OWN = ("compare", "train.py:build_model", "--data", "train.py:load_split")
+SHORT = ("--learning-rates", "0.01,0.0001", "--seeds", "2", "--epochs", "2")
+
+
+def test_a_table_for_people_and_files(quick, here):
+    ran = quick(*OWN, *SHORT, "--plot", "c.png", "--report", "c.html", "--save", "c.json")
+    assert ran.code == 0, ran.err
+    for word in ("lr 0.01", "lr 0.0001", "best", "val_loss"):
+        assert word in ran.out
+    assert (here / "c.png").read_bytes().startswith(b"\x89PNG")
+    assert "<html" in (here / "c.html").read_text()
+    assert klr.Comparison.load(here / "c.json").best.name == "lr 0.01"
+
+
+def test_as_json(quick):
+    ran = quick(*OWN, *SHORT, "--json")
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert document["best"]["name"] == "lr 0.01"
+    assert [row["case"] for row in document["table"]] == ["lr 0.01", "lr 0.0001"]
+    assert document["seeds"] == [0, 1]
+    assert document["engine"] in ("sequential", "population")
+    assert document["engine_reason"]
+    assert ran.err == "the user's own print\n"
+
+
+def test_an_unknown_engine_is_2(quick):
+    ran = quick(*OWN, *SHORT, "--engine", "warp")
+    assert ran.code == 2
+    assert "engine='warp'" in ran.err
+
+
+def test_every_run_diverged_is_1(quick):
+    ran = quick(*OWN, "--learning-rates", "1e30", "--seeds", "2", "--optimizers", "sgd", "--json")
+    assert ran.code == 1, ran.err
+    assert ran.document["best"] is None
+    assert ran.err.splitlines()[-1] == f"no answer: {ran.document['reason']}"
+
+
+@pytest.fixture
+def asked(quick, monkeypatch):
+    """The arguments with which `compare` was called."""
+
+    def run(*words):
+        got = {}
+
+        def compare(build_model, **arguments):
+            got.update(arguments)
+            raise klr.KerasLRError("enough")
+
+        monkeypatch.setattr(klr, "compare", compare)
+        assert quick("compare", "train.py:build_model", *words).code == 3
+        return got
+
+    return run
+
+
+def test_options_reach_the_function(asked):
+    schedules = ("--schedule", "cosine=Cosine(1.0, 0.0, '100%')", "--schedule", "flat = Constant(1.0)")
+    words = (
+        "--optimizers",
+        "adam, sgd",
+        "--seeds",
+        "3,5",
+        "--batch-size",
+        "8",
+        "--metric",
+        "val_mae",
+        "--engine",
+        "sequential",
+    )
+    got = asked(
+        "--data", "train.py:load_data", *SHORT[:2], *schedules, *words, "--validation-split", "0.2", "--epochs", "4"
+    )
+    assert got.pop("x").shape == (1024, 4)
+    assert got.pop("y").shape == (1024,)
+    assert got == {
+        "engine": "sequential",
+        "learning_rates": [0.01, 0.0001],
+        "schedules": {"cosine": klr.Cosine(1.0, 0.0, "100%"), "flat": klr.Constant(1.0)},
+        "optimizers": ["adam", "sgd"],
+        "seeds": [3, 5],
+        "epochs": 4,
+        "batch_size": 8,
+        "metric": "val_mae",
+        "validation_split": 0.2,
+        "verbose": "auto",
+    }
+
+
+def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
+    got = asked("--data", "train.py:load_dict")
+    assert {name: got[name] for name in ("epochs", "batch_size", "validation_split", "seeds")} == {
+        "epochs": 2,
+        "batch_size": 16,
+        "validation_split": 0.25,
+        "seeds": 3,
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--learning-rates", "0.1;0.2"), "compare(learning_rates='0.1;0.2'): learning_rates must be numbers with commas between. Write 0.1,0.01."),
+        (("--seeds", "many"), "compare(seeds='many'): seeds must be numbers with commas between. Write 0,1,2."),
+        (("--schedule", "Cosine(1.0, 0.0, 5)"), "a schedule to compare needs a name."),
+        (("--schedule", "a=Constant(1.0)", "--schedule", "a=Constant(2.0)"), "two schedules are called 'a'. Rename one."),
+        (("--schedule", "a=open('x')"), "open is not allowed"),
+        (("--learning-rates", "0.1", "--optimizers", "nosuch"), "nosuch"),
+        (("--report", "c.doc"), "report must end in .html. Write c.html."),
+        (("--save", "."), "compare(save='.'): it is a folder."),
+    ],
+)  # fmt: skip
+def test_bad_arguments_are_2(quick, words, said):
+    ran = quick(*OWN, *words)
+    assert ran.code == 2, ran.err
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_model_function_that_raises_is_3_with_its_traceback(quick):
+    ran = quick("compare", "train.py:fails", "--data", "train.py:load_split", *SHORT)
+    assert ran.code == 3, ran.err
+    assert ran.err.index("in fails") < ran.err.index("in deeper")
+    assert "LookupError: the column price is missing" in ran.err

@@ -1,0 +1,146 @@
+"""`keras-lr find` on a user's own file."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import keras_lr as klr
+
+OWN = ("find", "train.py:build_model", "--data", "train.py:load_data", "--batch-size", "64")
+
+
+def test_for_people(quick):
+    ran = quick(*OWN)
+    assert ran.code == 0, ran.err
+    for word in ("learning rate", "interval", "reason"):
+        assert word in ran.out
+    assert ran.err == ""
+
+
+def test_as_json_in_a_process_of_its_own(keras_lr, folder):
+    before = sorted(path.name for path in folder.iterdir())
+    ran = keras_lr(*OWN, "--json")
+    assert ran.code == 0, ran.err
+    assert ran.err == "the user's own print\n"
+    low, high = ran.document["interval"]
+    assert 1e-7 < low < ran.document["learning_rate"] < high < 10.0
+    assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
+
+
+def test_files_and_a_rule(quick, here):
+    ran = quick(*OWN, "--rule", "valley", "--plot", "lr.png", "--save", "found.json", "--json")
+    assert ran.code == 0, ran.err
+    assert (here / "lr.png").read_bytes().startswith(b"\x89PNG")
+    found = klr.FindResult.load(here / "found.json")
+    assert found.learning_rate == ran.document["learning_rate"]
+    assert ran.document["suggestion"] == {
+        "rule": "valley",
+        "learning_rate": found.suggest("valley").learning_rate,
+        "reason": found.suggest("valley").reason,
+    }
+
+
+def test_options_reach_the_function(quick, monkeypatch):
+    got = {}
+
+    def find(model, **arguments):
+        got.update(arguments, compiled=model.compiled)
+        return klr.FindResult(0.01, (0.005, 0.02), "it falls", "diverged", (), (), ())
+
+    monkeypatch.setattr(klr, "find", find)
+    words = [
+        "--batch-size",
+        "8",
+        "--min-lr",
+        "1e-4",
+        "--max-lr",
+        "1",
+        "--steps",
+        "50",
+        "--repeats",
+        "2",
+        "--ramp",
+        "linear",
+    ]
+    ran = quick(*OWN[:4], *words, "--seed", "5", "--schedule", "Cosine(1.0, 0.0, '100%')")
+    assert ran.code == 0, ran.err
+    assert got.pop("x").shape == (1024, 4)
+    assert got.pop("y").shape == (1024,)
+    assert got.pop("schedule") == klr.Cosine(1.0, 0.0, "100%")
+    assert got.pop("verbose") == "auto"
+    assert got.pop("compiled")
+    assert got == {
+        "batch_size": 8,
+        "min_lr": 1e-4,
+        "max_lr": 1.0,
+        "steps": 50,
+        "repeats": 2,
+        "ramp": "linear",
+        "seed": 5,
+    }
+    assert "0.005 to 0.02" in ran.out
+
+
+def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
+    got = {}
+
+    def find(model, **arguments):
+        got.update(arguments)
+        return klr.FindResult(0.01, None, "it falls", "diverged", (), (), ())
+
+    monkeypatch.setattr(klr, "find", find)
+    ran = quick("find", "train.py:build_model", "--data", "train.py:load_dict")
+    assert got["batch_size"] == 16
+    assert "note: find has no use for epochs, callbacks, validation_split in the data's dict" in ran.err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_no_answer_is_1_with_the_reason(quick, as_json):
+    ran = quick(*OWN, "--min-lr", "1e-12", "--max-lr", "1e-10", *["--json"] * as_json)
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1].startswith("no answer: ")
+    if as_json:
+        assert json.loads(ran.out)["learning_rate"] is None
+        assert json.loads(ran.out)["reason"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (
+            ("train.py:nosuch", "--data", "train.py:load_data"),
+            "error: find(model='train.py:nosuch'): train.py has no 'nosuch'.",
+        ),
+        (
+            ("train.py:build_model", "--data", "gone.py:load"),
+            "error: find(data='gone.py:load'): the file gone.py does not exist.",
+        ),
+        (("train.py:not_compiled", "--data", "train.py:load_data"), "the model is not compiled."),
+        ((*OWN[1:], "--min-lr", "1", "--max-lr", "0.1"), "min_lr"),
+        ((*OWN[1:], "--rule", "nosuch"), "rule"),
+        ((*OWN[1:], "--ramp", "nosuch"), "ramp"),
+        ((*OWN[1:], "--batch-size", "5000"), "batch_size"),
+        ((*OWN[1:], "--schedule", "Cosine"), "Cosine needs its arguments"),
+        ((*OWN[1:], "--plot", "no/lr.png"), "error: find(plot='no/lr.png'): the folder no does not exist."),
+    ],
+)
+def test_bad_arguments_are_2(quick, words, said):
+    ran = quick("find", *words)
+    assert ran.code == 2, ran.err
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_factory_that_raises_is_3_with_its_traceback(quick):
+    ran = quick("find", "train.py:fails", "--data", "train.py:load_data", "--json")
+    assert ran.code == 3
+    assert ran.err.index("Traceback") < ran.err.index("in fails") < ran.err.index("in deeper")
+    assert "user_code.py" not in ran.err
+    assert "LookupError: the column price is missing" in ran.err
+    message = (
+        "find(model='train.py:fails'): fails raised LookupError: the column price is missing. Its traceback says where."
+    )
+    assert ran.err.splitlines()[-1] == f"error: {message}"
+    assert ran.document == {"error": message, "exit_code": 3}

@@ -1,0 +1,164 @@
+"""What holds for every command: help at once, exit codes, one JSON document, nothing of the frameworks on the screen."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+import keras_lr as klr
+import keras_lr_cli
+
+pytestmark = pytest.mark.once
+
+COMMANDS = ("demo", "find", "compare", "schedule", "doctor")
+COSINE = "(Constant(1.0, '55%') >> Cosine(1.0, 0.0, '40%')).warmup('5%')"
+RUN = ("--steps-per-epoch", "100", "--epochs", "10")
+
+
+@pytest.mark.parametrize("words", [(), *[(name,) for name in (*COMMANDS, "store")], ("store", "check")], ids=str)
+def test_help_imports_neither_a_framework_nor_keras(words):
+    code = (
+        "import sys, keras_lr_cli\n"
+        f"sys.argv = ['keras-lr', *{words!r}, '--help']\n"
+        "try:\n    keras_lr_cli.main()\n"
+        "except SystemExit as end:\n    assert not end.code, end.code\n"
+        "heavy = {'keras_lr', 'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules)\n"
+        "print(sorted(heavy), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Usage" in done.stdout
+    assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_and_option_has_a_help_text(command):
+    callback = {info.name or info.callback.__name__: info.callback for info in keras_lr_cli.app.registered_commands}[
+        command
+    ]
+    assert callback.__doc__
+    for parameter in inspect.signature(callback, eval_str=True).parameters.values():
+        (declared,) = parameter.annotation.__metadata__
+        assert declared.help, parameter.name
+
+
+def test_options_of_find_have_the_defaults_of_the_function():
+    ours = inspect.signature(keras_lr_cli.find).parameters
+    for name, parameter in inspect.signature(klr.find).parameters.items():
+        if name in ("min_lr", "max_lr", "steps", "repeats", "ramp", "seed"):
+            assert ours[name].default == parameter.default, name
+
+
+def test_version(quick):
+    ran = quick("--version")
+    assert (ran.code, ran.out, ran.err) == (0, f"keras-lr {klr.__version__}\n", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("nosuch",), ("find",), ("find", "a:b"), ("schedule", "1", "--epochs", "0"), ("doctor", "--backend", "caffe")],
+    ids=str,
+)
+def test_bad_usage_is_2(quick, words):
+    ran = quick(*words)
+    assert ran.code == 2
+    assert "Traceback" not in ran.err
+
+
+def test_no_command_shows_the_help(quick):
+    ran = quick()
+    assert "Usage" in ran.out + ran.err
+    assert "doctor" in ran.out + ran.err
+
+
+def test_schedule_for_people(keras_lr, folder):
+    ran = keras_lr("schedule", COSINE, *RUN)
+    assert ran.code == 0, ran.err
+    assert ran.err == ""
+    for word in ("Constant(1.0, '55%')", "start", "25 %", "50 %", "75 %", "end", "highest", "lowest", "0.0196"):
+        assert word in ran.out
+    assert sorted(path.name for path in folder.iterdir()) == ["parts.py", "train.py"]
+
+
+def test_schedule_as_json(quick):
+    ran = quick("schedule", COSINE, *RUN, "--json")
+    assert (ran.code, ran.err) == (0, "")
+    document = ran.document
+    assert document["total_steps"] == document["steps"][-1] == 1000
+    bound = ((klr.Constant(1.0, "55%") >> klr.Cosine(1.0, 0.0, "40%")).warmup("5%")).bind(
+        steps_per_epoch=100, epochs=10
+    )
+    assert document["rates"] == bound.evaluate(document["steps"]).tolist()
+    assert (document["highest"], document["lowest"]) == (1.0, 0.0)
+    assert document["area"] == pytest.approx(
+        sum(klr.schedules.expression.parse(document["schedule"]).evaluate(range(1000)))
+    )
+    assert document["findings"] == []
+
+
+def test_schedule_of_a_long_run_gives_few_points(quick):
+    document = quick("schedule", "Cosine(1.0, 0.0, 1000000)", "--json").document
+    assert len(document["steps"]) == 2001
+    assert document["steps"][-1] == 1_000_000
+
+
+def test_schedule_saves_a_picture(quick, folder):
+    ran = quick("schedule", COSINE, *RUN, "--plot", "s.png")
+    assert (ran.code, ran.err) == (0, "")
+    assert (folder / "s.png").read_bytes().startswith(b"\x89PNG")
+    assert "Saved s.png" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("Constant(0.1",), "this is no Python expression"),
+        (("__import__('os')",), "__import__ is not allowed"),
+        ((COSINE,), "its lengths have units, and no run is given. Pass --steps-per-epoch 100 --epochs 10."),
+        (("Constant(0.1)",), "it has no end, and no run is given."),
+        (("Cosine(1.0, 0.0, '500ex')", *RUN), "a length in examples needs the batch size"),
+        (
+            ("Cosine(1.0, 0.0, 5)", "--plot", "no/s.png"),
+            "schedule(plot='no/s.png'): the folder no does not exist. Make it first.",
+        ),
+        (("Cosine(1.0, 0.0, 5)", "--plot", "s.doc"), "plot must end in .png, .svg, .pdf. Write s.png."),
+    ],
+)
+def test_schedule_of_bad_arguments_is_2(quick, words, said):
+    ran = quick("schedule", *words)
+    assert ran.code == 2
+    assert ran.err.startswith("error: ")
+    assert said in ran.err
+    assert "Traceback" not in ran.err
+    assert ran.out == ""
+
+
+def test_an_error_as_json_is_one_document_too(quick):
+    ran = quick("schedule", "Cosine", "--json")
+    assert ran.code == 2
+    assert ran.document["exit_code"] == 2
+    assert "Cosine needs its arguments" in ran.document["error"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends a signal")
+def test_interrupted_is_130(script, folder):
+    (folder / "slow.py").write_text(
+        "import time\n\n\ndef build():\n    open('begun', 'w').close()\n    time.sleep(120)\n"
+    )
+    (folder / "slow.py").write_text((folder / "slow.py").read_text() + "\n\ndef load():\n    return build()\n")
+    command = [str(script), "find", "slow.py:build", "--data", "slow.py:load"]
+    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, cwd=folder, preexec_fn=heard, **pipes)  # noqa: PLW1509 - it sets a signal, no more
+    deadline = time.monotonic() + 100
+    while not (folder / "begun").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "interrupted\n")

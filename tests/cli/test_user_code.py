@@ -1,0 +1,170 @@
+"""The user's own functions: how they are found, and what is said when they are not."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+import keras_lr as klr
+from keras_lr.cli import user_code
+
+pytestmark = pytest.mark.once
+
+TAKEN = ("x", "y", "batch_size")
+
+
+pytestmark = pytest.mark.usefixtures("here")
+
+
+def notes():
+    return [].append
+
+
+def test_a_function_of_a_file():
+    build = user_code.factory("find", model="train.py:build_model")
+    assert build().compiled
+
+
+def test_a_path_in_another_folder_imports_its_neighbours(folder, monkeypatch, tmp_path_factory):
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    assert user_code.factory("find", model=f"{folder}/train.py:build_model")().compiled
+
+
+def test_a_file_is_run_once_under_its_own_name():
+    user_code.factory("find", model="train.py:build_model")
+    user_code.factory("find", data="./train.py:load_data")
+    assert sys.modules["parts"].RUNS == ["train"]
+
+
+def test_a_file_named_as_a_loaded_module_does_not_replace_it(folder):
+    (folder / "json.py").write_text("def build():\n    return 1\n")
+    before = sys.modules["json"]
+    assert user_code.factory("find", model="json.py:build")() == 1
+    assert sys.modules["json"] is before
+
+
+def test_a_function_of_a_module(folder):
+    (folder / "package").mkdir()
+    (folder / "package" / "__init__.py").write_text("")
+    (folder / "package" / "models.py").write_text("def build():\n    return 7\n")
+    assert user_code.factory("find", model="package.models:build")() == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "nosuch.py:build",
+            "find(model='nosuch.py:build'): the file nosuch.py does not exist. Check the path; it is looked up from",
+        ),
+        (".py:build", "the file .py does not exist"),
+        ("./:build", "the file ./ is a folder"),
+        (
+            "train.py:nosuch",
+            "find(model='train.py:nosuch'): train.py has no 'nosuch'. Its functions are build_model, fails, leaves, load_array",
+        ),
+        ("train.py:THREE", "THREE is not a function but of type int. Its functions are build_model"),
+        (
+            "train.py",
+            "find(model='train.py'): it names no function. Write path/train.py:build_model or package.module:build_model.",
+        ),
+        ("train.py:", "it names no function"),
+        (":build", "it names no function"),
+        ("", "it names no function"),
+        ("no_such_module:build", "there is no module 'no_such_module'. Install it"),
+        ("numpy.nosuch:build", "there is no module 'numpy.nosuch'"),
+        ("train.py:load_with_size", "load_with_size(size) needs arguments, and gets none. Give them defaults."),
+    ],
+)
+def test_a_wrong_name_is_an_argument_error(text, said):
+    with pytest.raises(klr.ArgumentError) as caught:
+        user_code.factory("find", model=text)
+    assert said in str(caught.value)
+    assert "_hidden" not in str(caught.value)
+
+
+def test_a_file_without_functions_says_so(folder):
+    (folder / "helper.py").write_text("A = 1\n")
+    with pytest.raises(klr.ArgumentError, match="It has no functions of its own: write one"):
+        user_code.factory("find", model="helper.py:build")
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        ("1 / 0\n", ZeroDivisionError),
+        ("def f(:\n", SyntaxError),
+        ("import nosuchpackage\n", ModuleNotFoundError),
+        ("raise SystemExit(1)\n", SystemExit),
+    ],
+)
+def test_a_file_that_raises_is_a_user_code_error(folder, content, kind):
+    (folder / "helper.py").write_text(content)
+    for text in ("helper.py:build", "helper:build"):
+        with pytest.raises(klr.UserCodeError, match=f"helper(.py)? raised {kind.__name__}") as caught:
+            user_code.factory("find", model=text)
+        assert isinstance(caught.value.__cause__, kind)
+        assert "helper" not in sys.modules
+
+
+@pytest.mark.parametrize(("name", "kind"), [("fails", LookupError), ("leaves", SystemExit)])
+def test_a_function_that_raises_is_a_user_code_error(name, kind):
+    function = user_code.factory("find", model=f"train.py:{name}")
+    with pytest.raises(klr.UserCodeError, match=f"{name} raised {kind.__name__}") as caught:
+        user_code.call("find", function, model=f"train.py:{name}")
+    assert isinstance(caught.value.__cause__, kind)
+
+
+def test_ctrl_c_in_the_users_function_stays_ctrl_c():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        user_code.call("find", interrupted, model="train.py:f")
+
+
+def test_two_arrays():
+    found = user_code.data("find", "train.py:load_data", TAKEN, notes())
+    assert [found[name].shape for name in ("x", "y")] == [(1024, 4), (1024,)]
+
+
+def test_the_form_of_keras_datasets():
+    said = []
+    found = user_code.data("compare", "train.py:load_split", (*TAKEN, "validation_data"), said.append)
+    assert found["x"].shape == (800, 4)
+    assert [part.shape for part in found["validation_data"]] == [(224, 4), (224,)]
+    assert said == []
+
+
+def test_validation_data_without_a_use_is_told():
+    said = []
+    found = user_code.data("find", "train.py:load_split", TAKEN, said.append)
+    assert set(found) == {"x", "y"}
+    assert said == ["find has no use for the validation data"]
+
+
+def test_a_dict_of_fits_arguments():
+    said = []
+    found = user_code.data("find", "train.py:load_dict", TAKEN, said.append)
+    assert set(found) == {"x", "y", "batch_size"}
+    assert np.shape(found["x"]) == (1024, 4)
+    assert said == ["find has no use for epochs, callbacks, validation_split in the data's dict"]
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("load_misspelt", "its dict has labels, which fit does not take. Use x, y, batch_size"),
+        (
+            "load_array",
+            "find(data='train.py:load_array'): it returned a ndarray. Return (x, y), ((x, y), (x_val, y_val)) or a dict of fit's arguments.",
+        ),
+        ("load_nothing", "it returned a NoneType. Return (x, y)"),
+    ],
+)
+def test_other_data_is_an_argument_error(name, said):
+    with pytest.raises(klr.ArgumentError) as caught:
+        user_code.data("find", f"train.py:{name}", TAKEN, notes())
+    assert said in str(caught.value)

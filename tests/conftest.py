@@ -1,0 +1,66 @@
+"""What all tests share: the backend of this process, real data, small models."""
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+
+def pytest_collection_modifyitems(config, items):
+    """Tests that ask nothing of a backend run on one of them."""
+    if keras.backend.backend() == "tensorflow":
+        return
+    once = [item for item in items if item.get_closest_marker("once")]
+    config.hook.pytest_deselected(items=once)
+    items[:] = [item for item in items if item not in once]
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The 1,797 digit images of scikit-learn as rows of 64 numbers in [0, 1], and one-hot labels."""
+    x, y = load_digits(return_X_y=True)
+    return (x / 16.0).astype("float32"), keras.utils.to_categorical(y)
+
+
+@pytest.fixture(scope="session")
+def some_digits(digits):
+    """The first 640 of them: ten batches of 64."""
+    return digits[0][:640], digits[1][:640]
+
+
+@pytest.fixture
+def make_mlp():
+    """Makes a compiled model with dropout and batch normalization, always with the same weights."""
+
+    def make(optimizer="adam", *, built=True, seed=3, loss="categorical_crossentropy", metrics=("accuracy",), **kwargs):
+        keras.utils.set_random_seed(seed)
+        layers = [
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Dropout(0.3),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+        model = keras.Sequential([keras.layers.Input((64,)), *layers] if built else layers)
+        model.compile(optimizer, loss, metrics=list(metrics), **kwargs)
+        return model
+
+    return make
+
+
+@pytest.fixture
+def line():
+    """Forty points on a plane, and a compiled model of one layer to fit them."""
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
+
+    def make(learning_rate=0.1, **kwargs):
+        keras.utils.set_random_seed(0)
+        model = keras.Sequential([keras.layers.Input((3,)), keras.layers.Dense(1)])
+        model.compile(keras.optimizers.SGD(learning_rate), "mse", **kwargs)
+        return model
+
+    return x, x.sum(axis=1), make

@@ -1,0 +1,67 @@
+"""The package as a whole: its surface, what importing it costs, and the README's own lines."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+import keras
+import pytest
+
+import keras_lr as klr
+
+ROOT = pathlib.Path(__file__).parent.parent
+
+
+def python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_every_public_name_is_there_and_says_what_it_is():
+    names = [name for name in dir(klr) if not name.startswith("_") and callable(getattr(klr, name))]
+    assert {"find", "compare", "FindResult", "Comparison", "Case", "LearningRateMonitor", "Schedule"} <= set(names)
+    for name in names:
+        assert (getattr(klr, name).__doc__ or "").strip(), name
+
+
+def test_importing_it_loads_no_library_that_only_some_need():
+    loaded = python("import sys, keras_lr; print(*sys.modules)").split()
+    backend = keras.backend.backend()
+    assert not {"scipy.stats", "pandas", "matplotlib", "typer", "sklearn", "keras_lr.finder", "keras_lr.comparison"} & (
+        set(loaded) - set(python("import sys, keras; print(*sys.modules)").split())
+    )
+    others = {"tensorflow", "torch"} - {backend}
+    assert not others & set(loaded)
+
+
+def test_a_function_is_a_function_even_after_its_floor_was_imported():
+    code = "import keras_lr.comparison.statistics, keras_lr.finder.rules, keras_lr as klr; print(callable(klr.compare), callable(klr.find))"
+    assert python(code).split() == ["True", "True"]
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'fnid'"):
+        _ = klr.fnid
+
+
+def test_the_ten_lines_of_the_readme_run(digits, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code = re.search(r"## Ten lines\n\n```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)[1]
+    assert len([row for row in code.splitlines() if row.strip()]) == 10
+
+    def build_model():
+        layers = [
+            keras.layers.Input((64,)),
+            keras.layers.Dense(32, activation="relu"),
+            keras.layers.Dense(10, activation="softmax"),
+        ]
+        model = keras.Sequential(layers)
+        model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+        return model
+
+    keras.utils.set_random_seed(0)
+    names = {"model": build_model(), "build_model": build_model, "x": digits[0][:640], "y": digits[1][:640]}
+    exec(code.replace("epochs=10", "epochs=2, verbose=0").replace("seeds=5", "seeds=2"), names)
+    assert names["found"].interval[0] < names["found"].learning_rate < names["found"].interval[1]
+    assert names["result"].best.learning_rate in (0.1, 0.01, 0.001)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison.html", "comparison.png", "lr_finder.png"]
