@@ -19,6 +19,9 @@ import numpy as np
 from keras_lr.core.errors import KerasLRError
 
 
+_PROGRAMS = {"tensorflow": "tensorflow_program", "jax": "jax_population", "torch": "torch_program"}
+
+
 def active() -> ModuleType:
     """The module of the backend that Keras runs on in this process.
 
@@ -62,6 +65,11 @@ def _tensorflow_state() -> tuple[object, object]:
 
 
 def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Any]:
-    """Makes compiled programs for many runs of a model; on JAX alone. See `jax_population.Program`."""
-    kind = importlib.import_module("keras_lr.backends.jax_population").Program
+    """Makes programs for many runs of a model: of members together (True; on JAX alone) or each alone (False).
+
+    See `jax_population.Program`, whose names all have.
+    """
+    import keras
+
+    kind = importlib.import_module(f"keras_lr.backends.{_PROGRAMS[keras.backend.backend()]}").Program
     return functools.partial(kind, model, train, validation, batch_size)

@@ -10,7 +10,7 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -19,6 +19,7 @@ import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.handed_in import HandedIn, Settings, pairs
 from keras_lr.backends.jax import fresh_metrics
 
 State = Any  # (trainable, non-trainable, optimizer, metrics), each a list of arrays
@@ -55,17 +56,20 @@ class Program:
         """Whether there is anything to validate on."""
         return self._validation is not None
 
-    def makings(self, state: State, cases: int, complete: bool) -> list[Callable[[], None]]:
+    def makings(self, state: State, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
         """Traces what is not made yet; calling what is returned, in any threads, compiles it.
 
         Args:
             state: As `begin` gives it. It stays as it is.
             cases: How many cases it is of.
             complete: Whether to make all that training needs, or a full update alone, which is enough to time it.
+            names: The floats of the optimizer that are handed in, as the rate is.
         """
         seeds = np.shape(state[0][0])[:1] if self.together else ()
         orders = jax.ShapeDtypeStruct((*seeds, self.examples), np.int32)
-        rates = jax.ShapeDtypeStruct(((cases,) if self.together else ()) + (self.updates,), keras.config.floatx())
+        of_case = (cases,) if self.together else ()
+        rates = jax.ShapeDtypeStruct((*of_case, self.updates), keras.config.floatx())
+        handed = {name: jax.ShapeDtypeStruct((*of_case, 2), keras.config.floatx()) for name in names}
         state = (*state[:3], self._fresh_like(state))
         sizes = _sizes(self.examples, self._size)
         wanted = [("update", size) for size in (sizes if complete else sizes[:1])]
@@ -77,7 +81,7 @@ class Program:
                 continue
             if name == "update":
                 update = jax.jit(functools.partial(self._updated, size=size), donate_argnums=0)
-                traced[name, size] = update.lower(state, self._train, orders, rates, 0, 0)
+                traced[name, size] = update.lower(state, self._train, orders, rates, handed, 0, 0)
             else:
                 test = jax.jit(functools.partial(self._tested, size=size), donate_argnums=0)
                 traced[name, size] = test.lower((*state[:2], state[3]), self._validation, 0)
@@ -109,7 +113,7 @@ class Program:
         batch = jax.tree.map(
             lambda array: jax.ShapeDtypeStruct((self._size, *array.shape[1:]), array.dtype), self._train
         )
-        step = jax.make_jaxpr(lambda state, batch: self._one_update(state, rate, batch=batch))
+        step = jax.make_jaxpr(lambda state, batch: self._one_update(state, rate, {}, batch=batch))
         return "conv_general_dilated" in str(step((*state[:3], self._fresh_like(state)), batch))
 
     def begin(self, starts: Sequence[tuple[Any, Any]], cases: int) -> State:
@@ -129,27 +133,30 @@ class Program:
         ]
         return (*stacked, [_device(value, (*shape, *value.shape)) for value in optimizer], [])
 
-    def epoch(self, state: State, orders: Any, rates: Any) -> tuple[State, np.ndarray, dict[str, np.ndarray]]:
+    def epoch(
+        self, state: State, orders: Any, rates: Any, settings: Mapping[str, np.ndarray]
+    ) -> tuple[State, np.ndarray, dict[str, np.ndarray]]:
         """One epoch of updates.
 
         Args:
             state: As `begin` or an earlier epoch gave it. It is used up.
             orders: The rows in their order, of shape (seeds, examples), or (examples,) for one member.
             rates: The rate of each update, of shape (cases, updates), or (updates,).
+            settings: Floats of the optimizer by name, each of shape (cases,), or one number.
 
         Returns:
             The state, the raw loss of each update (the updates last), and the metrics at the end of the epoch by name.
         """
-        state, losses, logs = self._several(state, orders, rates, range(self.updates))
+        state, losses, logs = self._several(state, orders, rates, settings, range(self.updates))
         return state, np.stack([np.asarray(loss) for loss in losses], axis=-1), self._logged(logs, state)
 
-    def seconds(self, state: State, orders: Any, rates: Any, count: int) -> float:
+    def seconds(self, state: State, orders: Any, rates: Any, settings: Mapping[str, Any], count: int) -> float:
         """The time of one full update, from `count` of them after one to warm up. The state is used up."""
         full = max(1, self.examples // self._size)
-        state, losses, _ = self._several(state, orders, rates, [0])
+        state, losses, _ = self._several(state, orders, rates, settings, [0])
         jax.block_until_ready(losses)
         started = time.perf_counter()
-        _, losses, _ = self._several(state, orders, rates, [update % full for update in range(count)])
+        _, losses, _ = self._several(state, orders, rates, settings, [update % full for update in range(count)])
         jax.block_until_ready(losses)
         return (time.perf_counter() - started) / count
 
@@ -170,32 +177,38 @@ class Program:
             [np.isfinite(value.astype(np.float32)).all(axis=tuple(range(axes, value.ndim))) for value in weights]
         )
 
-    def _several(self, state: State, orders: Any, rates: Any, updates: Any) -> tuple[State, list[Any], dict[str, Any]]:
+    def _several(
+        self, state: State, orders: Any, rates: Any, settings: Mapping[str, Any], updates: Any
+    ) -> tuple[State, list[Any], dict[str, Any]]:
         """Updates with fresh metrics; nothing waits for the device."""
         state = (*state[:3], self._fresh_like(state))
         orders, rates = jnp.asarray(orders), jnp.asarray(rates)
+        handed = jax.device_put(pairs(settings, keras.config.floatx()))
         losses, logs = [], {}
         for update in updates:
             first = update * self._size
             size = min(self._size, self.examples - first)
-            loss, logs, state = self._made["update", size](state, self._train, orders, rates, update, first)
+            loss, logs, state = self._made["update", size](state, self._train, orders, rates, handed, update, first)
             losses.append(loss)
         return state, losses, logs
 
-    def _updated(self, state: State, data: Any, orders: Any, rates: Any, update: Any, first: Any, *, size: int) -> Any:
+    def _updated(
+        self, state: State, data: Any, orders: Any, rates: Any, handed: Settings, update: Any, first: Any, *, size: int
+    ) -> Any:
         def of_seed(state: State, order: Any) -> Any:
             rows = jax.lax.dynamic_slice_in_dim(order, first, size)
             batch = jax.tree.map(lambda array: jnp.take(array, rows, axis=0), data)
             one = functools.partial(self._one_update, batch=batch)
-            return jax.vmap(one)(state, rates[:, update]) if self.together else one(state, rates[update])
+            return (jax.vmap(one) if self.together else one)(state, rates[..., update], handed)
 
         return jax.vmap(of_seed)(state, orders) if self.together else of_seed(state, orders)
 
-    def _one_update(self, state: State, rate: Any, *, batch: Any) -> Any:
+    def _one_update(self, state: State, rate: Any, handed: Settings, *, batch: Any) -> Any:
         """A training step of Keras at the given rate; its raw loss is what it adds to the emptied loss tracker."""
         *variables, metrics = state
+        settings = {name: HandedIn(pair) for name, pair in handed.items()}
         emptied = [jnp.zeros_like(one) if place in self._tracked else one for place, one in enumerate(metrics)]
-        with machinery.rate_replaced(self.model, lambda: rate):
+        with machinery.rate_replaced(self.model, lambda: rate), machinery.settings_replaced(self.model, settings):
             logs, (*variables, metrics_after) = self.model.train_step((*variables, emptied), batch)
         summed = list(metrics_after)
         for place in self._tracked:

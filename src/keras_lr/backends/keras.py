@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -82,6 +82,20 @@ def rate_replaced(model: Any, rate: Callable[[], Any]) -> Iterator[None]:
     finally:
         for optimizer, own in zip(optimizers, before, strict=True):
             set_rate(optimizer, own)
+
+
+@contextlib.contextmanager
+def settings_replaced(model: Any, settings: Mapping[str, Any]) -> Iterator[None]:
+    """Within the block the model's optimizer has other values in attributes such as `beta_1`."""
+    optimizer = model.optimizer
+    before = {name: getattr(optimizer, name) for name in settings}
+    try:
+        for name, value in settings.items():
+            object.__setattr__(optimizer, name, value)
+        yield
+    finally:
+        for name, value in before.items():
+            object.__setattr__(optimizer, name, value)
 
 
 def retrace(model: Any) -> None:

@@ -60,9 +60,9 @@ def in_groups(
 
 def seconds_per_update(program: Any, members: Members) -> float:
     """The time of an update, of all members or of the first one alone."""
-    orders = [start.orders[0] for start in members.starts]
-    rates = members.rates[:, : program.updates]
+    orders: Any = [start.orders[0] for start in members.starts]
+    rates, settings = members.rates[:, : program.updates], members.settings
     if not program.together:
-        orders, rates = orders[0], rates[0]
-    seconds: float = program.seconds(begun(program, members), orders, rates, UPDATES)
+        orders, rates, settings = orders[0], rates[0], members.settings_of(0)
+    seconds: float = program.seconds(begun(program, members), orders, rates, settings, UPDATES)
     return seconds

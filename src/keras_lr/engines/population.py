@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,11 +28,13 @@ class Start:
         trainable: The trainable values.
         non_trainable: The other values of the model, the seeds of its dropout included.
         orders: Of shape (epochs, examples).
+        seed: The seed itself, for what draws from the global sources of chance.
     """
 
     trainable: Sequence[np.ndarray]
     non_trainable: Sequence[np.ndarray]
     orders: np.ndarray
+    seed: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,11 +45,13 @@ class Members:
         starts: One for each seed.
         rates: The rate of each update, of shape (cases, updates), in the precision that the optimizer has.
         epochs: Epochs of each run.
+        settings: Floats of the optimizer in which cases differ, by name, each of shape (cases,).
     """
 
     starts: tuple[Start, ...]
     rates: np.ndarray
     epochs: int
+    settings: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.starts) * len(self.rates)
@@ -65,10 +69,16 @@ class Members:
         """
         seeds = len(self.starts) if most >= len(self.starts) else max(1, most)
         several = range(0, len(self.starts), seeds)
-        cases = np.array_split(self.rates, -(-len(self.rates) // max(1, most // seeds)))
-        return [
-            [Members(self.starts[first : first + seeds], rates, self.epochs) for rates in cases] for first in several
-        ]
+        cases = np.array_split(np.arange(len(self.rates)), -(-len(self.rates) // max(1, most // seeds)))
+        return [[self.part(self.starts[first : first + seeds], own) for own in cases] for first in several]
+
+    def part(self, starts: Sequence[Start], cases: np.ndarray) -> Members:
+        """Some of the members."""
+        return Members(tuple(starts), self.rates[cases], self.epochs, self.settings_of(cases))
+
+    def settings_of(self, cases: Any) -> dict[str, Any]:
+        """The settings of one or of several cases."""
+        return {name: values[cases] for name, values in self.settings.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +93,7 @@ def compile_all(programs: Sequence[Any], members: Members, complete: bool) -> No
     """Traces programs, one after the other, and compiles what was traced side by side."""
     makings = []
     for program in programs:
-        makings += program.makings(begun(program, members), len(members.rates), complete)
+        makings += program.makings(begun(program, members), len(members.rates), complete, members.settings)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda making: making(), makings))
 
@@ -110,7 +120,7 @@ def train_together(program: Any, members: Members) -> list[list[Member]]:
     losses, logs = [], []
     for epoch in range(members.epochs):
         orders = np.stack([start.orders[epoch] for start in members.starts])
-        state, lost, logged = _epoch(program, state, orders, members.rates, epoch)
+        state, lost, logged = _epoch(program, state, orders, members.rates, members.settings, epoch)
         losses.append(lost)
         logs.append(logged)
         if not np.isfinite(lost[..., -1]).any():
@@ -130,15 +140,16 @@ def train_together(program: Any, members: Members) -> list[list[Member]]:
 def train_alone(program: Any, members: Members) -> list[list[Member]]:
     """Trains the members one after the other, all by the same compiled program, each as far as it does not diverge."""
     compile_all([program], members, complete=True)
-    return [[_alone(program, start, rates, members.epochs) for rates in members.rates] for start in members.starts]
+    cases = [(rates, members.settings_of(case)) for case, rates in enumerate(members.rates)]
+    return [[_alone(program, start, *case, members.epochs) for case in cases] for start in members.starts]
 
 
-def _alone(program: Any, start: Start, rates: np.ndarray, epochs: int) -> Member:
+def _alone(program: Any, start: Start, rates: np.ndarray, settings: dict[str, Any], epochs: int) -> Member:
     started = time.perf_counter()
     state = program.begin([(start.trainable, start.non_trainable)], 1)
     losses, logs = [], []
     for epoch in range(epochs):
-        state, lost, logged = _epoch(program, state, start.orders[epoch], rates, epoch)
+        state, lost, logged = _epoch(program, state, start.orders[epoch], rates, settings, epoch)
         losses.append(lost)
         logs.append({name: float(value) for name, value in logged.items()})
         if _diverged_at(losses, logs, True) is not None:
@@ -146,10 +157,12 @@ def _alone(program: Any, start: Start, rates: np.ndarray, epochs: int) -> Member
     return _member(losses, logs, bool(program.finite(state)), time.perf_counter() - started)
 
 
-def _epoch(program: Any, state: Any, orders: Any, rates: np.ndarray, epoch: int) -> tuple[Any, Any, dict[str, Any]]:
+def _epoch(
+    program: Any, state: Any, orders: Any, rates: np.ndarray, settings: Mapping[str, Any], epoch: int
+) -> tuple[Any, Any, dict[str, Any]]:
     """One epoch with its validation, the logs named as in `History`."""
     own = rates[..., epoch * program.updates : (epoch + 1) * program.updates]
-    state, lost, logged = program.epoch(state, orders, own)
+    state, lost, logged = program.epoch(state, orders, own, settings)
     if program.validates:
         state, validated = program.validate(state)
         logged |= {f"val_{name}": value for name, value in validated.items()}

@@ -1,0 +1,163 @@
+"""Training runs of one model one after the other in its own variables: what TensorFlow and PyTorch have in common.
+
+It has the names of `jax_population.Program` for members that are trained alone. A state is the model itself, so there is one
+at a time, and `begin` puts the next run's first values into it.
+"""
+
+from __future__ import annotations
+
+import abc
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from keras_lr.backends import keras as machinery
+
+OWN_LOSS = "its train_step does not tell the loss by the model's own loss tracker"
+
+
+class InPlace(abc.ABC):
+    """Updates and validation of one member at a time.
+
+    Args:
+        model: A compiled model, built with its optimizer, loss and metrics. Its variables are trained.
+        train: The training data as a step gets it, (x,), (x, y) or (x, y, sample_weight); put on the device once.
+        validation: The same for validation, or None.
+        batch_size: Examples in a batch; the last of an epoch may be smaller.
+        together: False: members together are JAX's alone.
+    """
+
+    together = False
+
+    def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool = False) -> None:
+        if together:
+            raise NotImplementedError("members are trained together on JAX alone")
+        self.model, self._size = model, batch_size
+        self.examples = count(train)
+        self._held_out = 0 if validation is None else count(validation)
+        self._train, self._validation = self.on_device(train), self.on_device(validation)
+        self._optimizer = [_number(variable) for variable in model.optimizer.variables]
+        self._tracked = machinery.loss_variables(model)
+
+    @property
+    def full(self) -> int:
+        """Updates of an epoch on full batches."""
+        return self.examples // self._size
+
+    @property
+    def updates(self) -> int:
+        """Updates in an epoch."""
+        return -(-self.examples // self._size)
+
+    @property
+    def validates(self) -> bool:
+        """Whether there is anything to validate on."""
+        return self._held_out > 0
+
+    @abc.abstractmethod
+    def on_device(self, data: Any) -> Any:
+        """Data where the model computes."""
+
+    @abc.abstractmethod
+    def makings(self, state: Any, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
+        """What is to be called before anything is trained; see `jax_population.Program`."""
+
+    @abc.abstractmethod
+    def several(self, order: Any, rates: Any, settings: dict[str, np.ndarray], first: int, stop: int) -> np.ndarray:
+        """Updates `first` to `stop`; the raw loss of each."""
+
+    @abc.abstractmethod
+    def tested(self) -> None:
+        """Brings the metrics to what they are on the validation data."""
+
+    def faster(self) -> InPlace | None:
+        """A program that may be faster but takes longer to make, or None."""
+        return None
+
+    def begin(self, starts: Sequence[tuple[Any, Any]], cases: int) -> Any:
+        """Puts the first values of a run into the model; see `jax_population.Program`."""
+        del cases
+        model, (trainable, rest) = self.model, starts[0]
+        several = [*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables]
+        for variable, value in zip(several, [*trainable, *rest, *self._optimizer], strict=True):
+            variable.assign(value)
+        return model
+
+    def epoch(
+        self, state: Any, orders: Any, rates: Any, settings: dict[str, np.ndarray]
+    ) -> tuple[Any, np.ndarray, dict[str, np.ndarray]]:
+        """One epoch of updates; see `jax_population.Program`."""
+        self.model.reset_metrics()
+        losses = self.several(orders, rates, settings, 0, self.updates)
+        if int(_number(self._tracked[1])) != self.examples:
+            raise ValueError(OWN_LOSS)
+        return state, losses, self._logged()
+
+    def seconds(self, state: Any, orders: Any, rates: Any, settings: dict[str, np.ndarray], count: int) -> float:
+        """The time of one full update, from up to `count` of them after one to warm up. The state is used up."""
+        del state
+        timed = min(count, max(1, self.full))
+        self.several(orders, rates, settings, 0, 1)
+        started = time.perf_counter()
+        self.several(orders, rates, settings, 0, timed)
+        return (time.perf_counter() - started) / timed
+
+    def validate(self, state: Any) -> tuple[Any, dict[str, np.ndarray]]:
+        """The metrics on the validation data, by name."""
+        self.model.reset_metrics()
+        self.tested()
+        return state, self._logged()
+
+    def finite(self, state: Any) -> np.ndarray:
+        """Whether all weights are finite."""
+        weights = [_number(variable).astype(np.float32) for variable in state.trainable_variables]
+        return np.asarray(all(np.isfinite(weight).all() for weight in weights))
+
+    def bytes_of(self, state: Any) -> int:
+        """The memory that a state takes."""
+        return sum(_number(variable).nbytes for variable in machinery.variables_of(state))
+
+    def room(self) -> int:
+        """The memory that is free; where nobody tells, as if it had no end."""
+        return free_memory()
+
+    def slower_together(self, state: Any) -> bool:
+        """Members are trained alone only."""
+        del state
+        return True
+
+    def checked(self, logs: dict[str, Any]) -> Any:
+        """The loss among the logs of an update, which must be those that `fit` makes of the metrics."""
+        if set(logs) != set(self.model.get_metrics_result()) or "loss" not in logs:
+            raise ValueError(OWN_LOSS)
+        return logs["loss"]
+
+    def _logged(self) -> dict[str, np.ndarray]:
+        return {name: np.asarray(_number(value), np.float64) for name, value in self.model.get_metrics_result().items()}
+
+
+def count(data: Any) -> int:
+    """How many examples there are."""
+    return len(keras.tree.flatten(data)[0])
+
+
+def mapped(fn: Callable[[Any], Any], data: Any) -> Any:
+    """Data with each of its arrays changed; there may be no labels among them."""
+    return keras.tree.map_structure(lambda part: None if part is None else fn(part), data)
+
+
+def free_memory() -> int:
+    """The memory of the machine that is free; where nobody tells, as if it had no end."""
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError, AttributeError):
+        return sys.maxsize
+
+
+def _number(value: Any) -> np.ndarray:
+    return np.array(keras.ops.convert_to_numpy(value))
