@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -11,22 +11,18 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.monitor import LearningRateMonitor
 from keras_lr.comparison import inputs
+from keras_lr.comparison.nearest import PROCESS, Nearest, There
 from keras_lr.comparison.plan import WHERE, Place, Plan, PlannedCase
 from keras_lr.comparison.summary import Measured
-from keras_lr.comparison.together import Group, Workshop, obstacle
+from keras_lr.comparison.together import Group, Workshop, obstacle, own_step
 from keras_lr.core.errors import ArgumentError
-from keras_lr.engines.probe import description
 from keras_lr.engines.training import train
-from keras_lr.engines.worker import BACKEND, MISSING, Done, Job, Worker, available, trained
+from keras_lr.engines.worker import BACKEND, MISSING, Done, available, trained
 
 ENGINES = ["auto", "sequential", "population"]
 NO_PROGRAM = "the runs can't share a program"
 ONE_BY_ONE = "Pass engine='auto' to train such runs one after the other"
-RUN, UPDATE, PROCESS = (
-    0.5,
-    0.001,
-    6.0,
-)  # seconds, roughly: to trace a run, for an update, to start a process and compile
+UPDATE = 0.0002  # seconds, at a guess, until it is measured
 ALONE = "The runs are made one after the other, in this process: {}."
 Runs = Iterator[tuple[Place, Measured]]
 
@@ -75,22 +71,27 @@ class Sequential:
 
 
 class Population:
-    """Runs that differ in their rates and seeds, trained by one compiled JAX program.
+    """Runs that differ in their rates, seeds and floats of the optimizer, trained by one compiled program.
+
+    On JAX it may train all together, from other backends in a process of its own; or it trains one after the other here.
 
     Args:
         plan: The plan.
         build: Makes a compiled model.
-        only: Whether to raise where a program can't be made, instead of making the runs one by one.
+        only: Whether to raise where a JAX program can't be made, instead of making the runs one by one.
+        against: Why no process with JAX can serve, or None.
     """
 
-    def __init__(self, plan: Plan, build: Callable[[], Any], only: bool) -> None:
-        self._plan, self._build, self._only = plan, build, only
+    def __init__(self, plan: Plan, build: Callable[[], Any], only: bool, against: str | None = None) -> None:
+        self._plan, self._build, self._only, self._against = plan, build, only, against
         self._reasons: dict[str, str] = {}  # by the name of the engine that it led to
 
     @property
     def name(self) -> str:
-        """The engine that made most of the runs so far."""
-        return Sequential.name if list(self._reasons) == [Sequential.name] else "population"
+        """The engine that made the runs so far; "population" where that is not known yet, or one made some of them."""
+        names = list(self._reasons)
+        alone = names == [Sequential.name] or not (names or _on_jax() or self._there_at_once())
+        return Sequential.name if alone else "population"
 
     @property
     def reason(self) -> str:
@@ -99,12 +100,14 @@ class Population:
 
     def runs(self, places: Sequence[Place]) -> Runs:
         """Makes runs, a group of cases with like optimizers at a time."""
-        done_by = self._done_here if keras.backend.backend() == BACKEND else _There()
+        done_by = self._place()
         shop = Workshop(self._plan, self._build)
         for group in shop.groups(places):
             done = done_by(shop, group)
             if done.members is not None:
-                self._reasons["population"] = done.reason
+                name = Sequential.name if isinstance(done_by, Nearest) and done_by.here else "population"
+                self._reasons[name] = done.reason
+                _check_metric(self._plan, done.members[0][0].run.history)
                 yield from shop.measured(group, done.members)
                 continue
             if self._only:
@@ -113,31 +116,21 @@ class Population:
             self._reasons[one_by_one.name] = one_by_one.reason
             yield from one_by_one.runs([(case, seed) for seed in group.seeds for case in group.cases])
 
+    def _place(self) -> Callable[[Workshop, Group], Done]:
+        if _on_jax():
+            return self._done_here
+        return There() if self._only else Nearest(self._against, self._there_at_once())
+
+    def _there_at_once(self) -> bool:
+        """Whether the runs are so many, at a guess, that a process with JAX is worth starting."""
+        updates = self._plan.epochs * (inputs.examples_of(self._plan.data["x"]) // (self._plan.batch_size or 32))
+        runs = len(self._plan.cases) * len(self._plan.seeds)
+        return self._only or (self._against is None and runs * updates * UPDATE > PROCESS)
+
     @staticmethod
     def _done_here(shop: Workshop, group: Group) -> Done:
         make = backends.programs(shop.traced(group), shop.train, shop.validation, shop.batch_size)
         return trained(make, shop.members(group))
-
-
-class _There:
-    """Groups trained in a process of its own, which is started at once and is ready when the first group is."""
-
-    def __init__(self) -> None:
-        self._worker: Worker | None = None
-        try:
-            self._worker = Worker()
-        except (OSError, ImportError, RuntimeError) as error:  # a machine that lets no process talk to another
-            self._against = f"no process with JAX could be started: {type(error).__name__}: {error}"
-
-    def __call__(self, shop: Workshop, group: Group) -> Done:
-        if self._worker is None:
-            return Done(None, self._against)
-        try:
-            described = description(shop.traced(group))
-        except Exception as error:  # a layer, a loss or a metric of the user's own, which can be made here alone
-            return Done(None, f"the model can't be handed to a JAX process: {type(error).__name__}: {error}")
-        done = self._worker.train(Job(described, shop.train, shop.validation, shop.batch_size, shop.members(group)))
-        return done if done.members is None else Done(done.members, f"{done.reason} It runs in a process of its own.")
 
 
 def engine_for(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) -> Engine:
@@ -154,35 +147,35 @@ def engine_for(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) ->
     """
     if chosen == "sequential":
         return Sequential(plan, build, "The runs are made one after the other, in this process, as was asked for.")
-    against = obstacle(plan, model)
-    if against is None and keras.backend.backend() != BACKEND and not available():
-        against = MISSING
+    against, on_jax = obstacle(plan, model), own_step(model)
+    if on_jax is None and not _on_jax() and not available():
+        on_jax = MISSING
     if chosen == "population":
-        if against is not None:
-            raise ArgumentError(WHERE, f"{NO_PROGRAM}: {against}", ONE_BY_ONE, engine=chosen)
+        if against or on_jax:
+            raise ArgumentError(WHERE, f"{NO_PROGRAM}: {against or on_jax}", ONE_BY_ONE, engine=chosen)
         return Population(plan, build, only=True)
-    if against is None:
-        against = _too_little(plan, model)
-    return Population(plan, build, only=False) if against is None else Sequential(plan, build, ALONE.format(against))
+    if against is None and len(plan.cases) * len(plan.seeds) == 1:
+        against = "there is only one run"
+    if against is None and _on_jax():
+        against = on_jax
+    if against is not None:
+        return Sequential(plan, build, ALONE.format(against))
+    return Population(plan, build, only=False, against=on_jax or _slower_on_jax(model))
 
 
-def _too_little(plan: Plan, model: Any) -> str | None:
-    """Why a program is not worth its making, or None where it is."""
-    runs = len(plan.cases) * len(plan.seeds)
-    if runs == 1:
-        return "there is only one run"
-    if keras.backend.backend() == BACKEND:
-        return None
-    if _convolves(model) and keras.backend.backend() == "tensorflow" and backends.active().devices() == ["CPU:0"]:
-        return "TensorFlow is faster than JAX at convolutions on a CPU"
-    updates = plan.epochs * (inputs.examples_of(plan.data["x"]) // (plan.batch_size or 32))
-    if runs * (RUN + UPDATE * updates) > PROCESS:
-        return None
-    return f"{runs} short runs take less time than starting a process with JAX"
+def kept_as(engine: Engine) -> str:
+    """Whose runs they are in a store, which has only runs with the same orders of the data: a `fit` draws its own."""
+    return "population" if isinstance(engine, Population) else engine.name
 
 
-def _convolves(model: Any) -> bool:
-    return any("Conv" in type(layer).__name__ for layer in machinery.layers_of(model))
+def _on_jax() -> bool:
+    return bool(keras.backend.backend() == BACKEND)
+
+
+def _slower_on_jax(model: Any) -> str | None:
+    """What is known to be no faster in a process with JAX, or None."""
+    convolves = any("Conv" in type(layer).__name__ for layer in machinery.layers_of(model))
+    return "JAX is no faster at convolutions on a CPU" if convolves and backends.active().devices() == ["CPU:0"] else None
 
 
 class _MetricCheck(keras.callbacks.Callback):
@@ -193,6 +186,11 @@ class _MetricCheck(keras.callbacks.Callback):
         self._plan = plan
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        if epoch == 0 and logs is not None and self._plan.metric not in logs:
-            rule = f"the model has no metric {self._plan.metric!r}"
-            raise ArgumentError(WHERE, rule, f"Pass one of {', '.join(logs)}", metric=self._plan.metric)
+        if epoch == 0 and logs is not None:
+            _check_metric(self._plan, logs)
+
+
+def _check_metric(plan: Plan, logged: Iterable[str]) -> None:
+    if plan.metric not in logged:
+        repair = f"Pass one of {', '.join(logged)}"
+        raise ArgumentError(WHERE, f"the model has no metric {plan.metric!r}", repair, metric=plan.metric)

@@ -20,6 +20,18 @@ from keras_lr.callbacks.changes import as_ours, is_schedule
 from keras_lr.schedules import Schedule
 
 
+_OF_ADAM = ("beta_1", "beta_2", "epsilon")
+FLOATS = {
+    "SGD": ("momentum",),
+    "RMSprop": ("rho", "momentum", "epsilon"),
+    "Adagrad": ("epsilon",),
+    "Adadelta": ("rho", "epsilon"),
+    "Lion": ("beta_1", "beta_2"),
+    **dict.fromkeys(("Adam", "AdamW", "Adamax", "Nadam", "Lamb"), _OF_ADAM),
+}
+"""By class, what Keras's update rule does nothing but arithmetic with; the decay of weights comes to each."""
+
+
 def times(learning_rate: float | None, schedule: Any) -> Any:
     """The rate of a case: a number, a schedule, their product, or None where neither is given."""
     if learning_rate is None or schedule is None:
@@ -65,6 +77,22 @@ def rate_in(optimizer: Any) -> float | None:
     """The rate of an optimizer as a number, or None where it is a schedule or there are several."""
     rate = machinery.rate_of(inside(optimizer)[0]) if holds_one(optimizer) else None
     return shortest(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
+
+
+def floats_of(optimizer: Any) -> dict[str, float]:
+    """The floats of one of Keras's own optimizers which its update only calculates with, and so may be handed in as data.
+
+    A momentum of 0 is none: the update has no part for it. Whatever else a class decides by is none either.
+    """
+    kind = type(optimizer)
+    if kind.__name__ not in FLOATS or not kind.__module__.startswith("keras."):
+        return {}
+    values = {name: getattr(optimizer, name) for name in (*FLOATS[kind.__name__], "weight_decay")}
+    return {
+        name: float(value)
+        for name, value in values.items()
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and (name != "momentum" or value > 0)
+    }
 
 
 def inside(optimizer: Any) -> list[Any]:

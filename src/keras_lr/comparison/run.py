@@ -16,7 +16,7 @@ import keras
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison import inputs, optimizers
-from keras_lr.comparison.engines import ENGINES, Engine, engine_for
+from keras_lr.comparison.engines import ENGINES, Engine, engine_for, kept_as
 from keras_lr.comparison.identity import identity_of
 from keras_lr.comparison.plan import WHERE, Place, Plan, PlannedCase, planned
 from keras_lr.comparison.record import Comparison
@@ -120,7 +120,7 @@ def compare(
         probe = _Probe(plan)
         asked, plan = plan, dataclasses.replace(plan, metric=probe.metric)
         maker = engine_for(plan, probe.build, probe.model, engine)
-        with opened(store, lambda: identity_of(asked, probe.descriptions, probe.model, maker.name)) as kept:
+        with opened(store, lambda: identity_of(asked, probe.descriptions, probe.model, kept_as(maker))) as kept:
             measured = _measured(plan, maker, verbose, kept)
     made_by = (maker.name, maker.reason or "Every run was in the store.")
     return summarized(plan, probe.descriptions, measured, made_by, time.perf_counter() - started)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -23,7 +23,8 @@ from keras_lr.engines.population import Member, Members, Start
 from keras_lr.optimizers import PerLayer
 from keras_lr.schedules import Bound
 
-OWN_STEPS = ("fit", "train_step", "test_step", "compute_loss", "compute_metrics", "make_train_function", "evaluate")
+OWN_LOOPS = ("fit", "evaluate", "make_train_function", "make_test_function")
+OWN_STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 def obstacle(plan: Plan, model: Any) -> str | None:
@@ -39,9 +40,9 @@ def obstacle(plan: Plan, model: Any) -> str | None:
     validation = data["validation_data"]
     if validation is not None and not all(map(inputs.arrays_of, validation if isinstance(validation, tuple) else [0])):
         return f"validation_data is a {type(validation).__name__}, not a tuple of arrays"
-    for name in OWN_STEPS:
-        if getattr(type(model), name) is not getattr(keras.Model, name):
-            return f"{type(model).__name__} has its own {name}"
+    own = _own(model, OWN_LOOPS)
+    if own is not None:
+        return own
     if model.run_eagerly or (keras.backend.backend() == "jax" and not model.jit_compile):
         return "the model was compiled with run_eagerly=True or jit_compile=False"
     if any(layer.compute_dtype == "float16" for layer in machinery.layers_of(model)):
@@ -55,19 +56,33 @@ def obstacle(plan: Plan, model: Any) -> str | None:
     return None
 
 
+def own_step(model: Any) -> str | None:
+    """A part of the training step that is the model's own, and so may not be traced apart from it; or None."""
+    return _own(model, OWN_STEPS)
+
+
+def _own(model: Any, names: Sequence[str]) -> str | None:
+    for name in names:
+        if getattr(type(model), name) is not getattr(keras.Model, name):
+            return f"{type(model).__name__} has its own {name}"
+    return None
+
+
 @dataclasses.dataclass(frozen=True)
 class Group:
-    """Cases that differ in nothing but their rates, with the seeds that they lack.
+    """Cases that differ in nothing but their rates and floats of the optimizer, with the seeds that they lack.
 
     Attributes:
         cases: Their numbers in the plan.
         seeds: The seeds.
         rates: The rate of each update, of shape (cases, updates).
+        settings: The floats in which they differ, by name, each of shape (cases,).
     """
 
     cases: tuple[int, ...]
     seeds: tuple[int, ...]
     rates: np.ndarray
+    settings: Mapping[str, np.ndarray]
 
 
 class Workshop:
@@ -89,7 +104,7 @@ class Workshop:
         self.batch_size = plan.batch_size or 32
         self._examples = len(keras.tree.flatten(self.train)[0])
         self._starts: dict[int, Start] = {}
-        self._known: dict[int, str] = {}
+        self._known: dict[int, tuple[str, dict[str, float]]] = {}
 
     def groups(self, places: Sequence[Place]) -> Iterator[Group]:
         """The runs to make, in groups that can share a program."""
@@ -106,12 +121,12 @@ class Workshop:
                 missing.setdefault(tuple(one for one in numbers if (one, seed) in wanted), []).append(seed)
             for cases, seeds in missing.items():
                 if cases:
-                    yield Group(cases, tuple(seeds), self._rates(model, cases))
+                    yield Group(cases, tuple(seeds), self._rates(model, cases), self._differing(cases))
 
     def members(self, group: Group) -> Members:
         """The runs of a group: their first weights, orders and rates."""
         rates = group.rates.astype(keras.config.floatx())
-        return Members(tuple(self._start(seed) for seed in group.seeds), rates, self.plan.epochs)
+        return Members(tuple(self._start(seed) for seed in group.seeds), rates, self.plan.epochs, group.settings)
 
     def traced(self, group: Group) -> Any:
         """A built model with the optimizer of a group, for a program to be made of."""
@@ -133,15 +148,23 @@ class Workshop:
             yield (case, seed), Measured(dataclasses.replace(member.run, history=history), rates, member.losses)
 
     def _settings(self, case: PlannedCase, model: Any) -> str:
-        """The case's optimizer but for its rate, as a text: equal for cases that can share a program."""
+        """The case's optimizer but for its rate and other floats, as a text: equal where a program can be shared."""
         known = self._known.get(id(case.optimizer))
         if known is not None:
-            return known
+            return known[0]
         plain, free = _without_rate(case.optimizer_for(model.optimizer))
-        settings = json.dumps(optimizers.config_of(plain), sort_keys=True)
+        described, floats = optimizers.config_of(plain), optimizers.floats_of(plain) if free else {}
+        described["config"] |= dict.fromkeys(floats, "handed in") | {"name": None}  # Keras numbers the names
+        settings = json.dumps(described, sort_keys=True)
         if free:
-            self._known[id(case.optimizer)] = settings
+            self._known[id(case.optimizer)] = settings, floats
         return settings
+
+    def _differing(self, cases: Sequence[int]) -> dict[str, np.ndarray]:
+        """The floats of the optimizer in which cases differ."""
+        floats = [self._known.get(id(self.plan.cases[case].optimizer), ("", {}))[1] for case in cases]
+        together = {name: np.array([own[name] for own in floats]) for name in floats[0]}
+        return {name: values for name, values in together.items() if len(set(values)) > 1}
 
     def _start(self, seed: int) -> Start:
         """What a seed decides, drawn in the order in which `fit` would draw it."""
@@ -153,7 +176,7 @@ class Workshop:
                 drawn = [np.random.permutation(self._examples) for _ in range(self.plan.epochs + more)]  # noqa: NPY002
                 self._complete(model)
                 orders = np.asarray(drawn[more:], np.int32)
-                self._starts[seed] = Start(*machinery.values_of(model), orders)
+                self._starts[seed] = Start(*machinery.values_of(model), orders, seed)
         return self._starts[seed]
 
     def _rates(self, model: Any, cases: Sequence[int]) -> np.ndarray:

@@ -8,12 +8,15 @@ from typing import Any
 from keras_lr.engines.population import Member, Members, begun, compile_all, train_alone, train_together
 
 ONE_BY_ONE = "The runs are trained by one compiled program, one after the other: {}."
+SLOWER = "JAX takes {:.3g} ms an update of a run"
 CONVOLUTIONS = "convolutions on a CPU are slower together"
 COPIES = 4  # of a member's state: before and after an update, gradients, and what lies between the layers
 UPDATES = 4  # timed after a first one
 
 
-def way_to_train(make: Callable[[bool], Any], members: Members) -> tuple[list[list[Member]], str]:
+def way_to_train(
+    make: Callable[[bool], Any], members: Members, slowest: float | None = None
+) -> tuple[list[list[Member]] | None, str]:
     """Trains members the faster way.
 
     Small dense layers are much faster together; what else is, only a measurement tells. Convolutions on a CPU are not
@@ -22,9 +25,11 @@ def way_to_train(make: Callable[[bool], Any], members: Members) -> tuple[list[li
     Args:
         make: Makes a program, for members together (True) or each alone (False).
         members: The members.
+        slowest: The seconds for an update from which on they are not to be trained here; None: train them.
 
     Returns:
-        For each seed its members in the order of the cases, and the reason in a sentence.
+        For each seed its members in the order of the cases, or None where both ways are too slow; and the reason in a
+        sentence.
     """
     alone, together = make(False), make(True)
     groups = members.groups(alone.room() // (COPIES * alone.bytes_of(begun(alone, members))))
@@ -35,6 +40,8 @@ def way_to_train(make: Callable[[bool], Any], members: Members) -> tuple[list[li
         return train_alone(alone, members), ONE_BY_ONE.format(why)
     compile_all([alone, together], largest, complete=False)
     each, whole = seconds_per_update(alone, largest), seconds_per_update(together, largest)
+    if slowest is not None and slowest < min(each, whole / count):
+        return None, SLOWER.format(1000 * min(each, whole / count))
     why = f"{1000 * whole:.3g} ms an update for {count} together, {count} x {1000 * each:.3g} ms one after the other"
     if whole >= count * each:
         return train_alone(alone, members), ONE_BY_ONE.format(why)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -137,11 +137,26 @@ def train_together(program: Any, members: Members) -> list[list[Member]]:
     return found
 
 
-def train_alone(program: Any, members: Members) -> list[list[Member]]:
-    """Trains the members one after the other, all by the same compiled program, each as far as it does not diverge."""
+def train_alone(
+    program: Any, members: Members, begin: Callable[[int], object] = lambda seed: None
+) -> list[list[Member]]:
+    """Trains the members one after the other, all by the same compiled program, each as far as it does not diverge.
+
+    Args:
+        program: A program for members alone.
+        members: The members.
+        begin: Called with its seed before each member is trained.
+    """
     compile_all([program], members, complete=True)
     cases = [(rates, members.settings_of(case)) for case, rates in enumerate(members.rates)]
-    return [[_alone(program, start, *case, members.epochs) for case in cases] for start in members.starts]
+    found = []
+    for start in members.starts:
+        row = []
+        for case in cases:
+            begin(start.seed)
+            row.append(_alone(program, start, *case, members.epochs))
+        found.append(row)
+    return found
 
 
 def _alone(program: Any, start: Start, rates: np.ndarray, settings: dict[str, Any], epochs: int) -> Member:

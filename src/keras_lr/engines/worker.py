@@ -37,6 +37,7 @@ class Job:
         validation: The validation data, or None.
         batch_size: Examples in a batch.
         members: The members.
+        slowest: The seconds for an update from which on they are better trained elsewhere, or None.
         floatx: Keras's setting.
         image_data_format: Keras's setting.
     """
@@ -46,6 +47,7 @@ class Job:
     validation: Any
     batch_size: int
     members: Members
+    slowest: float | None = None
     floatx: str = dataclasses.field(default_factory=keras.config.floatx)
     image_data_format: str = dataclasses.field(default_factory=keras.config.image_data_format)
 
@@ -131,7 +133,7 @@ def answered(job: Job, eager: bool) -> Any:
     try:
         return probe.losses(job.description, start.trainable, start.non_trainable, job.batches(), eager)
     except Exception as error:  # whatever it is, the runs can be made where the model is from
-        return _root(error)
+        return trouble(error)
 
 
 def work(job: Job) -> Done:
@@ -148,15 +150,15 @@ def work(job: Job) -> Done:
         for each in job.members.starts
     )
     make = backends.programs(model, job.train, job.validation, job.batch_size)
-    return trained(make, dataclasses.replace(job.members, starts=starts))
+    return trained(make, dataclasses.replace(job.members, starts=starts), job.slowest)
 
 
-def trained(make: Callable[[bool], Any], members: Members) -> Done:
+def trained(make: Callable[[bool], Any], members: Members, slowest: float | None = None) -> Done:
     """Trains members the faster way; an error, such as too little memory, is an obstacle."""
     try:
-        return Done(*way_to_train(make, members))
+        return Done(*way_to_train(make, members, slowest))
     except Exception as error:  # whatever it is, the runs can be made one by one
-        return Done(None, f"the program can't be made: {_root(error)}")
+        return Done(None, f"the program can't be made: {trouble(error)}")
 
 
 def _as_there(job: Job) -> None:
@@ -165,7 +167,7 @@ def _as_there(job: Job) -> None:
     keras.config.set_image_data_format(job.image_data_format)
 
 
-def _root(error: BaseException) -> str:
+def trouble(error: BaseException) -> str:
     """The first sentence of the error that began it."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error
