@@ -157,7 +157,7 @@ def of_class(kind, *layers):
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        (of_class(keras.Model, Doubled), "the model can't be handed to a JAX process: .*Doubled"),
+        (of_class(keras.Model, Doubled), "the model can't be made from its description: .*Doubled"),
         (of_class(OwnStep), "OwnStep has its own train_step"),
         (of_class(OwnLoss), "OwnLoss has its own compute_loss"),
     ],
