@@ -41,10 +41,13 @@ def program_and_start(build, epochs):
 def test_the_logs_are_those_of_fit(name):
     build, x = MODELS[name]
     program, start = program_and_start(build, 3)
+    plain = made(build)
+    if keras.backend.backend() == "torch":  # its dropout draws from PyTorch's chance, as the loader of `fit` does
+        for layer in [*machinery.layers_of(program.model), *machinery.layers_of(plain)]:
+            layer.rate = 0.0
     rates = np.full((1, 15), 0.05, "float32")
     (member,) = train_alone(program, Members((start,), rates, 3))[0]
     again = train_alone(program, Members((start,), rates, 3))[0][0]
-    plain = made(build)
     plain.optimizer.learning_rate = 0.05
     expected = plain.fit(
         x, Y, batch_size=BATCH, epochs=3, shuffle=False, validation_data=(x[:20], Y[:20]), verbose=0
@@ -64,6 +67,7 @@ def by_fit(build, start, rates, moved=False):
         first = start.trainable[0].copy()
         first.flat[0] = np.nextafter(first.flat[0], np.float32(np.inf))
         model.trainable_variables[0].assign(first)
+    keras.utils.set_random_seed(start.seed)
     for update, rate in enumerate(rates):
         first = update % 5 * BATCH
         model.optimizer.learning_rate = rate
@@ -82,15 +86,23 @@ def test_every_update_is_that_of_train_on_batch(optimizer):
     MODELS_X[build] = X
     program, start = program_and_start(build, 10)
     rates = np.linspace(0.01, 0.001, 50, dtype="float32")
-    programs = [program]
-    if keras.backend.backend() == "tensorflow":
-        train_alone(program, Members((start,), rates[None, :5], 1))
-        programs.append(program.faster())
     own, other = by_fit(build, start, rates), by_fit(build, start, rates, moved=True)
     drift = np.maximum.accumulate(np.abs(other / own - 1.0))
-    for one in programs:
-        (member,) = train_alone(one, Members((start,), rates[None], 10))[0]
-        assert (np.abs(np.array(member.losses) / own - 1.0) <= np.maximum(1e-5, 10.0 * drift)).all()
+    (member,) = train_alone(program, Members((start,), rates[None], 10), keras.utils.set_random_seed)[0]
+    assert (np.abs(np.array(member.losses) / own - 1.0) <= np.maximum(1e-5, 10.0 * drift)).all()
+
+
+@on_tensorflow
+def test_xla_makes_the_same_runs_and_is_not_used_where_it_would_not():
+    program, start = program_and_start(MODELS["recurrent"][0], 2)
+    members = Members((start,), np.full((1, 10), 0.05, "float32"), 2)
+    plain, faster = train_alone(program, members)[0][0], program.faster()
+    assert train_alone(faster, members)[0][0].losses == pytest.approx(plain.losses, rel=1e-5)
+    assert faster.faster() is None
+    for name in ("dense", "convolution"):  # other dropout than that of `fit`, and twenty times slower
+        program, start = program_and_start(MODELS[name][0], 2)
+        train_alone(program, Members((start,), members.rates, 2))
+        assert program.faster() is None
 
 
 def test_floats_of_the_optimizer_are_handed_in():

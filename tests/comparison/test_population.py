@@ -151,6 +151,52 @@ def test_a_momentum_that_follows_the_rate():
     assert_alike(found, compared(dense, X, "sequential", **arguments), rel=2e-4)
 
 
+A = keras.optimizers
+FLOATS = {
+    "adam": [A.Adam(0.01, beta_1=0.5), A.Adam(0.02, beta_2=0.9), A.Adam(0.03, epsilon=0.1)],
+    "adamw": [A.AdamW(0.01, weight_decay=0.1), A.AdamW(0.02, weight_decay=0.3), A.AdamW(0.02, beta_1=0.7)],
+    "sgd": [A.SGD(0.1, momentum=0.5), A.SGD(0.1, momentum=0.9), A.SGD(0.05, momentum=0.8, nesterov=False)],
+    "rmsprop": [A.RMSprop(0.01, rho=0.5, momentum=0.1), A.RMSprop(0.01, momentum=0.5), A.RMSprop(0.01, momentum=0.9)],
+    "lion": [A.Lion(0.01, beta_1=0.5), A.Lion(0.01, beta_2=0.5), A.Lion(0.001)],
+}
+
+
+def groups_of(optimizers, x=X):
+    """The groups of runs that share a program."""
+    data = {"x": x, "y": Y, "sample_weight": None, "class_weight": None}
+    data |= {"validation_data": None, "validation_split": 0.0}
+    named = {"learning_rates": None, "schedules": None, "seeds": [1], "epochs": 1}
+    plan = planned(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
+    return list(Workshop(plan, dense).groups([(case, 1) for case in range(len(plan.cases))]))
+
+
+@on_jax
+@pytest.mark.parametrize("name", FLOATS)
+def test_members_differ_in_floats_of_the_optimizer(name):
+    """One program for all of them makes the runs that each makes alone."""
+    optimizers = {str(place): one for place, one in enumerate(FLOATS[name])}
+    assert len(groups_of(optimizers)) == 1
+    found = compared(dense, X, "population", learning_rates=None, optimizers=optimizers)
+    for case, own in zip(found.cases, FLOATS[name], strict=True):
+        alone = compared(dense, X, "population", learning_rates=None, optimizers={case.name: own})
+        for run, other in zip(case.runs, alone.cases[0].runs, strict=True):
+            assert run.history["loss"] == pytest.approx(other.history["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (A.SGD(0.1), A.SGD(0.1, momentum=0.9)),
+        (A.Adam(0.1), A.Adam(0.1, weight_decay=0.1)),
+        (A.Adam(0.1), A.Adam(0.1, amsgrad=True)),
+        (A.Adam(0.1, clipnorm=1.0), A.Adam(0.1, clipnorm=2.0)),
+        (A.Adam(0.1), A.Lion(0.1)),
+    ],
+)
+def test_what_the_update_decides_by_is_grouped_apart(one, other):
+    assert [group.settings for group in groups_of({"one": one, "other": other})] == [{}, {}]
+
+
 @on_jax
 def test_weights_of_examples_and_classes_accumulation_and_validation_data():
     def build():

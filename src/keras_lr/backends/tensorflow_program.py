@@ -23,7 +23,7 @@ class Program(InPlace):
     """The loop over the updates of an epoch is in the graph, which gathers each batch by its rows.
 
     XLA is not used at first: a loop of dense layers is up to twice as fast with it, but one of convolutions on a CPU
-    twenty times slower. See `faster`.
+    twenty times slower, and its chance is another one than that of `fit`. See `faster`.
     """
 
     def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool = False) -> None:
@@ -67,10 +67,11 @@ class Program(InPlace):
         self._made[TEST, ()]()
 
     def faster(self) -> Program | None:
-        """The same with its loop compiled by XLA, but for convolutions on a CPU."""
+        """The same with its loop compiled by XLA, but for convolutions on a CPU and for dropout."""
         loops = [one for (name, _), one in self._made.items() if name == LOOP]
-        convolves = any("Conv" in operation for one in loops for operation in _operations(one))
-        if self._xla or not loops or (convolves and not tf.config.list_physical_devices("GPU")):
+        found = {operation for one in loops for operation in _operations(one)}
+        convolves = any("Conv" in operation for operation in found) and not tf.config.list_physical_devices("GPU")
+        if self._xla or not loops or convolves or any("StatelessRandom" in operation for operation in found):
             return None
         other = copy.copy(self)
         other._xla, other._made = True, {key: one for key, one in self._made.items() if key[0] != LOOP}
