@@ -18,7 +18,6 @@ import numpy as np
 
 from keras_lr.core.errors import KerasLRError
 
-
 _PROGRAMS = {"tensorflow": "tensorflow_program", "jax": "jax_population", "torch": "torch_program"}
 
 

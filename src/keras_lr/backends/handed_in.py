@@ -30,8 +30,8 @@ class HandedIn:
         return self._value
 
     def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Any:
-        del name
-        return self._value if dtype is None or dtype == self._value.dtype else self._value.__array__()  # refused
+        del dtype, name
+        return self._value
 
     def __rsub__(self, other: Any) -> Any:
         return self._rest if isinstance(other, (int, float)) and other == 1 else other - self._value

@@ -138,7 +138,10 @@ class InPlace(abc.ABC):
         return logs["loss"]
 
     def _logged(self) -> dict[str, np.ndarray]:
-        return {name: np.asarray(_number(value), np.float64) for name, value in sorted(self.model.get_metrics_result().items())}
+        return {
+            name: np.asarray(_number(value), np.float64)
+            for name, value in sorted(self.model.get_metrics_result().items())
+        }
 
 
 def count(data: Any) -> int:

@@ -15,7 +15,14 @@ from keras_lr.backends.handed_in import HandedIn, Settings, pairs
 from keras_lr.backends.in_place import InPlace, count, mapped
 
 LOOP, LAST, TEST = "loop", "last", "test"
-CHANCE = {"RandomUniform", "RandomUniformInt", "RandomStandardNormal", "TruncatedNormal", "RandomShuffle", "Multinomial"}
+CHANCE = {
+    "RandomUniform",
+    "RandomUniformInt",
+    "RandomStandardNormal",
+    "TruncatedNormal",
+    "RandomShuffle",
+    "Multinomial",
+}
 """Operations that draw from a state of their own, which no run can be given at its start."""
 
 

@@ -49,11 +49,10 @@ class Program(InPlace):
     def tested(self) -> None:
         """Brings the metrics to what they are on the validation data."""
         self.model.eval()
-        examples = count(self._validation)
+        rows = torch.arange(count(self._validation), device=_copy(self._tracked[0]).device)
         with torch.no_grad():
-            for first in range(0, examples, self._size):
-                span = slice(first, min(first + self._size, examples))
-                logs = self.model.test_step(mapped(lambda part, span=span: part[span], self._validation))
+            for batch_rows in rows.split(self._size):
+                logs = self.model.test_step(self._batch(self._validation, batch_rows))
         self.checked(logs)
 
     @staticmethod

@@ -175,7 +175,9 @@ def _on_jax() -> bool:
 def _slower_on_jax(model: Any) -> str | None:
     """What is known to be no faster in a process with JAX, or None."""
     convolves = any("Conv" in type(layer).__name__ for layer in machinery.layers_of(model))
-    return "JAX is no faster at convolutions on a CPU" if convolves and backends.active().devices() == ["CPU:0"] else None
+    return (
+        "JAX is no faster at convolutions on a CPU" if convolves and backends.active().devices() == ["CPU:0"] else None
+    )
 
 
 class _MetricCheck(keras.callbacks.Callback):

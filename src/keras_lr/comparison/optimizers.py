@@ -19,7 +19,6 @@ from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.changes import as_ours, is_schedule
 from keras_lr.schedules import Schedule
 
-
 _OF_ADAM = ("beta_1", "beta_2", "epsilon")
 FLOATS = {
     "SGD": ("momentum",),

@@ -77,7 +77,8 @@ def compare(
             stopped, if all other arguments are the same; datasets are known by their type alone, not by what is in them.
         engine: "sequential" makes a `fit` for each run. "population" trains runs that differ in their rates and seeds by
             one compiled program on JAX, with the raw loss of every update; it needs arrays and a model without steps of
-            its own. "auto" takes it where it can, and `engine_reason` says why or why not.
+            its own. "auto" takes what is fastest, which may be a program that trains one run after the other in this
+            process, and `engine_reason` says why.
         verbose: 0 for silence, 1 for a line a run, "auto" for a bar where stderr is a terminal.
 
     Returns:
