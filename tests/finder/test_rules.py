@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from keras_lr.finder.consensus import consensus, share_of_center
-from keras_lr.finder.curve import Curve, moving_average, zero_phase
+from keras_lr.finder.curve import Curve, zero_phase
 from keras_lr.finder.ladder import ladder, mean_share
-from keras_lr.finder.rules import RULES, prepared, suggest
+from keras_lr.finder.rules import RULES, as_fastai, as_lightning, suggest
 from keras_lr.finder.stopping import Divergence
 from keras_lr.schedules import Constant, Cosine, Linear
 
@@ -45,33 +45,37 @@ def test_zero_phase_smoothing_does_not_move_a_line_or_a_minimum():
     assert rates[np.argmin(zero_phase(rates, bowl))] == pytest.approx(1e-3, rel=0.1)
 
 
-def test_the_moving_average_of_a_constant_is_that_constant():
-    assert moving_average(np.full(20, 1.7)) == pytest.approx(np.full(20, 1.7))
+def test_the_averages_of_a_constant():
+    """That of fastai is the constant; that of Lightning begins at half of it."""
+    curve = Curve(RATES, (tuple([1.7] * 100),))
+    assert as_fastai(curve)[1] == pytest.approx(np.full(85, 1.7), rel=1e-5)  # float32
+    rates, losses = as_lightning(curve)
+    assert (rates[0], len(rates)) == (RATES[10], 89)
+    assert losses[0] == pytest.approx(1.7 * (1 - 0.98**11) / (1 - 0.98**12), rel=1e-6)
 
 
 def test_the_rules_of_fastai_by_hand():
     rates = np.array([1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
     losses = np.array([5.0, 4.0, 3.0, 2.0, 1.0, 0.5, 2.0, 9.0])
     # the longest falling subsequence ends at index 5 and has 6 points: from -1, a third is 2, half of it 1
-    assert RULES["valley"](rates, losses) == 4.0
-    assert RULES["minimum"](rates, losses) == 3.2
-    assert RULES["steep"](rates, np.array([5.0, 4.0, 2.0, 1.0, 0.5, 0.4, 2.0, 9.0])) == 2.0
-    # too short for two points fifteen rungs apart: the last rate
-    assert RULES["slide"](rates, losses) == 128.0
+    assert RULES["valley"].decide(rates, losses) == 4.0
+    assert RULES["minimum"].decide(rates, losses) == 3.2
+    assert RULES["steep"].decide(rates, np.array([5.0, 4.0, 2.0, 1.0, 0.5, 0.4, 2.0, 9.0])) == 2.0
+    assert RULES["slide"].least == 16  # two points fifteen rungs apart
 
 
 def test_slide_stops_where_the_slopes_are_alike():
     rates = np.arange(1.0, 41.0)
     losses = np.concatenate([np.zeros(30), np.arange(10.0)])
     # slopes: 0 up to index 29, 0.5 at 30, 1 after; from the right, l is 15 left of r; alike once r reaches 29
-    assert RULES["slide"](rates, losses) == rates[30 - 15]
+    assert RULES["slide"].decide(rates, losses) == rates[30 - 15]
 
 
 def test_the_curve_is_prepared_as_fastai_does():
     curve = Curve(RATES, (tuple([1.0] * 60 + [float("nan")] * 40),))
-    rates, losses = prepared(curve)
-    assert (rates[0], len(rates)) == (RATES[10], 50)
-    assert losses == pytest.approx(np.ones(50))
+    rates, losses = as_fastai(curve)
+    assert (rates[0], len(rates)) == (np.float32(RATES[10]), 50)
+    assert losses == pytest.approx(np.ones(50), rel=1e-5)  # float32
 
 
 @pytest.mark.parametrize("rule", RULES)

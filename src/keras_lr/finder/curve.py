@@ -1,4 +1,4 @@
-"""The measured curve, raw, and the two ways of smoothing it. Imports no Keras."""
+"""The measured curve, raw, and how it is smoothed. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -61,15 +61,3 @@ def zero_phase(learning_rates: np.ndarray, losses: np.ndarray, bandwidth: float 
     determinant = s0 * s2 - s1**2
     line = np.where(determinant > 1e-12, (s2 * t0 - s1 * t1) / np.where(determinant > 1e-12, determinant, 1.0), t0 / s0)
     return np.asarray(line)
-
-
-def moving_average(losses: np.ndarray, beta: float = 0.98) -> np.ndarray:
-    """The exponential moving average that fastai smooths with, corrected for its start.
-
-    a[t] = beta * a[t-1] + (1 - beta) * l[t];  smooth[t] = a[t] / (1 - beta ** (t + 1)).
-    """
-    average, smooth = 0.0, []
-    for t, loss in enumerate(losses, start=1):
-        average = beta * average + (1.0 - beta) * float(loss)
-        smooth.append(average / (1.0 - beta**t))
-    return np.asarray(smooth)
