@@ -73,6 +73,10 @@ class Stepper:
         loss, self._state = self._update(self._state, self._metrics, batch, rate)
         return float(loss)
 
+    def trainable(self) -> list[Any]:
+        """The trainable values as they are now."""
+        return list(self._state[0])
+
     def close(self) -> None:
         """Lets go of the copies."""
         self._state = None

@@ -68,6 +68,10 @@ class Stepper:
         """One update at the given rate. Returns the loss of this batch, before the update."""
         return float(self._update(batch, tf.constant(learning_rate, keras.config.floatx())))
 
+    def trainable(self) -> list[Any]:
+        """The trainable values as they are now."""
+        return [variable.value for variable in self.model.trainable_variables]
+
     def close(self) -> None:
         """Leaves the model at the start."""
         self.reset()

@@ -68,6 +68,10 @@ class Stepper:
         with machinery.rate_replaced(self.model, lambda: learning_rate):
             return float(self.model.train_step(batch)["loss"])
 
+    def trainable(self) -> list[Any]:
+        """The trainable values as they are now."""
+        return [variable.value.detach() for variable in self.model.trainable_variables]
+
     def close(self) -> None:
         """Leaves the model at the start, with the gradients that it came with."""
         self.reset()

@@ -1,5 +1,6 @@
 """The range test: a compiled model in, a learning rate with its interval and reason out."""
 
+from keras_lr.finder.critical import CriticalRate as CriticalRate
 from keras_lr.finder.range_test import find as find
 from keras_lr.finder.result import FindResult as FindResult
 from keras_lr.finder.rules import Suggestion as Suggestion

@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
+import math
+import re
+
+import numpy as np
+
+from keras_lr.finder.curve import Curve, zero_phase
 from keras_lr.finder.result import FindResult
 from keras_lr.finder.rules import RULES
-from keras_lr.report.figure import Figure, Line, Mark, Panel
+from keras_lr.finder.stopping import level_and_noise
+from keras_lr.report.figure import GREY, Band, Figure, Line, Mark, Panel, Points
+from keras_lr.report.text import rate
 
 HEADROOM = 0.35  # of the descent, above the first loss: the blow-up goes out of the picture
+MARKERS = ("o", "s", "D", "^", "v", "<", ">", "P")  # of the rules, which share one quiet colour
 
 
 def figure_of(found: FindResult) -> Figure:
-    """One panel: loss against rate, both as measured and smooth, with the answer and what other rules say."""
-    rates = found.learning_rates
-    lines = [
-        Line(rates[: len(ramp)], ramp, label="each ramp" if index == 0 else None, color=0, faint=True)
-        for index, ramp in enumerate(found.losses)
-    ]
-    lines.append(Line(rates[: len(found.smoothed)], found.smoothed, label="pooled and smooth", color=0))
-    answer = "no answer" if found.learning_rate is None else f"{found.learning_rate:.2g}"
+    """One panel: loss against rate, as measured and smooth, how it is read, the answer, and what others say."""
     return Figure(
         (
             Panel(
-                title=f"Learning rate: {answer}",
+                title=_title(found),
                 x_label="Learning rate (log scale)",
-                y_label="Loss of the batch",
+                y_label="Loss of a batch before its update",
                 x_scale="log",
-                lines=tuple(lines),
+                lines=(Line(found.learning_rates[: len(found.smoothed)], found.smoothed, "mean of the ramps, smooth"),),
+                bands=_band(found),
+                points=(*_raw(found), *_landmarks(found), *_answer(found), *_rules(found)),
                 marks=_marks(found),
                 x_limits=_stretch(found),
                 y_limits=_limits(found),
@@ -34,17 +38,80 @@ def figure_of(found: FindResult) -> Figure:
     )
 
 
+def _title(found: FindResult) -> str:
+    """The answer, or the first sentence of the refusal."""
+    if found.learning_rate is None:
+        return f"No learning rate. {re.split(r'(?<=[.:]) ', found.reason)[0].rstrip(':.')}"
+    return f"Learning rate {rate(found.learning_rate)}"
+
+
+def _raw(found: FindResult) -> list[Points]:
+    """Every update of every ramp."""
+    return [
+        Points(found.learning_rates[: len(ramp)], ramp, "every update" if index == 0 else None, faint=True)
+        for index, ramp in enumerate(found.losses)
+    ]
+
+
+def _band(found: FindResult) -> tuple[Band, ...]:
+    """Between the lowest and the highest of the single ramps, each smooth alone, as far as all of them went."""
+    length = min((len(ramp) for ramp in found.losses), default=0)
+    finite = [ramp[:length] for ramp in found.losses if all(map(math.isfinite, ramp[:length]))]
+    if len(finite) < 2 or length < 2:
+        return ()
+    rates = np.asarray(found.learning_rates[:length])
+    ceiling = _limits(found)[1] if _limits(found) is not None else math.inf
+    smooth = np.array([zero_phase(rates, np.minimum(ramp, ceiling)) for ramp in finite])
+    return (
+        Band(rates.tolist(), smooth.min(0).tolist(), smooth.max(0).tolist(), f"range of {len(finite)} ramps, smooth"),
+    )
+
+
+def _landmarks(found: FindResult) -> list[Points]:
+    """Where the descent is half and nine tenths done, lowest, and undone."""
+    marks = found.landmarks
+    if marks is None:
+        return []
+    places = [marks.half, marks.nine_tenths, marks.lowest, *([marks.edge] if marks.edge else [])]
+    named = "½, 9/10 and all of the descent" + (", its edge" if marks.edge else "")
+    return [Points(places, _heights(found, places), named, marker="d")]
+
+
+def _answer(found: FindResult) -> list[Points]:
+    if found.learning_rate is None:
+        return []
+    return [Points([found.learning_rate], _heights(found, [found.learning_rate]), None, color=1, marker="*")]
+
+
+def _rules(found: FindResult) -> list[Points]:
+    """One small grey mark on the curve for each rule that is in the picture, named with its rate."""
+    if len(found.smoothed) < 2:
+        return []
+    said = {rule: found.suggest(rule).learning_rate for rule in RULES}
+    return [
+        Points([value], _heights(found, [value]), f"{rule} {rate(value)}", color=GREY, marker=marker)
+        for (rule, value), marker in zip(said.items(), MARKERS, strict=True)
+        if value is not None
+    ]
+
+
 def _marks(found: FindResult) -> tuple[Mark, ...]:
+    """The answer with its interval, and the critical rate."""
     marks: list[Mark] = []
     if found.learning_rate is not None and found.interval is not None:
         low, high = found.interval
-        marks.append(Mark(low, end=high, label=f"interval, {low:.2g} to {high:.2g}", color=1))
-        marks.append(Mark(found.learning_rate, label=f"consensus, {found.learning_rate:.2g}", color=1))
-    for color, rule in enumerate(RULES, start=2):
-        rate = found.suggest(rule).learning_rate
-        if rate is not None:
-            marks.append(Mark(rate, label=f"{rule}, {rate:.2g}", color=color, dashed=True))
+        marks.append(Mark(found.learning_rate, f"answer {rate(found.learning_rate)}", color=1))
+        marks.append(Mark(low, f"interval {rate(low)} to {rate(high)}", end=high, color=1))
+    if found.critical is not None and found.critical.learning_rate is not None:
+        value = found.critical.learning_rate
+        marks.append(Mark(value, f"critical rate {rate(value)}", color=3, dashed=True))
     return tuple(marks)
+
+
+def _heights(found: FindResult, rates: list[float]) -> list[float]:
+    """The smooth curve at some rates; beyond its ends that of the end."""
+    ladder = np.log(found.learning_rates[: len(found.smoothed)])
+    return np.interp(np.log(rates), ladder, found.smoothed).tolist()
 
 
 def _stretch(found: FindResult) -> tuple[float, float] | None:
@@ -52,13 +119,21 @@ def _stretch(found: FindResult) -> tuple[float, float] | None:
     if found.landmarks is None:
         return None
     last = found.learning_rates[len(found.smoothed) - 1]
-    return max(found.learning_rates[0], found.landmarks.half / 1000.0), last
+    edge = found.critical.learning_rate if found.critical is not None and found.critical.learning_rate else last
+    return max(found.learning_rates[0], found.landmarks.half / 1000.0), max(last, 1.5 * edge)
 
 
 def _limits(found: FindResult) -> tuple[float, float] | None:
-    """From just below the descent to just above where it began."""
+    """From just below the descent to just above where it began; without a descent, around what is not a blow-up."""
     marks = found.landmarks
-    if marks is None:
+    if marks is not None:
+        depth = marks.start_loss - marks.lowest_loss
+        return marks.lowest_loss - 0.5 * HEADROOM * depth, marks.start_loss + HEADROOM * depth
+    _, losses = found.curve.pooled()
+    if len(losses) < 2:
         return None
-    depth = marks.start_loss - marks.lowest_loss
-    return marks.lowest_loss - 0.5 * HEADROOM * depth, marks.start_loss + HEADROOM * depth
+    level, noise = level_and_noise(losses[: Curve(found.learning_rates, ()).lead_in])
+    every = [loss for ramp in found.losses for loss in ramp if math.isfinite(loss)]
+    scatter = max(level_and_noise(every)[1], noise)
+    low, high = min(every), min(max(every), max(level, *found.smoothed[:1]) + 6.0 * scatter)
+    return (low - 0.1 * (high - low), high + 0.1 * (high - low)) if high > low else None

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 from keras_lr.backends import keras as machinery
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.engines.line_search import line_searches
 from keras_lr.engines.ramp import Ramp, climb
 from keras_lr.engines.untouched import untouched
 from keras_lr.finder.batches import Batches, batches
 from keras_lr.finder.consensus import consensus
+from keras_lr.finder.critical import BATCHES, CriticalRate, next_rate
+from keras_lr.finder.critical import critical as critical_of
 from keras_lr.finder.curve import Curve
 from keras_lr.finder.ladder import ladder, mean_share
 from keras_lr.finder.result import FindResult
@@ -34,6 +38,7 @@ def find(
     repeats: int = 3,
     ramp: str = "exponential",
     seed: int = 0,
+    critical: bool = False,
     verbose: str | int = "auto",
 ) -> FindResult:
     """Finds a learning rate by range tests, and leaves the model bit for bit as it was.
@@ -58,6 +63,8 @@ def find(
         repeats: How many ramps.
         ramp: "exponential" or "linear".
         seed: Of the batch orders. No global source of chance is drawn from.
+        critical: Whether to measure the critical rate too, above which the first update raises the loss, and with it
+            the shortest warm-up, `found.warmup_steps`. It costs as much as some twenty updates and a compilation.
         verbose: 0 for silence, 1 for a progress bar, "auto" for a bar on a terminal.
 
     Returns:
@@ -83,7 +90,7 @@ def find(
     share = mean_share(schedule)
     repeats, seed = checks.whole("find", repeats=repeats), checks.whole("find", 0, seed=seed)
     source = batches(x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size)
-    ramps = _measure(model, source, rates, repeats, seed, verbose)
+    ramps, edge = _measure(model, source, rates, repeats, seed, critical, verbose)
     curve = Curve(rates, tuple(ramp.losses for ramp in ramps))
     answer = consensus(curve, share)
     return FindResult(
@@ -98,13 +105,14 @@ def find(
         mean_share=share,
         schedule=None if schedule is None else repr(schedule),
         note=source.note,
+        critical=edge,
     )
 
 
 def _measure(
-    model: Any, source: Batches, rates: tuple[float, ...], repeats: int, seed: int, verbose: str | int
-) -> list[Ramp]:
-    """The ramps, each from the same start in an order of its own."""
+    model: Any, source: Batches, rates: tuple[float, ...], repeats: int, seed: int, critical: bool, verbose: str | int
+) -> tuple[list[Ramp], CriticalRate | None]:
+    """The ramps, each from the same start in an order of its own, and the critical rate on batches of another order."""
     rule = Divergence(lead_in=Curve(rates, ()).lead_in)
     with (
         progress("Finding the learning rate", repeats * len(rates), verbose) as bar,
@@ -115,7 +123,15 @@ def _measure(
             stepper.reset()
             ramps.append(climb(stepper, source.endless(seed + repeat), rates, rule.reason, bar))
             bar.reach((repeat + 1) * len(rates))
-    return ramps
+        edge = critical_rate(stepper, source, seed + repeats, ramps[0], rates) if critical else None
+    return ramps, edge
+
+
+def critical_rate(stepper: Any, source: Batches, seed: int, ramp: Ramp, rates: tuple[float, ...]) -> CriticalRate:
+    """Measures the critical rate, beginning where a ramp ended."""
+    start = rates[len(ramp.losses) - 1]
+    batches = itertools.islice(source.endless(seed), BATCHES)
+    return critical_of(line_searches(stepper, batches, lambda search, last: next_rate(search, last or start)))
 
 
 def _check_model(model: Any) -> None:

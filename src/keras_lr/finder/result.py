@@ -9,8 +9,12 @@ from typing import Any
 from keras_lr.core import checks, records
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.consensus import Landmarks, consensus
+from keras_lr.finder.critical import CriticalRate, cross_check, warmup_steps
 from keras_lr.finder.curve import Curve
+from keras_lr.finder.ladder import mean_share
 from keras_lr.finder.rules import RULES, Suggestion, suggest
+from keras_lr.finder.shapes import KINDS, shape_of
+from keras_lr.schedules import Schedule
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +33,7 @@ class FindResult:
         mean_share: Mean of the schedule over its peak that the answer is for; 1 for a constant rate.
         schedule: The code of that schedule, or None for a constant rate.
         note: What could not be promised about the data, or None.
+        critical: The critical rate of the first update, or None where `find` was not asked for it.
     """
 
     learning_rate: float | None
@@ -42,6 +47,15 @@ class FindResult:
     mean_share: float = 1.0
     schedule: str | None = None
     note: str | None = None
+    critical: CriticalRate | None = None
+
+    @property
+    def warmup_steps(self) -> int | None:
+        """The shortest warm-up whose first update is not above the critical rate; None where that wasn't measured.
+
+        A proposal for stability, ceil(answer / critical) - 1: longer ones may train better. See `finder.critical`.
+        """
+        return warmup_steps(self.learning_rate, self.critical)
 
     @property
     def curve(self) -> Curve:
@@ -52,7 +66,8 @@ class FindResult:
         """What a rule says of the same curve.
 
         Args:
-            rule: "consensus" (the answer), or "valley", "slide", "minimum", "steep" as fastai has them.
+            rule: "consensus", the rule of this package; "valley", "slide", "minimum" or "steep" of fastai;
+                "torch_lr_finder", "ignite" or "lightning"; "lightning_before" as Lightning had it until August 2025.
 
         Returns:
             A `Suggestion` with `.learning_rate` (or None), `.rule` and `.reason`; `float()` of it is the rate.
@@ -62,6 +77,34 @@ class FindResult:
             answer = consensus(self.curve, self.mean_share)
             return Suggestion(answer.learning_rate, rule, answer.reason)
         return suggest(self.curve, rule)
+
+    def to_schedule(self, kind: str, steps: int) -> Schedule:
+        """A schedule of so many updates with the answer at its peak.
+
+        The answer is for one shape: a constant rate, or the schedule that `find` was given. Where the mean of the new
+        schedule is another share of its peak, the peak is what the same curve gives for that share, in the proportion
+        of `consensus`: higher than the answer for a constant rate. Pass the shape to `find` to have the peak itself.
+
+        The warm-up is `warmup_steps` where the critical rate was measured, half of the run at most, and 5 % of the run
+        else. One cycle rises for 30 % of the run anyway; it begins at the peak / 25, or lower where the critical rate is.
+
+        Args:
+            kind: "one_cycle", "cosine" (to 0, after a warm-up) or "wsd" (warm-up, constant, linear to 0 in the last fifth).
+            steps: The length in updates, warm-up included.
+
+        Raises:
+            ArgumentError: There is no answer.
+        """
+        checks.one_of("to_schedule", KINDS, kind=kind)
+        steps = checks.whole("to_schedule", 10, steps=steps)
+        if self.learning_rate is None:
+            self._refuse("to_schedule", kind=kind)
+        shape = shape_of(kind, steps, self.warmup_steps)
+        wanted, measured = (
+            consensus(self.curve, share).learning_rate for share in (mean_share(shape), self.mean_share)
+        )
+        ratio = wanted / measured if wanted and measured else 1.0
+        return shape * ((self.learning_rate or 0.0) * ratio)
 
     def apply(self, model: Any) -> float:
         """Sets the optimizer of `model` to the answer, and returns it.
@@ -73,9 +116,7 @@ class FindResult:
             ArgumentError: There is no answer, or the optimizer has a schedule.
         """
         if self.learning_rate is None:
-            raise ArgumentError(
-                "apply", f"find gave no answer: {self.reason.rstrip('.')}", "See found.reason", model=model
-            )
+            self._refuse("apply", model=model)
         if not getattr(model, "compiled", False):
             raise ArgumentError("apply", "the model is not compiled", "Call model.compile(...) first", model=model)
         try:
@@ -83,7 +124,10 @@ class FindResult:
         except (TypeError, AttributeError) as error:
             repair = "Compile with keras.optimizers.X(found.learning_rate * schedule)"
             raise ArgumentError("apply", "the optimizer's rate is not a single float", repair, model=model) from error
-        return self.learning_rate
+        return self.learning_rate  # type: ignore[return-value]
+
+    def _refuse(self, where: str, **argument: Any) -> None:
+        raise ArgumentError(where, f"find gave no answer: {self.reason.rstrip('.')}", "See found.reason", **argument)
 
     def plot(self, path: str | os.PathLike[str] | None = None, ax: Any = None) -> Any:
         """Draws the ramps, the smooth curve, the answer with its interval and the other rules' marks.
@@ -113,7 +157,8 @@ class FindResult:
         """One line: the rate, its interval and why."""
         if self.learning_rate is None or self.interval is None:
             return f"No learning rate. {self.reason}"
-        return f"{self.learning_rate:.2g} ({self.interval[0]:.2g} to {self.interval[1]:.2g}). {self.reason}"
+        said = [f"{self.learning_rate:.2g} ({self.interval[0]:.2g} to {self.interval[1]:.2g}). {self.reason}"]
+        return " ".join([*said, *filter(None, [cross_check(self.learning_rate, self.critical)])])
 
     def _repr_html_(self) -> str:
         from keras_lr.finder.picture import figure_of

@@ -27,6 +27,7 @@ PANEL_WIDTH, PANEL_HEIGHT = 4.2, 3.1  # inches: one column of a paper
 LEGEND_ROW = 0.17  # inches
 TITLE_LETTERS = 50
 LEGEND_LETTERS = 62  # in a row of the legend
+FAINT_SIZE = 2.4  # points
 MOST_FAINT = 120  # points of a line that lies behind the others
 SETTINGS = {
     "font.size": 9.0,
@@ -302,12 +303,13 @@ def _points(points: Points, axis: Any) -> None:
         points.y,
         linestyle="none",
         marker=points.marker,
-        markersize=sizes[points.marker],
-        markeredgewidth=1.6 if points.marker == "x" else 0.6,
+        markersize=FAINT_SIZE if points.faint else sizes.get(points.marker, 5.0),
+        markeredgewidth=1.6 if points.marker == "x" else 0.0 if points.faint else 0.6,
         markeredgecolor=color if points.marker == "x" else "white",
         color=color,
         label=_label(points.label),
-        zorder=5.0 if points.marker == "*" else 4.0,
+        alpha=0.35 if points.faint else None,
+        zorder=1.5 if points.faint else 5.0 if points.marker == "*" else 4.0,
         clip_on=points.marker not in ("x", "^"),
     )
 

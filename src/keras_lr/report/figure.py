@@ -39,7 +39,8 @@ class Band:
 class Points:
     """Separate points, with error bars where `low` and `high` are given.
 
-    `marker`: "o", "x" for diverged and failed runs, "^" for what lies above the picture, or "*" for the answer.
+    `marker`: "o", "x" for diverged and failed runs, "^" for what lies above the picture, "*" for the answer, or another
+    of matplotlib's. `faint` ones are small and lie behind the others.
     """
 
     x: Sequence[float]
@@ -49,6 +50,7 @@ class Points:
     label: str | None = None
     color: int = 0
     marker: str = "o"
+    faint: bool = False
 
 
 @dataclasses.dataclass(frozen=True)

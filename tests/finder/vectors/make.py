@@ -106,7 +106,7 @@ def optimizer_of(model):
 
 
 def fastai(losses):
-    from fastai.basics import DataLoaders, Learner, SGD
+    from fastai.basics import SGD, DataLoaders, Learner
     from fastai.callback import schedule
 
     answers, learning_rates = {}, None
