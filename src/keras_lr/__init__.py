@@ -61,8 +61,13 @@ if TYPE_CHECKING:
     from keras_lr.comparison import Case as Case
     from keras_lr.comparison import Comparison as Comparison
     from keras_lr.comparison import compare as compare
+    from keras_lr.finder import BatchSize as BatchSize
+    from keras_lr.finder import CriticalRate as CriticalRate
     from keras_lr.finder import FindResult as FindResult
+    from keras_lr.finder import FoundThenFitted as FoundThenFitted
     from keras_lr.finder import find as find
+    from keras_lr.finder import find_batch_size as find_batch_size
+    from keras_lr.finder import find_then_fit as find_then_fit
 
 __version__ = "0.1.0"
 
@@ -70,8 +75,13 @@ _ON_USE = {
     "Case": "keras_lr.comparison",
     "Comparison": "keras_lr.comparison",
     "compare": "keras_lr.comparison",
+    "BatchSize": "keras_lr.finder",
+    "CriticalRate": "keras_lr.finder",
     "FindResult": "keras_lr.finder",
+    "FoundThenFitted": "keras_lr.finder",
     "find": "keras_lr.finder",
+    "find_batch_size": "keras_lr.finder",
+    "find_then_fit": "keras_lr.finder",
 }
 
 

@@ -367,6 +367,14 @@ def draws_before_training(model: Any) -> bool:
     return not model.built or not all(one is None or one.built for one in containers)
 
 
+def before_split(x: Any, y: Any, sample_weight: Any, validation_split: float) -> tuple[Any, Any, Any]:
+    """The part of arrays that `fit` trains on under `validation_split`."""
+    if not validation_split:
+        return x, y, sample_weight
+    (x, y, sample_weight), _ = array_slicing.train_validation_split((x, y, sample_weight), validation_split)
+    return x, y, sample_weight
+
+
 def arrays_of_fit(data: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
     """Training and validation data as `fit` would hand them to its steps, in one batch each, unshuffled.
 

@@ -52,16 +52,19 @@ class Arrays(Batches):
     """Arrays in memory, or nests of them: full batches, shuffled anew each epoch."""
 
     def __init__(self, parts: Batch, batch_size: int) -> None:
-        self._parts = parts
-        self._size = batch_size
-        self._rows = _rows(parts)
+        self.parts = parts
+        self.size = batch_size
+        self.count = _rows(parts)
 
     def epoch(self, order: np.random.Generator) -> Iterator[Batch]:
         """Full batches only, so that every loss is measured on as many examples."""
-        shuffled = order.permutation(self._rows)
-        for start in range(0, self._rows - self._size + 1, self._size):
-            rows = shuffled[start : start + self._size]
-            yield tuple(_map(lambda array, rows=rows: array[rows], part) for part in self._parts)
+        shuffled = order.permutation(self.count)
+        for start in range(0, self.count - self.size + 1, self.size):
+            yield self.at(shuffled[start : start + self.size])
+
+    def at(self, rows: np.ndarray) -> Batch:
+        """Some rows of each array."""
+        return tuple(_map(lambda array: np.take(array, rows, axis=0), part) for part in self.parts)
 
 
 @final

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from keras_lr.report.figure import GREY, Band, Figure, Line, Mark, Panel, Points
 from keras_lr.report.text import rate
 
 HEADROOM = 0.35  # of the descent, above the first loss: the blow-up goes out of the picture
+MOST = (2.0, 98.0)  # percentiles of the updates up to the lowest point: most are in the picture
 MARKERS = ("o", "s", "D", "^", "v", "<", ">", "P")  # of the rules, which share one quiet colour
 
 
@@ -41,14 +41,14 @@ def figure_of(found: FindResult) -> Figure:
 def _title(found: FindResult) -> str:
     """The answer, or the first sentence of the refusal."""
     if found.learning_rate is None:
-        return f"No learning rate. {re.split(r'(?<=[.:]) ', found.reason)[0].rstrip(':.')}"
+        return f"No learning rate. {found.reason.split('. ')[0].rstrip('.')}"
     return f"Learning rate {rate(found.learning_rate)}"
 
 
 def _raw(found: FindResult) -> list[Points]:
     """Every update of every ramp."""
     return [
-        Points(found.learning_rates[: len(ramp)], ramp, "every update" if index == 0 else None, faint=True)
+        Points(found.learning_rates[: len(ramp)], ramp, label="every update" if index == 0 else None, faint=True)
         for index, ramp in enumerate(found.losses)
     ]
 
@@ -60,7 +60,7 @@ def _band(found: FindResult) -> tuple[Band, ...]:
     if len(finite) < 2 or length < 2:
         return ()
     rates = np.asarray(found.learning_rates[:length])
-    ceiling = _limits(found)[1] if _limits(found) is not None else math.inf
+    _, ceiling = _limits(found) or (0.0, math.inf)
     smooth = np.array([zero_phase(rates, np.minimum(ramp, ceiling)) for ramp in finite])
     return (
         Band(rates.tolist(), smooth.min(0).tolist(), smooth.max(0).tolist(), f"range of {len(finite)} ramps, smooth"),
@@ -73,14 +73,13 @@ def _landmarks(found: FindResult) -> list[Points]:
     if marks is None:
         return []
     places = [marks.half, marks.nine_tenths, marks.lowest, *([marks.edge] if marks.edge else [])]
-    named = "½, 9/10 and all of the descent" + (", its edge" if marks.edge else "")
-    return [Points(places, _heights(found, places), named, marker="d")]
+    return [Points(places, _heights(found, places), label="landmarks of the descent", marker="d")]
 
 
 def _answer(found: FindResult) -> list[Points]:
     if found.learning_rate is None:
         return []
-    return [Points([found.learning_rate], _heights(found, [found.learning_rate]), None, color=1, marker="*")]
+    return [Points([found.learning_rate], _heights(found, [found.learning_rate]), color=1, marker="*")]
 
 
 def _rules(found: FindResult) -> list[Points]:
@@ -89,7 +88,7 @@ def _rules(found: FindResult) -> list[Points]:
         return []
     said = {rule: found.suggest(rule).learning_rate for rule in RULES}
     return [
-        Points([value], _heights(found, [value]), f"{rule} {rate(value)}", color=GREY, marker=marker)
+        Points([value], _heights(found, [value]), label=f"{rule} {rate(value)}", color=GREY, marker=marker)
         for (rule, value), marker in zip(said.items(), MARKERS, strict=True)
         if value is not None
     ]
@@ -128,7 +127,13 @@ def _limits(found: FindResult) -> tuple[float, float] | None:
     marks = found.landmarks
     if marks is not None:
         depth = marks.start_loss - marks.lowest_loss
-        return marks.lowest_loss - 0.5 * HEADROOM * depth, marks.start_loss + HEADROOM * depth
+        falling = found.learning_rates.index(marks.lowest) + 1 if marks.lowest in found.learning_rates else None
+        updates = [loss for ramp in found.losses for loss in ramp[:falling] if math.isfinite(loss)]
+        low, high = np.percentile(updates, MOST)
+        return (
+            min(marks.lowest_loss - 0.5 * HEADROOM * depth, float(low)),
+            max(marks.start_loss + HEADROOM * depth, float(high)),
+        )
     _, losses = found.curve.pooled()
     if len(losses) < 2:
         return None

@@ -85,7 +85,7 @@ def find(
     References:
         Smith 2017, section 3.3. https://arxiv.org/abs/1506.01186
     """
-    _check_model(model)
+    check_model("find", model)
     rates = ladder(min_lr, max_lr, steps, ramp)
     share = mean_share(schedule)
     repeats, seed = checks.whole("find", repeats=repeats), checks.whole("find", 0, seed=seed)
@@ -134,14 +134,14 @@ def critical_rate(stepper: Any, source: Batches, seed: int, ramp: Ramp, rates: t
     return critical_of(line_searches(stepper, batches, lambda search, last: next_rate(search, last or start)))
 
 
-def _check_model(model: Any) -> None:
+def check_model(where: str, model: Any) -> None:
     """A compiled Keras 3 model."""
     if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
         raise ArgumentError(
-            "find", "this is a tf_keras (Keras 2) model", "Build it with Keras 3: import keras", model=model
+            where, "this is a tf_keras (Keras 2) model", "Build it with Keras 3: import keras", model=model
         )
     if not hasattr(model, "train_step") or not hasattr(model, "compile"):
-        raise ArgumentError("find", "this is no Keras model", "Pass a compiled keras.Model", model=model)
+        raise ArgumentError(where, "this is no Keras model", "Pass a compiled keras.Model", model=model)
     if not machinery.step_takes_rate(model):
         repair = "Call model.compile(optimizer=..., loss=...) first"
-        raise ArgumentError("find", "the model is not compiled", repair, model=model)
+        raise ArgumentError(where, "the model is not compiled", repair, model=model)
