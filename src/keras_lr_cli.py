@@ -94,8 +94,21 @@ StepsOption = Annotated[int, _option("--steps", "Updates in a ramp.")]
 RepeatsOption = Annotated[int, _option("--repeats", "Ramps from the same start in different batch orders.")]
 RampOption = Annotated[str, _option("--ramp", "How the rate is raised: exponential or linear.", "NAME")]
 RuleOption = Annotated[
-    str | None, _option("--rule", "Print one rule's suggestion too: consensus, valley, slide, minimum, steep.", "NAME")
+    str | None,
+    _option(
+        "--rule",
+        "Print one rule's suggestion too: consensus, valley, slide, minimum, steep, lightning, lightning_before, "
+        "torch_lr_finder or ignite.",
+        "NAME",
+    ),
 ]
+CriticalOption = Annotated[
+    bool,
+    typer.Option("--critical", help="Measure the critical rate of the first update too, and the warm-up it needs."),
+]
+# of batch-size
+SmallestOption = Annotated[int, _option("--smallest", "The first size tried.", least=1)]
+LargestOption = Annotated[int | None, _option("--largest", "The last size tried. Default: all examples.", least=1)]
 # of compare
 RatesOption = Annotated[str | None, _option("--learning-rates", "Such as [bold]0.1,0.01,0.001[/bold].", "RATES")]
 SchedulesOption = Annotated[
@@ -178,6 +191,7 @@ def find(
     repeats: RepeatsOption = 3,
     ramp: RampOption = "exponential",
     seed: SeedOption = 0,
+    critical: CriticalOption = False,
     rule: RuleOption = None,
     plot: PlotOption = None,
     save: SaveOption = None,
@@ -188,9 +202,29 @@ def find(
 
     Example: [bold]keras-lr find train.py:build_model --data train.py:load_data --plot lr.png[/bold]
     """
-    test = {"min_lr": min_lr, "max_lr": max_lr, "steps": steps, "repeats": repeats, "ramp": ramp}
+    test = {"min_lr": min_lr, "max_lr": max_lr, "steps": steps, "repeats": repeats, "ramp": ramp, "critical": critical}
     theirs = {"model": model, "data": data, "batch_size": batch_size, "schedule": schedule}
     _run("find", backend, as_json, **theirs, **test, seed=seed, rule=rule, plot=plot, save=save)
+
+
+@app.command("batch-size")
+def batch_size_command(
+    *,
+    model: ModelArgument,
+    data: DataOption,
+    smallest: SmallestOption = 32,
+    largest: LargestOption = None,
+    seed: SeedOption = 0,
+    save: SaveOption = None,
+    backend: BackendOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Find the largest batch that fits into memory, and the size beyond which larger ones gain little.
+
+    Example: [bold]keras-lr batch-size train.py:build_model --data train.py:load_data[/bold]
+    """
+    sizes = {"smallest": smallest, "largest": largest, "seed": seed}
+    _run("batch_size", backend, as_json, model=model, data=data, **sizes, save=save)
 
 
 @app.command()

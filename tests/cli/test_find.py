@@ -78,9 +78,27 @@ def test_options_reach_the_function(quick, monkeypatch):
         "steps": 50,
         "repeats": 2,
         "ramp": "linear",
+        "critical": False,
         "seed": 5,
     }
     assert "0.005 to 0.02" in ran.out
+
+
+def test_the_critical_rate_is_told_where_it_is_asked_for(quick):
+    ran = quick(*OWN, "--critical", "--json")
+    assert ran.code == 0, ran.err
+    low, high = ran.document["critical"]["interval"]
+    assert low <= ran.document["critical"]["learning_rate"] <= high
+    assert ran.document["warmup_steps"] >= 0
+    assert "warm-up" in quick(*OWN, "--critical").out
+    ran = quick(*OWN, "--json")
+    assert ran.document["critical"] is ran.document["warmup_steps"] is None
+
+
+def test_every_rule_can_be_asked_for(quick):
+    for rule in ("lightning", "lightning_before", "torch_lr_finder", "ignite"):
+        ran = quick(*OWN, "--rule", rule, "--json", "--repeats", "1")
+        assert 1e-7 <= ran.document["suggestion"]["learning_rate"] <= 10.0
 
 
 def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):

@@ -11,6 +11,7 @@ from rich.console import Console
 import keras_lr
 from keras_lr.cli import options, text, user_code
 from keras_lr.cli.outcome import Answer, screen
+from keras_lr.finder.critical import cross_check
 from keras_lr.schedules.expression import parse
 
 _TAKEN = ("x", "y", "sample_weight", "class_weight", "batch_size")
@@ -39,7 +40,7 @@ def run(
         seed: Sets the initial weights and the batch orders.
         plot: Where to save the picture.
         save: Where to save the record.
-        **ramp: `min_lr, max_lr, steps, repeats, ramp` of `find`.
+        **ramp: `min_lr, max_lr, steps, repeats, ramp, critical` of `find`.
 
     Returns:
         Rate, interval and reason; without a rate, no answer for that reason.
@@ -63,7 +64,9 @@ def _answer(found: Any, rule: str | None, plot: pathlib.Path | None, save: pathl
     if save is not None:
         found.save(save)
     said = None if suggestion is None else {"rule": rule, **_fields(suggestion, "learning_rate", "reason")}
-    document = {**summary(found), "suggestion": said, "plot": plot, "save": save}
+    edge = None if found.critical is None else _fields(found.critical, "learning_rate", "interval", "reason")
+    more = {"critical": edge, "warmup_steps": found.warmup_steps, "suggestion": said}
+    document = {**summary(found), **more, "plot": plot, "save": save}
 
     def show(console: Console) -> None:
         console.print(text.pairs("Learning rate", rows(found) | _said(suggestion)))
@@ -85,6 +88,16 @@ def rows(found: Any) -> dict[str, Any]:
         "interval": found.interval,
         "reason": found.reason,
         "note": found.note,
+    } | _critical(found)
+
+
+def _critical(found: Any) -> dict[str, Any]:
+    if found.critical is None:
+        return {}
+    return {
+        "critical rate": found.critical.learning_rate,
+        "cross-check": cross_check(found.learning_rate, found.critical),
+        "warm-up": None if found.warmup_steps is None else f"{found.warmup_steps} updates or more",
     }
 
 
