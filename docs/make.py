@@ -21,7 +21,7 @@ def main():
         subprocess.run([script, "demo", "--output", folder], env=environment, check=True)
         for name in PICTURES:
             shutil.copy(pathlib.Path(folder) / name, IMAGES / name)
-    for page in ("schedules.py", "compare.py"):
+    for page in ("schedules.py", "find.py", "compare.py"):
         subprocess.run([sys.executable, str(ROOT / "docs" / page)], env=environment, check=True)
     bind = ["--steps-per-epoch", "100", "--epochs", "10"]
     subprocess.run(

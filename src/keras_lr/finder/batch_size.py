@@ -137,16 +137,16 @@ def _sizes(smallest: int, largest: int) -> list[int]:
 
 
 def _pairs(model: Any, source: Arrays, order: np.random.Generator, bar: Any) -> list[tuple[int, float, int, float]]:
-    """Squared lengths of the gradients of small and large batches, drawn apart from each other."""
-    large = min(LARGE, source.count // 2)
+    """Squared lengths of the gradients of small and large batches, the one in the other, which scatters less."""
+    large = min(LARGE, source.count)
     small = min(SMALL, large // 2)
     pairs: list[tuple[int, float, int, float]] = []
     if small < 1:
         return pairs
     with squared_lengths(model) as length:
         for _ in range(DRAWS):
-            rows = order.permutation(source.count)[: small + large]
-            short, long = (length(source.at(part)) for part in (rows[:small], rows[small:]))
+            rows = order.permutation(source.count)[:large]
+            short, long = length(source.at(rows[:small])), length(source.at(rows))
             pairs.append((small, short, large, long))
             bar.step()
     return pairs
