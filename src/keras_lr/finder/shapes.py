@@ -19,7 +19,7 @@ def shape_of(kind: str, steps: int, warmup_steps: int | None) -> Schedule:
 
     Example:
         >>> shape_of("wsd", 100, None)
-        WarmupStableDecay(1.0, 100, warmup_steps=5, decay_steps=20)
+        WarmupStableDecay(1.0, 100, 5, 20)
     """
     if kind == "one_cycle":
         return OneCycle(1.0, steps, div=max(25.0, 1.0 + (warmup_steps or 0)))
