@@ -110,7 +110,9 @@ CriticalOption = Annotated[
 SmallestOption = Annotated[int, _option("--smallest", "The first size tried.", least=1)]
 LargestOption = Annotated[int | None, _option("--largest", "The last size tried. Default: all examples.", least=1)]
 # of compare
-RatesOption = Annotated[str | None, _option("--learning-rates", "Such as [bold]0.1,0.01,0.001[/bold].", "RATES")]
+RatesOption = Annotated[
+    str | None, _option("--learning-rates", "Such as [bold]0.1,0.01,0.001[/bold], or [bold]auto[/bold].", "RATES")
+]
 SchedulesOption = Annotated[
     list[str] | None, _option("--schedule", f"Such as cosine={_EXPR}; several times. Rates multiply it.", "NAME=EXPR")
 ]
@@ -120,6 +122,15 @@ OptimizersOption = Annotated[
 SeedsOption = Annotated[str, _option("--seeds", "How many runs of each case, or the seeds: [bold]0,1,2[/bold].", "N")]
 EngineOption = Annotated[
     str, _option("--engine", "How the runs are made: auto, sequential or population (one JAX program).", "NAME")
+]
+PruneOption = Annotated[
+    str, _option("--prune", "Which runs are cut: divergence, halving (short rungs first) or none.", "NAME")
+]
+BudgetOption = Annotated[
+    str | None, _option("--budget", "How long it may take, such as [bold]10min[/bold], 90s or 1h.", "TIME")
+]
+DryRunOption = Annotated[
+    bool, typer.Option("--dry-run", help="Say what would be done and how long it would take, and do nothing.")
 ]
 MetricOption = Annotated[str, _option("--metric", "What is compared, after the last epoch.", "NAME")]
 SplitOption = Annotated[float | None, _option("--validation-split", "The share of the data to hold out.", "SHARE")]
@@ -241,6 +252,9 @@ def compare(
     metric: MetricOption = "val_loss",
     validation_split: SplitOption = None,
     engine: EngineOption = "auto",
+    prune: PruneOption = "divergence",
+    budget: BudgetOption = None,
+    dry_run: DryRunOption = False,
     store: StoreOption = None,
     plot: PlotOption = None,
     report: ReportOption = None,
@@ -255,7 +269,8 @@ def compare(
     cases = {"learning_rates": learning_rates, "schedule": schedule or [], "optimizers": optimizers, "seeds": seeds}
     fit = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split, "metric": metric}
     written = {"store": store, "plot": plot, "report": report, "save": save}
-    _run("compare", backend, as_json, model=model, data=data, engine=engine, **cases, **fit, **written)
+    how = {"engine": engine, "prune": prune, "budget": budget, "dry_run": dry_run}
+    _run("compare", backend, as_json, model=model, data=data, **how, **cases, **fit, **written)
 
 
 @app.command("schedule")

@@ -84,6 +84,8 @@ def test_options_reach_the_function(asked):
     assert got.pop("y").shape == (1024,)
     assert got == {
         "engine": "sequential",
+        "prune": "divergence",
+        "budget_seconds": None,
         "learning_rates": [0.01, 0.0001],
         "schedules": {"cosine": klr.Cosine(1.0, 0.0, "100%"), "flat": klr.Constant(1.0)},
         "optimizers": ["adam", "sgd"],
@@ -94,6 +96,39 @@ def test_options_reach_the_function(asked):
         "validation_split": 0.2,
         "verbose": "auto",
     }
+
+
+def test_budget_prune_and_auto_reach_the_function(asked):
+    words = ("--learning-rates", "auto", "--prune", "none", "--budget", "1.5min")
+    got = asked("--data", "train.py:load_data", *words)
+    assert (got["learning_rates"], got["prune"], got["budget_seconds"]) == ("auto", None, 90.0)
+
+
+def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
+    def compare(*args, **arguments):
+        raise AssertionError("it compared")
+
+    monkeypatch.setattr(klr, "compare", compare)
+    before = {path.name for path in here.iterdir() if path.name != "__pycache__"}
+    words = (*OWN, *SHORT, "--dry-run", "--store", "r.sqlite", "--report", "r.html", "--budget", "1h")
+    ran = quick(*words)
+    assert ran.code == 0, ran.err
+    for word in ("2: lr 0.01, lr 0.0001", "2: 0, 1", "50 updates each", "r.sqlite: 0 of 4 runs are there", "about"):
+        assert word in ran.out
+    ran = quick(*words, "--json")
+    assert ran.code == 0, ran.err
+    document = ran.document
+    assert (document["cases"], document["runs"], document["updates"]) == (["lr 0.01", "lr 0.0001"], 4, 50)
+    assert document["seconds"] > 0.0 and document["engine_reason"]
+    assert {path.name for path in here.iterdir() if path.name != "__pycache__"} == before
+
+
+def test_a_budget_that_is_too_short_is_no_answer(quick):
+    ran = quick(*OWN, *SHORT, "--budget", "0.001s", "--json")
+    assert ran.code == 1, ran.err
+    assert ran.document["not_run"] == 4
+    assert ran.document["reason"].startswith("No run was made: the budget is 0.001 s")
+    assert {row["verdict"] for row in ran.document["table"]} == {"not run"}
 
 
 def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
@@ -117,6 +152,10 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
         (("--learning-rates", "0.1", "--optimizers", "nosuch"), "nosuch"),
         (("--report", "c.doc"), "report must end in .html. Write c.html."),
         (("--save", "."), "compare(save='.'): it is a folder."),
+        (("--budget", "soon"), "compare(budget='soon'): a time must be a number above 0 with s, min or h. Write 90s, 10min or 1h."),
+        (("--budget", "0min"), "compare(budget='0min'): a time must be a number above 0"),
+        (("--budget", "-5s"), "compare(budget='-5s'): a time must be a number above 0"),
+        (("--prune", "rank"), "compare(prune='rank'): prune must be 'divergence', 'halving' or None."),
     ],
 )  # fmt: skip
 def test_bad_arguments_are_2(quick, words, said):

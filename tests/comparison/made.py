@@ -4,7 +4,8 @@ import dataclasses
 import math
 
 from keras_lr.comparison import statistics
-from keras_lr.comparison.record import Case, Comparison, Run
+from keras_lr.comparison.case import Case, Run
+from keras_lr.comparison.record import Comparison
 
 
 def case(name, scores, *, learning_rate=None, optimizer="SGD", schedule=None, epochs=3):

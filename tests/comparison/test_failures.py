@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison.case import Run
 from keras_lr.comparison.page import page_of, row_of
 from keras_lr.comparison.pictures import figure_of
-from keras_lr.comparison.record import Run
 from keras_lr.core import records
 from keras_lr.engines import failures
 from tests.comparison.made import case, result

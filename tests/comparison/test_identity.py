@@ -9,7 +9,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.comparison.identity import _differences, difference, identity_of
 from keras_lr.comparison.plan import planned
-from keras_lr.comparison.run import _Probe
+from keras_lr.comparison.template import Template
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 NONE = {"learning_rates": None, "schedules": None, "optimizers": None}
@@ -27,7 +27,7 @@ def identity(build_model, x=X, y=X[:, 0], **changed):
     }
     data |= {name: changed.pop(name) for name in list(changed) if name in data}
     plan = planned(build_model, data, **{**NONE, **REST, **changed})
-    probe = _Probe(plan)
+    probe = Template(plan)
     return identity_of(plan, probe.descriptions, probe.model, "sequential")
 
 

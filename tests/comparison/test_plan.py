@@ -7,7 +7,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.plan import cases_of, seeds_of
-from keras_lr.comparison.run import logged_name
+from keras_lr.comparison.template import logged_name
 
 X = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
 Y = X.sum(axis=1)
@@ -74,7 +74,10 @@ def test_seeds():
         ({"learning_rates": [0.0]}, "compare(learning_rates=0.0): learning_rates must be above 0."),
         ({"learning_rates": [float("nan")]}, "learning_rates must be a finite number."),
         ({"learning_rates": [-1.0]}, "must be above 0."),
-        ({"learning_rates": 0.1}, "learning_rates must be a list of numbers. Pass a list such as [0.1, 0.01, 0.001]."),
+        (
+            {"learning_rates": 0.1},
+            "learning_rates must be a list of numbers. Pass a list such as [0.1, 0.01, 0.001], or 'auto' for",
+        ),
         ({"schedules": {}}, "there is no case to compare."),
         ({"schedules": [1]}, "schedules must be a dict from names to schedules."),
         ({"schedules": {"a": 0.1}}, "'a' is no name of a schedule."),

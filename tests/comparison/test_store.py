@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison import run, schema
+from keras_lr.comparison import schema, template
 from keras_lr.comparison.engines import Sequential
 from keras_lr.comparison.identity import difference
 from keras_lr.comparison.store import Store
@@ -112,7 +112,7 @@ def test_after_ctrl_c_finished_runs_are_kept_and_lines_go_on(tmp_path, monkeypat
 def test_failed_runs_are_tried_again(tmp_path, undisturbed, monkeypatch):
     path = tmp_path / "runs.sqlite"
     with monkeypatch.context() as patch:
-        own, calls = run._Probe._call, []
+        own, calls = template.Template._call, []
 
         def call(probe):
             calls.append(None)
@@ -120,7 +120,7 @@ def test_failed_runs_are_tried_again(tmp_path, undisturbed, monkeypatch):
                 raise klr.UserCodeError("compare: build_model raised MemoryError: ") from MemoryError()
             return own(probe)
 
-        patch.setattr(run._Probe, "_call", call)
+        patch.setattr(template.Template, "_call", call)
         first = compare(path)
     assert [one.failed for one in first.cases] == [0, 1, 0]
     assert first.cases[1].runs[0].error.startswith("out of memory: MemoryError")

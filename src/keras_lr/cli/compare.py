@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import Any
 
@@ -11,6 +12,7 @@ import keras_lr
 from keras_lr.cli import options, text, user_code
 from keras_lr.cli.outcome import Answer, screen
 from keras_lr.comparison.page import HEADER, row_of
+from keras_lr.comparison.preview import Preview, preview
 
 _TAKEN = ("x", "y", "sample_weight", "class_weight", "batch_size", "epochs", "validation_data", "validation_split")
 
@@ -25,6 +27,9 @@ def run(
     seeds: str,
     metric: str,
     engine: str,
+    prune: str,
+    budget: str | None,
+    dry_run: bool,
     store: pathlib.Path | None,
     plot: pathlib.Path | None,
     report: pathlib.Path | None,
@@ -42,6 +47,9 @@ def run(
         seeds: A count, or the seeds with commas between.
         metric: What is compared after the last epoch.
         engine: How the runs are made.
+        prune: Which runs are cut: divergence, halving or none.
+        budget: How long it may take, such as 10min.
+        dry_run: Whether to say what would be done, and do nothing.
         store: The file that keeps every finished run.
         plot: Where to save the picture.
         report: Where to save the page.
@@ -53,11 +61,15 @@ def run(
     """
     _check_paths(plot, report, save)
     options.writable("compare", store=store)
+    seconds = None if budget is None else options.seconds("compare", budget=budget)
     cases = _cases(learning_rates, schedule, optimizers, seeds)
     build = user_code.factory("compare", model=model)
     arguments = user_code.data("compare", data, _TAKEN, lambda note: screen().print(f"note: {note}"))
     arguments |= {name: value for name, value in {**fit, "store": store}.items() if value is not None}
-    result = keras_lr.compare(build, metric=metric, engine=engine, verbose="auto", **cases, **arguments)
+    arguments |= {**cases, "metric": metric, "engine": engine, "prune": None if prune == "none" else prune}
+    if dry_run:
+        return _previewed(preview(build, **arguments, budget_seconds=seconds))
+    result = keras_lr.compare(build, **arguments, budget_seconds=seconds, verbose="auto")
     return _answer(result, metric, _saved(result, plot, report, save))
 
 
@@ -69,6 +81,15 @@ def _cases(learning_rates: str | None, schedule: list[str], optimizers: str | No
         "optimizers": None if optimizers is None else [name.strip() for name in optimizers.split(",") if name.strip()],
         "seeds": _seeds(seeds),
     }
+
+
+def _previewed(told: Preview) -> Answer:
+    def show(console: Console) -> None:
+        console.print(text.pairs("would compare", told.rows))
+        for note in told.notes:
+            console.print(note, markup=False)
+
+    return Answer(dataclasses.asdict(told), show)
 
 
 def _check_paths(plot: pathlib.Path | None, report: pathlib.Path | None, save: pathlib.Path | None) -> None:
@@ -121,6 +142,7 @@ def summary(result: Any) -> dict[str, Any]:
         "metric": result.metric,
         "seeds": result.seeds,
         "epochs": result.epochs,
+        "not_run": result.not_run,
         "table": result.table().to_dict("records"),
     }
 

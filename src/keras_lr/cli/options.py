@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+import re
 from typing import Any
 
 from keras_lr.core.errors import ArgumentError
@@ -42,6 +43,23 @@ def numbers(where: str, kind: type, **argument: str) -> list[Any]:
         raise ArgumentError(
             where, f"{name} must be numbers with commas between", f"Write {example}", **argument
         ) from None
+
+
+def seconds(where: str, **argument: str) -> float:
+    """`90s`, `10min` or `1h` as seconds; a plain number is seconds.
+
+    Example:
+        >>> seconds("compare", budget="90s"), seconds("compare", budget="1.5h"), seconds("compare", budget="20")
+        (90.0, 5400.0, 20.0)
+    """
+    ((_, text),) = argument.items()
+    match = re.fullmatch(r"(\d+(?:\.\d+)?|\.\d+) *(s|min|h|)", text.strip())
+    found = 0.0 if match is None else float(match[1]) * {"h": 3600.0, "min": 60.0}.get(match[2], 1.0)
+    if not found > 0.0:
+        raise ArgumentError(
+            where, "a time must be a number above 0 with s, min or h", "Write 90s, 10min or 1h", **argument
+        )
+    return found
 
 
 def schedules(where: str, texts: list[str]) -> dict[str, Schedule]:

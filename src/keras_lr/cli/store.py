@@ -37,6 +37,7 @@ def _check(path: pathlib.Path, into: pathlib.Path | None) -> Answer:
         "path": path,
         "whole": not found.problems,
         "planned": found.planned,
+        "open_ended": found.open_ended,
         "runs": len(found.runs),
         "outcomes": found.outcomes,
         "problems": found.problems,
@@ -77,7 +78,8 @@ def _export(path: pathlib.Path, out: pathlib.Path, kind: str | None) -> Answer:
 
 def _show(console: Console, document: dict[str, Any]) -> None:
     ended = ", ".join(f"{count} {outcome}" for outcome, count in document["outcomes"].items())
-    planned = "of an unknown plan" if document["planned"] is None else f"of {document['planned']} planned"
+    most = "at most " if document["open_ended"] else ""
+    planned = "of an unknown plan" if document["planned"] is None else f"of {most}{document['planned']} planned"
     shown = {"whole runs": f"{document['runs']} {planned}", "ended": ended or "-"}
     shown |= {f"problem {place}": problem for place, problem in enumerate(document["problems"], 1)}
     if "salvaged" in document:

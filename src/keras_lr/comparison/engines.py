@@ -66,7 +66,8 @@ class Sequential:
 
         monitor = LearningRateMonitor()
         callbacks = [_MetricCheck(self._plan), monitor]
-        run = train(self._build, prepare, self._plan.fit_arguments, seed=seed, callbacks=callbacks)
+        whole = self._plan.prune is None
+        run = train(self._build, prepare, self._plan.fit_arguments, seed=seed, callbacks=callbacks, to_the_end=whole)
         return Measured(run, tuple(monitor.learning_rates))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from keras_lr.comparison import tables
-from keras_lr.comparison.pictures import family_name, label_of, limits_of, scale_of
-from keras_lr.comparison.record import Case, Comparison
+from keras_lr.comparison.case import Case
+from keras_lr.comparison.pictures import family_name, label_of, limits_of, scale_of, without_a_best
+from keras_lr.comparison.record import Comparison
 from keras_lr.comparison.stability import blown_up_from
 from keras_lr.report import text
 from keras_lr.report.figure import Cells, Figure, Panel
@@ -15,7 +16,7 @@ CROSS = "\N{MULTIPLICATION SIGN}"
 
 def heatmap_of(result: Comparison) -> Figure | None:
     """The mean after the last epoch at each rate of each optimizer and schedule; None with fewer than two of either."""
-    families = tables.grids(result.cases)
+    families = tables.grids(result.cases, every=True)
     rates = sorted(
         {case.learning_rate for cases in families.values() for case in cases if case.learning_rate is not None}
     )
@@ -25,10 +26,12 @@ def heatmap_of(result: Comparison) -> Figure | None:
     rows = [[by_place[family].get(rate) for rate in rates] for family in families]
     names = tuple(family_name(result, family) for family in families)
     lost = any(case.diverged for cases in families.values() for case in cases)
-    title = f"Best: {result.best_name}" if result.best_name else "Every run diverged"
+    title = f"Best: {result.best_name}" if result.best_name else without_a_best(result)
+    empty = any(not case.trained for cases in families.values() for case in cases)
+    signs = ([f"{CROSS}: runs diverged"] if lost else []) + (["empty: not trained for all epochs"] if empty else [])
     panel = Panel(
         title=title,
-        x_label=f"Learning rate ({CROSS}: runs diverged)" if lost else "Learning rate",
+        x_label=f"Learning rate ({', '.join(signs)})" if signs else "Learning rate",
         y_label="",
         x_names=tuple(text.rate(rate) for rate in rates),
         cells=_cells(result, names, rows),

@@ -7,25 +7,32 @@ numbers, such as "dense_3", are counted anew: they depend on what was built befo
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
 from keras_lr.comparison import inputs
+from keras_lr.comparison.halving import rungs_of
 from keras_lr.comparison.plan import Plan
 from keras_lr.comparison.summary import Description
+
+if TYPE_CHECKING:
+    from keras_lr.comparison.widening import Start
 
 MOST_DIFFERENCES = 4  # in a sentence
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _NUMBER = re.compile(r"_\d+$")
 
 
-def identity_of(plan: Plan, descriptions: Sequence[Description], model: Any, engine: str) -> dict[str, Any]:
+def identity_of(
+    plan: Plan, descriptions: Sequence[Description], model: Any, engine: str, starts: Sequence[Start] = ()
+) -> dict[str, Any]:
     """The identity of a plan.
 
     Args:
@@ -33,6 +40,7 @@ def identity_of(plan: Plan, descriptions: Sequence[Description], model: Any, eng
         descriptions: One for each case.
         model: A model that `build_model` made.
         engine: Who makes the runs. On JAX all engines make the same; elsewhere the orders of the data differ.
+        starts: Of learning_rates="auto" where the rates started; the cases are then all that may be tried.
 
     Returns:
         A dict in JSON's types, equal for equal plans in every process.
@@ -46,9 +54,12 @@ def identity_of(plan: Plan, descriptions: Sequence[Description], model: Any, eng
         }
         for case, told in zip(plan.cases, descriptions, strict=True)
     ]
-    settings = ("epochs", "batch_size", "metric", "mode")
+    shorter = [
+        {**case, "name": f"{case['name']}, rung of {epochs} epochs"} for epochs in rungs_of(plan) for case in cases
+    ]
+    settings = ("epochs", "batch_size", "metric", "mode", "prune")
     identity = {
-        "cases": cases,
+        "cases": cases + shorter,
         "seeds": list(plan.seeds),
         **{name: getattr(plan, name) for name in settings},
         "backend": keras.backend.backend(),
@@ -56,6 +67,8 @@ def identity_of(plan: Plan, descriptions: Sequence[Description], model: Any, eng
         "model": _model(model),
         "data": {name: _data(value) for name, value in plan.data.items() if value is not None},
     }
+    if starts:
+        identity["auto"] = [dataclasses.asdict(start) for start in starts]
     return dict(json.loads(_ADDRESS.sub("", json.dumps(identity, default=str, sort_keys=True))))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from keras_lr.comparison import tables
+from keras_lr.comparison.case import NOT_MADE, Case, Run
 from keras_lr.comparison.heatmap import heatmap_of
 from keras_lr.comparison.pictures import figure_of
-from keras_lr.comparison.record import Case, Comparison, Run
+from keras_lr.comparison.record import Comparison
 from keras_lr.engines import failures
 from keras_lr.report import html, text
 from keras_lr.report.draw import svg
@@ -31,9 +32,22 @@ def row_of(result: Comparison, case: Case) -> list[object]:
         text.interval(case.interval),
         _difference(case),
         text.MISSING if case.p_best is None else f"{case.p_best:.2f}",
-        f"{case.diverged} of {len(case.runs)}" + (f", {case.failed} failed" if case.failed else ""),
-        result.verdict(case),
+        _lost(case),
+        _verdict(result, case),
     ]
+
+
+def _lost(case: Case) -> str:
+    """How many of the runs diverged, failed and were not made."""
+    made = sum(run.outcome not in NOT_MADE for run in case.runs)
+    others = {"failed": case.failed, "not run": case.not_run}
+    told = [f"{count} {word}" for word, count in others.items() if count]
+    return ", ".join([*([f"{case.diverged} of {made}"] if made else []), *told]) or text.MISSING
+
+
+def _verdict(result: Comparison, case: Case) -> str:
+    after = case.dropped_after
+    return result.verdict(case) if after is None else f"dropped after the rung of {after} of {result.epochs} epochs"
 
 
 def _sections(result: Comparison) -> list[html.Section]:
@@ -90,9 +104,13 @@ def _details(result: Comparison) -> list[html.Section]:
         codes += [html.Paragraph(case.name), html.Code(case.code)]
     header = ["case", "seed", "outcome", result.metric, "seconds"]
     runs = [
-        [case.name, run.seed, _outcome(run), run.score, f"{run.seconds:.1f}"]
+        [name, run.seed, _outcome(run), run.score, f"{run.seconds:.1f}"]
         for case in result.ranked
-        for run in case.runs
+        for name, own in [
+            *((f"{case.name}, rung of {rung.epochs} epochs", rung.runs) for rung in case.rungs),
+            (case.name, case.runs),
+        ]
+        for run in own
     ]
     seeds = "With `keras.utils.set_random_seed(seed)` before build_model(), these lines make each case's optimizer."
     best = [] if result.best is None else [html.Section("The best case again", [html.Code(again(result, result.best))])]
@@ -111,6 +129,8 @@ def _settings(result: Comparison) -> list[list[object]]:
         ["seeds", ", ".join(str(seed) for seed in result.seeds)],
         ["epochs", str(result.epochs)],
         ["batch size", "as Keras or the dataset has it" if result.batch_size is None else str(result.batch_size)],
+        ["pruned", "nothing" if result.prune is None else f"by {result.prune}"],
+        ["budget", "no limit" if result.budget_seconds is None else f"{result.budget_seconds:g} s"],
         ["engine", f"{result.engine}. {result.engine_reason}"],
         ["seconds", f"{result.seconds:.1f}"],
     ]
@@ -129,7 +149,9 @@ def _difference(case: Case) -> str:
 def _outcome(run: Run) -> str:
     if run.outcome == "failed":
         return f"failed, {failures.summary(run.error or 'without a word')}"
+    if run.outcome in NOT_MADE:
+        return run.outcome
     if run.diverged_at is None:
-        return "finished"
+        return "finished" if run.counts else "finished, not counted: not all cases have this seed"
     epoch, update = run.diverged_at
     return f"diverged in epoch {epoch + 1}" + ("" if update is None else f" at update {update + 1}")

@@ -11,7 +11,8 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from keras_lr.comparison.record import Case, Comparison
+from keras_lr.comparison.case import NOT_MADE, Case
+from keras_lr.comparison.record import Comparison
 from keras_lr.comparison.stability import blown_up_from
 from keras_lr.report import text
 from keras_lr.report.figure import GREY, Band, Figure, Line, Mark, Panel, Points
@@ -74,12 +75,17 @@ def epochs_panel(result: Comparison, groups: Sequence[Group]) -> Panel:
 
 
 def _title(result: Comparison, bands: int, groups: int) -> str:
-    if len(result.seeds) == 1:
-        return "1 seed, no interval"
+    seeds = max(
+        (sum(run.counts and run.outcome not in NOT_MADE for run in case.runs) for case in result.cases), default=0
+    )
+    planned = len(result.seeds)
+    some = _count(seeds, "seed") if seeds == planned else f"{seeds} of {_count(planned, 'seed')}"
+    if seeds <= 1:
+        return f"{some}, no interval" if seeds else "No run was made"
     if bands == 0:
-        return f"Mean of {len(result.seeds)} seeds"
+        return f"Mean of {some}"
     which = "" if bands == groups else " of the best" if bands == 1 else f" of the first {bands}"
-    return f"Mean of {len(result.seeds)} seeds, 95 % t-interval{which}"
+    return f"Mean of {some}, 95 % t-interval{which}"
 
 
 def _first_grey(groups: Sequence[Group]) -> Group | None:
@@ -119,7 +125,7 @@ def scores_panel(result: Comparison, groups: Sequence[Group]) -> Panel:
     points = [_scores(result, group, places) for group in groups if _near(result, group)]
     after = "after 1 epoch" if result.epochs == 1 else f"after {result.epochs} epochs"
     return Panel(
-        title=f"Best: {result.best_name}" if result.best_name else _without_a_best(result),
+        title=f"Best: {result.best_name}" if result.best_name else without_a_best(result),
         x_label="Learning rate (log scale)" if by_rate else "",
         y_label=label_of(f"{result.metric} {after}", scale),
         x_scale="log" if by_rate else "linear",
@@ -218,9 +224,20 @@ def _answer(result: Comparison, groups: Sequence[Group], places: dict[str, float
 def _outside(
     result: Comparison, cases: Sequence[Case], places: dict[str, float], limits: tuple[float, float] | None
 ) -> list[Points]:
-    """At the upper edge a cross for each case with runs that diverged or failed, and a triangle for what lies above."""
-    top = limits[1] if limits is not None else 1.0
+    """At the upper edge a cross for each case with runs that diverged or failed, and a triangle for what lies above.
+
+    At the lower edge what has no score after all epochs: a triangle for each case that was dropped, a stroke for those that
+    were not run.
+    """
+    bottom, top = limits if limits is not None else (0.0, 1.0)
     found = []
+    for word, marker in (("dropped in a shorter rung", "v"), ("not run", "|")):
+        x = [
+            places[case.name] for case in cases if not case.trained and (case.dropped_after is None) == (marker == "|")
+        ]
+        if x:
+            label = f"{word}, {_count(len(x), 'case')}"
+            found.append(Points(x, [bottom] * len(x), label=label, color=GREY, marker=marker))
     far = [case for case in cases if _is_far(result, case)]
     if far:
         x = [places[case.name] for case in far]
@@ -238,8 +255,11 @@ def _outside(
     return found
 
 
-def _without_a_best(result: Comparison) -> str:
-    words = {run.outcome for case in result.cases for run in case.runs}
+def without_a_best(result: Comparison) -> str:
+    """A title where no case is the best."""
+    words = {run.outcome for case in result.cases for run in case.runs if case.trained} - set(NOT_MADE)
+    if not words:
+        return "No run was made"
     return (
         "Every run failed" if words == {"failed"} else f"Every run diverged{' or failed' if 'failed' in words else ''}"
     )

@@ -19,6 +19,8 @@ AS_COMPILED = "as compiled"
 LARGEST_SEED = 2**32 - 1  # NumPy takes no larger one
 Place = tuple[int, int]
 """A run in the plan: the number of its case, and its seed."""
+PRUNES = ("divergence", "halving")
+AUTO = "auto"
 LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "dice", "r2", "similarity")
 
 
@@ -49,7 +51,10 @@ class PlannedCase:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything that a comparison does. `data` are arguments of `fit`."""
+    """Everything that a comparison does.
+
+    `data` are arguments of `fit`. `prune` says which runs are cut. While `auto` is set the cases have no rates yet.
+    """
 
     build_model: Callable[[], Any]
     cases: tuple[PlannedCase, ...]
@@ -59,6 +64,8 @@ class Plan:
     metric: str
     mode: str
     data: Mapping[str, Any]
+    prune: str | None = "divergence"
+    auto: bool = False
 
     @property
     def fit_arguments(self) -> dict[str, Any]:
@@ -83,6 +90,7 @@ def planned(
     batch_size: Any,
     metric: Any,
     mode: str,
+    prune: Any = "divergence",
 ) -> Plan:
     """The plan, with every argument checked that can be checked without a model.
 
@@ -97,13 +105,15 @@ def planned(
     inputs.check_batch_size(data["x"], data["validation_split"], batch_size)
     plan = Plan(
         build_model=build_model,
-        cases=cases_of(optimizers, schedules, learning_rates),
+        cases=cases_of(optimizers, schedules, None if _is_auto(learning_rates) else learning_rates),
         seeds=seeds_of(seeds),
         epochs=checks.whole(WHERE, epochs=epochs),
         batch_size=batch_size,
         metric=_checked_metric(metric),
         mode=direction(metric, checks.one_of(WHERE, ["auto", "min", "max"], mode=mode)),
         data=data,
+        prune=_checked_prune(prune),
+        auto=_is_auto(learning_rates),
     )
     if plan.metric.startswith("val_") and not plan.has_validation:
         rule = f"the metric {plan.metric!r} needs validation data"
@@ -141,6 +151,13 @@ def seeds_of(seeds: Any) -> tuple[int, ...]:
     return tuple(int(seed) for seed in listed)
 
 
+def at_rate(case: PlannedCase, rate: float) -> PlannedCase:
+    """A case that was planned without a rate, at a rate."""
+    optimizer = None if case.optimizer_name is None else (case.optimizer_name, case.optimizer)
+    schedule = None if case.schedule_name is None else (case.schedule_name, case.schedule)
+    return _case(optimizer, schedule, rate)
+
+
 def _case(optimizer: tuple[str, Any] | None, schedule: tuple[str, Any] | None, rate: float | None) -> PlannedCase:
     words = [chosen[0] for chosen in (optimizer, schedule) if chosen is not None]
     if rate is not None:
@@ -154,7 +171,7 @@ def _rates(learning_rates: Any) -> list[float | None]:
     if learning_rates is None:
         return [None]
     if not isinstance(learning_rates, Iterable) or isinstance(learning_rates, (str, Mapping)):
-        repair = "Pass a list such as [0.1, 0.01, 0.001]"
+        repair = "Pass a list such as [0.1, 0.01, 0.001], or 'auto' for rates around the one that find gives"
         raise ArgumentError(WHERE, "learning_rates must be a list of numbers", repair, learning_rates=learning_rates)
     listed = list(learning_rates)
     if not listed:
@@ -216,6 +233,17 @@ def _refuse_twice(what: str, listed: list[Any], **argument: Any) -> None:
         raise ArgumentError(
             WHERE, f"{what} must be given once, but {twice!r} is given twice", "Leave one out", **argument
         )
+
+
+def _is_auto(learning_rates: Any) -> bool:
+    return isinstance(learning_rates, str) and learning_rates == AUTO
+
+
+def _checked_prune(prune: Any) -> str | None:
+    if prune is not None and (not isinstance(prune, str) or prune not in PRUNES):
+        repair = "Pass one of these, or None for runs that all go to their end"
+        raise ArgumentError(WHERE, "prune must be 'divergence', 'halving' or None", repair, prune=prune)
+    return prune
 
 
 def _checked_metric(metric: Any) -> str:

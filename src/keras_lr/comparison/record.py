@@ -1,4 +1,4 @@
-"""What `compare` answers: frozen records that can be asked, drawn, saved and loaded without training again."""
+"""What `compare` answers: a frozen record that can be asked, drawn, saved and loaded without training again."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 import os
 from typing import TYPE_CHECKING, Any
 
-from keras_lr.comparison import statistics
+from keras_lr.comparison.case import Case
 from keras_lr.core import records
 from keras_lr.core.errors import ArgumentError
 from keras_lr.report import text
@@ -15,93 +15,6 @@ from keras_lr.report import text
 if TYPE_CHECKING:
     import pandas
     from matplotlib.figure import Figure as Picture
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One case trained with one seed.
-
-    Attributes:
-        seed: It set the initial weights, the order of the data and the dropout.
-        outcome: "finished", "diverged", or "failed" where an exception was raised.
-        score: The metric after the last epoch; None where the run diverged or failed.
-        history: What `fit` logged after each epoch, by name; "learning_rate" is the rate of the epoch's last update.
-        diverged_at: The epoch and the update in it, counted from 0, that diverged; or None.
-        seconds: How long it took. Two runs that differ in nothing else are equal.
-        error: Of a failed run what was raised, in a line, and its traceback below; or None.
-    """
-
-    seed: int
-    outcome: str
-    score: float | None
-    history: dict[str, tuple[float, ...]]
-    diverged_at: tuple[int, int | None] | None = None
-    seconds: float = dataclasses.field(default=0.0, compare=False)
-    error: str | None = None
-
-    def __post_init__(self) -> None:
-        # One NaN for all, so that equal histories are equal.
-        one = {name: tuple(math.nan if math.isnan(v) else v for v in values) for name, values in self.history.items()}
-        object.__setattr__(self, "history", one)
-
-
-@dataclasses.dataclass(frozen=True)
-class Case:
-    """One way to train, over all seeds.
-
-    Attributes:
-        name: The names of its optimizer, schedule and rate, as far as they were compared.
-        learning_rate: The rate; None where a schedule alone gives it.
-        optimizer: The optimizer's config, for `keras.optimizers.deserialize`.
-        schedule: The name of its schedule, or None.
-        code: Python that makes the optimizer.
-        mean: Mean of the metric after the last epoch over the runs that finished, or None.
-        interval: 95 % t-interval of that mean; None with fewer than two such runs.
-        difference: Mean difference to the best case over their common seeds; None for the best.
-        difference_interval: 95 % t-interval of that difference, or None.
-        learning_rates: The rate of every update, of the run that went furthest.
-        runs: The runs, one a seed.
-        p_best: The probability that its true mean is the best, among the cases with the fewest diverged runs; 0 for the
-            others, None where fewer than two seeds are common.
-    """
-
-    name: str
-    learning_rate: float | None
-    optimizer: dict[str, Any]
-    schedule: str | None
-    code: str
-    mean: float | None
-    interval: tuple[float, float] | None
-    difference: float | None
-    difference_interval: tuple[float, float] | None
-    learning_rates: tuple[float, ...]
-    runs: tuple[Run, ...]
-    optimizer_name: str | None = None
-    p_best: float | None = None
-
-    @property
-    def diverged(self) -> int:
-        """How many of its runs have no score, but for those that failed."""
-        return sum(run.score is None and run.outcome != "failed" for run in self.runs)
-
-    @property
-    def failed(self) -> int:
-        """How many of its runs were ended by an exception."""
-        return sum(run.outcome == "failed" for run in self.runs)
-
-    @property
-    def scores(self) -> dict[int, float]:
-        """The metric after the last epoch, by seed, of the runs that finished."""
-        return {run.seed: run.score for run in self.runs if run.score is not None}
-
-    def curve(self, metric: str) -> statistics.Curve:
-        """The mean of a metric over the runs that finished, epoch by epoch, with its t-interval."""
-        return statistics.curve([run.history.get(metric, ()) for run in self.runs if run.score is not None])
-
-    def __repr__(self) -> str:
-        spread = "" if self.interval is None else f", interval=({text.interval(self.interval).replace(' to ', ', ')})"
-        lost = f"diverged={self.diverged}" + (f", failed={self.failed}" if self.failed else "")
-        return f"<Case {self.name!r}: mean={text.measured(self.mean, self.interval)}{spread}, {lost}>"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,6 +37,8 @@ class Comparison:
         engine_reason: Why so.
         versions: Of Python and of the packages.
         seconds: How long it took.
+        prune: Which runs were cut, as it was passed.
+        budget_seconds: How long it was allowed to take, or None.
     """
 
     metric: str
@@ -141,6 +56,8 @@ class Comparison:
     engine_reason: str = dataclasses.field(compare=False)
     versions: dict[str, str]
     seconds: float = dataclasses.field(default=0.0, compare=False)
+    prune: str | None = "divergence"
+    budget_seconds: float | None = dataclasses.field(default=None, compare=False)
 
     @property
     def best(self) -> Case | None:
@@ -154,23 +71,35 @@ class Comparison:
 
     @property
     def ranked(self) -> tuple[Case, ...]:
-        """All cases from best to worst: fewer runs without a score first, then the mean."""
+        """All cases from best to worst: fewer runs without a score first, then the mean; last those that were not made."""
         sign = 1.0 if self.mode == "min" else -1.0
 
-        def key(case: Case) -> tuple[int, float]:
-            return case.diverged + case.failed, math.inf if case.mean is None else sign * case.mean
+        def key(case: Case) -> tuple[bool, int, float]:
+            reached = case.rungs[-1].epochs if case.rungs else 0
+            return (
+                not case.trained,
+                case.lost if case.trained else -reached,
+                math.inf if case.mean is None else sign * case.mean,
+            )
 
         return tuple(sorted(self.cases, key=key))
 
+    @property
+    def not_run(self) -> int:
+        """How many of the planned runs the budget left out."""
+        return sum(case.not_run for case in self.cases)
+
     def verdict(self, case: Case) -> str:
-        """What is said of a case: "best", "not told from the best", "worse", "diverged" or "failed"."""
+        """What is said of a case: "best", "not told from the best", "worse", "diverged", "failed", "dropped" or "not run"."""
         if case.name == self.best_name:
             return "best"
         if case.name in self.alike:
             return "not told from the best"
         if case.mean is not None:
             return "worse"
-        return "diverged" if case.diverged else "failed"
+        if case.dropped_after is not None:
+            return "dropped"
+        return "diverged" if case.diverged else "failed" if case.failed else "not run"
 
     def table(self) -> pandas.DataFrame:
         """A pandas table, a row a case, from best to worst.
@@ -178,7 +107,7 @@ class Comparison:
         Returns:
             Columns: case, optimizer, schedule, learning_rate, mean, low, high (of the metric's 95 % t-interval),
             difference, difference_low, difference_high (to the best, paired by seed), p_best, runs, diverged, failed,
-            verdict.
+            not_run, dropped_after (epochs of the rung, or NaN), verdict.
         """
         import pandas
 
@@ -340,6 +269,8 @@ class Comparison:
             "runs": len(case.runs),
             "diverged": case.diverged,
             "failed": case.failed,
+            "not_run": case.not_run,
+            "dropped_after": _cell(case.dropped_after),
             "verdict": self.verdict(case),
         }
 

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import os
-import re
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-import keras
-
 from keras_lr import backends
-from keras_lr.backends import keras as machinery
-from keras_lr.comparison import inputs, optimizers
-from keras_lr.comparison.engines import ENGINES, Engine, engine_for, kept_as
-from keras_lr.comparison.identity import identity_of
-from keras_lr.comparison.plan import WHERE, Place, Plan, PlannedCase, planned
+from keras_lr.comparison.budget import Budget
+from keras_lr.comparison.cost import cost_of_a_run
+from keras_lr.comparison.engines import Engine
+from keras_lr.comparison.halving import kept, rungs_of
+from keras_lr.comparison.making import Making
+from keras_lr.comparison.plan import Place, planned
+from keras_lr.comparison.preparing import Prepared, prepared
 from keras_lr.comparison.record import Comparison
-from keras_lr.comparison.store import Store, opened
-from keras_lr.comparison.summary import Description, Measured, describe, summarized
-from keras_lr.core import checks
-from keras_lr.core.errors import ArgumentError, UserCodeError
-from keras_lr.engines import failures
-from keras_lr.engines.training import TrainingRun
-from keras_lr.report.progress import progress
+from keras_lr.comparison.store import opened, plan_in
+from keras_lr.comparison.summary import Course, Measured, summarized
+from keras_lr.comparison.widening import Ladders, notes_of, starts_of
 
 
 def compare(
@@ -48,6 +40,8 @@ def compare(
     mode: str = "auto",
     store: str | os.PathLike[str] | None = None,
     engine: str = "auto",
+    prune: str | None = "divergence",
+    budget_seconds: float | None = None,
     verbose: str | int = "auto",
 ) -> Comparison:
     """Trains every case with every seed and says which is best, and which can't be told from it.
@@ -65,7 +59,9 @@ def compare(
         class_weight: Weights of the classes, a dict.
         validation_data: As `fit` takes it.
         validation_split: The share of arrays to validate on, their last part.
-        learning_rates: A list of rates. With `schedules`, a rate multiplies each schedule.
+        learning_rates: A list of rates. With `schedules`, a rate multiplies each schedule. "auto" starts, for each
+            optimizer and schedule, at five rates half a decade apart around the one that `find` gives for it, and goes on
+            by two beyond an edge while the best is there, for three decades at most.
         schedules: A dict from names to schedules, Keras's or of keras-lr; lengths may have units such as "10%".
         optimizers: A list of Keras's names, or a dict from names to optimizers, which are cloned and never trained.
         seeds: How many, or a list of them. One seed sets initial weights, order and dropout.
@@ -79,6 +75,16 @@ def compare(
             one compiled program on JAX, with the raw loss of every update; it needs arrays and a model without steps of
             its own. "auto" takes what is fastest, which may be a program that trains one run after the other in this
             process, and `engine_reason` says why.
+        prune: "divergence" ends a run at the first loss that is not finite. None lets it train on to its last epoch; it is
+            diverged if it isn't finite then. "halving" trains all cases for a ninth of the epochs (a third, of three
+            cases or fewer), the better third and those that can't be told from the best for a third, and the better
+            third of these for all epochs. Each rung starts anew and has schedules as short as itself, so that their
+            lengths must be shares. Short horizons mislead: what learns fast is not what ends best, so the rate that is
+            best after few epochs is mostly too small, or too large where a task overfits late. A dropped case has no
+            score and is never said to be as good as the best.
+        budget_seconds: How long it may take. No run starts that is expected to end later; one that has started is
+            finished. Cases get their seeds in turn, and the statistics use the seeds that all of them have. With a
+            `store`, a later call makes the runs that are missing.
         verbose: 0 for silence, 1 for a line a run, "auto" for a bar where stderr is a terminal.
 
     Returns:
@@ -103,6 +109,7 @@ def compare(
     """
     data = {"x": x, "y": y, "sample_weight": sample_weight, "class_weight": class_weight}
     data |= {"validation_data": validation_data, "validation_split": validation_split}
+    budget = Budget(budget_seconds)
     with backends.random_state():
         plan = planned(
             build_model,
@@ -115,162 +122,84 @@ def compare(
             batch_size=batch_size,
             metric=metric,
             mode=mode,
+            prune=prune,
         )
-        checks.one_of(WHERE, ENGINES, engine=engine)
-        started = time.perf_counter()
-        probe = _Probe(plan)
-        asked, plan = plan, dataclasses.replace(plan, metric=probe.metric)
-        maker = engine_for(plan, probe.build, probe.model, engine)
-        with opened(store, lambda: identity_of(asked, probe.descriptions, probe.model, kept_as(maker))) as kept:
-            measured = _measured(plan, maker, verbose, kept)
-    made_by = (maker.name, maker.reason or "Every run was in the store.")
-    return summarized(plan, probe.descriptions, measured, made_by, time.perf_counter() - started)
+        there = plan_in(store)
+        ready = prepared(plan, engine, lambda template: starts_of(plan, template.build, there))
+        with opened(store, ready.identity) as kept:
+            making = Making(kept, budget, verbose)
+            if budget.seconds is not None:
+                budget.estimate(cost_of_a_run(ready.plan, ready.template.build))
+            work = _widened(ready, making) if ready.starts else _climbed(ready, making)
+    return _summarized(ready, work, making.found, budget, store is not None)
 
 
-class _Probe:
-    """A first model, which is looked at and not trained: it tells what the template is before any run.
+@dataclasses.dataclass(frozen=True)
+class _Work:
+    """What was done of a plan.
 
     Attributes:
-        model: The model.
-        descriptions: What each case's optimizer will be.
-        metric: The name under which the metric will be logged.
+        tried: The numbers of the cases that it came to.
+        engine: What made the runs of all epochs, or was to make them.
+        rungs: The epochs of each shorter rung, the cases in it, and its runs.
+        dropped: The cases that did not come to the last rung.
     """
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        with backends.random_state():
-            keras.utils.set_random_seed(plan.seeds[0])
-            self.model = self._call()
-            self._check_model()
-            self.descriptions: list[Description] = [self._described(case) for case in plan.cases]
-            self.metric = self._checked_metric()
-
-    def build(self) -> Any:
-        """Another model, which must be a new one."""
-        model, function = self._call(), self._plan.build_model
-        if model is self.model:
-            repair = "Make and compile the model within it"
-            raise ArgumentError(WHERE, "build_model returned the same model twice", repair, build_model=function)
-        if model.optimizer is self.model.optimizer:
-            repair = "Make the optimizer within it"
-            raise ArgumentError(WHERE, "build_model gave two models the same optimizer", repair, build_model=function)
-        return model
-
-    def _call(self) -> Any:
-        try:
-            return self._plan.build_model()
-        except Exception as error:
-            raise UserCodeError(f"compare: build_model raised {type(error).__name__}: {error}") from error
-
-    def _check_model(self) -> None:
-        model, function = self.model, self._plan.build_model
-        if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
-            repair = "Build it with `import keras`, which is Keras 3"
-            raise ArgumentError(
-                WHERE, "build_model returned a model of tf_keras, which is Keras 2", repair, build_model=function
-            )
-        if not isinstance(model, keras.Model):
-            rule = f"build_model must return a keras.Model, and returned {_kind(model)}"
-            raise ArgumentError(WHERE, rule, "End it with `return model`", build_model=function)
-        if not machinery.step_takes_rate(model):
-            rule = "build_model returned a model that is not compiled"
-            raise ArgumentError(WHERE, rule, "Call model.compile(optimizer, loss) in it", build_model=function)
-
-    def _described(self, case: PlannedCase) -> Description:
-        template = self.model.optimizer if case.optimizer is None else case.optimizer
-        if case.rate is not None and not optimizers.holds_one(template):
-            rule = "the optimizer holds several optimizers, so there is no one rate to set"
-            raise ArgumentError(WHERE, rule, "Leave out learning_rates and schedules", optimizer=template)
-        return describe(case, self.model.optimizer)
-
-    def _checked_metric(self) -> str:
-        """Looks for the metric among those of the compiled model, built by a batch of the arrays."""
-        plan, data = self._plan, self._plan.data
-        if not inputs.arrays_of(data["x"]) or type(self.model).train_step is not keras.Model.train_step:
-            return plan.metric
-        batch = inputs.first_batch(data["x"], data["y"], data["sample_weight"], plan.batch_size)
-        machinery.build(self.model, batch, machinery.Containers(self.model))
-        known = list(self.model.get_metrics_result())
-        return logged_name(plan.metric, [*known, *([f"val_{name}" for name in known] if plan.has_validation else [])])
+    tried: Sequence[int]
+    engine: Engine
+    rungs: Sequence[tuple[int, Sequence[int], Mapping[Place, Measured]]] = ()
+    dropped: Collection[int] = ()
 
 
-def logged_name(metric: str, names: Sequence[str]) -> str:
-    """The name under which a metric is logged: Keras numbers the metrics that it names itself, as in "auc_1".
-
-    Raises:
-        ArgumentError: No name, or more than one, fits.
-    """
-    numbered = [name for name in names if re.fullmatch(rf"{re.escape(metric)}_\d+", name)]
-    if metric not in names and len(numbered) != 1:
-        rule = f"the model has no metric {metric!r}"
-        raise ArgumentError(WHERE, rule, f"Pass one of {', '.join(names)}", metric=metric)
-    return metric if metric in names else numbered[0]
-
-
-def _measured(plan: Plan, engine: Engine, verbose: str | int, kept: Store | None) -> dict[Place, Measured]:
-    """Every run, by its place: seed by seed, so that each case has a run early. Those that are kept are not made again."""
-    places = [(case, seed) for seed in plan.seeds for case in range(len(plan.cases))]
-    found = {} if kept is None else {place: _as_logged(plan, measured) for place, measured in kept.runs.items()}
-    missing = [place for place in places if place not in found]
-    with _told(len(places), len(found), verbose) as tell:
-        for place, measured in engine.runs(missing) if missing else ():
-            found[place] = measured
-            if kept is not None:
-                kept.put(place, measured)
-            tell(plan, plan.cases[place[0]], place[1], measured.run)
-            _check_some_work(plan, found)
-    return found
+def _climbed(ready: Prepared, making: Making) -> _Work:
+    """All cases in the first rung, those that it keeps in the next, the last of them for all epochs."""
+    every = range(len(ready.plan.cases))
+    going, rungs = list(every), []
+    for place, epochs in enumerate(rungs_of(ready.plan), 1):
+        plan, engine = ready.shorter(epochs)
+        behind = place * len(every)
+        complete = making.make(plan, engine, going, behind)
+        found = {(case - behind, seed): one for (case, seed), one in making.found.items() if case - behind in every}
+        rungs.append((epochs, going, found))
+        if not complete:
+            break
+        going = kept(plan, going, found)
+    making.make(ready.plan, ready.engine, going)
+    return _Work(every, ready.engine, rungs, set(every) - set(going))
 
 
-def _as_logged(plan: Plan, measured: Measured) -> Measured:
-    """A kept run with the metric under the name that it has in this process: Keras numbers it by what was made before."""
-    history = measured.run.history
-    if plan.metric in history or not history:
-        return measured
-    name = next((name for name in history if _stem(name) == _stem(plan.metric)), plan.metric)
-    renamed = {plan.metric if key == name else key: values for key, values in history.items()}
-    return dataclasses.replace(measured, run=dataclasses.replace(measured.run, history=renamed))
+def _widened(ready: Prepared, making: Making) -> _Work:
+    """The first rates of each optimizer and schedule, and more of them while the best is at an edge."""
+    ladders = Ladders(ready.plan, ready.starts)
+    new = ladders.tried
+    while new and making.make(ready.plan, ready.engine, new):
+        new = ladders.widen(making.found)
+    return _Work(ladders.tried, ready.engine)
 
 
-def _stem(name: str) -> str:
-    return re.sub(r"_\d+$", "", name)
-
-
-def _check_some_work(plan: Plan, found: Mapping[Place, Measured]) -> None:
-    """Raises the first error where every case failed with the first seed: then the fault is in no one case."""
-    first = [found.get((case, plan.seeds[0])) for case in range(len(plan.cases))]
-    errors = [one.run.exception for one in first if one is not None and one.run.outcome == "failed"]
-    if len(errors) == len(first):
-        error = errors[0]
-        if isinstance(error, UserCodeError):
-            raise error
-        raise UserCodeError(f"{WHERE}: every case raised, the first {type(error).__name__}: {error}") from error
-
-
-@contextlib.contextmanager
-def _told(total: int, done: int, verbose: str | int) -> Iterator[Callable[[Plan, PlannedCase, int, TrainingRun], None]]:
-    """Tells of every run: in a bar, in lines, or not at all."""
-    lines = verbose == 1 and not isinstance(verbose, str)
-    with progress(WHERE, total, 0 if lines else verbose) as bar:
-        bar.reach(done)
-
-        def tell(plan: Plan, case: PlannedCase, seed: int, run: TrainingRun) -> None:
-            nonlocal done
-            done += 1
-            bar.step()
-            if lines:
-                sys.stderr.write(
-                    f"[{done}/{total}] {case.name}, seed {seed}: {_said(plan, run)} ({run.seconds:.1f} s)\n"
-                )
-
-        yield tell
-
-
-def _said(plan: Plan, run: TrainingRun) -> str:
-    if run.outcome == "finished":
-        return f"{plan.metric} {run.history[plan.metric][-1]:.4g}"
-    return run.outcome if run.error is None else f"{run.outcome}, {failures.summary(run.error)}"
-
-
-def _kind(value: Any) -> str:
-    return "None" if value is None else f"a {type(value).__name__}"
+def _summarized(
+    ready: Prepared, work: _Work, found: Mapping[Place, Measured], budget: Budget, stored: bool
+) -> Comparison:
+    """The record of the cases that were come to."""
+    plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in work.tried))
+    places = {case: place for place, case in enumerate(work.tried)}
+    own = {(places[case], seed): one for (case, seed), one in found.items() if case in places}
+    planned_runs = (len(work.tried) - len(work.dropped) + sum(len(cases) for _, cases, _ in work.rungs)) * len(
+        plan.seeds
+    )
+    notes = notes_of(ready.starts)
+    if len(found) < planned_runs:
+        first = {place for place, seed in own if seed == plan.seeds[0]}
+        shared = len(first) == len(work.tried) - len(work.dropped)
+        notes.append(budget.told(planned_runs - len(found), planned_runs, stored, shared))
+    why = work.engine.reason or ("Every run was in the store." if found else "No run was made.")
+    course = Course(
+        engine=(work.engine.name, why),
+        seconds=budget.elapsed,
+        budget_seconds=budget.seconds,
+        rungs=[(epochs, runs) for epochs, _, runs in work.rungs],
+        dropped=work.dropped,
+        notes=notes,
+        unmade="No case was trained for all epochs." if found else budget.unmade(plan.epochs),
+    )
+    return summarized(plan, [ready.descriptions[case] for case in work.tried], own, course)

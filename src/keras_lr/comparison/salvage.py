@@ -16,7 +16,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from keras_lr.comparison import schema
-from keras_lr.comparison.store import connected, known_version, told, transaction
+from keras_lr.comparison.halving import HALVING
+from keras_lr.comparison.store import connected, known_version, mode_to_read, told, transaction
 from keras_lr.core.errors import ArgumentError, StoreError
 
 _LINES = 3  # of what SQLite says about broken pages
@@ -41,6 +42,12 @@ class Contents:
     def planned(self) -> int | None:
         """How many runs the plan has."""
         return None if self.plan is None else len(self.plan["cases"]) * len(self.plan["seeds"])
+
+    @property
+    def open_ended(self) -> bool:
+        """Whether fewer runs than planned may be all: rates that were not come to, cases that were dropped."""
+        plan = self.plan or {}
+        return "auto" in plan or plan.get("prune") == HALVING
 
     @property
     def outcomes(self) -> dict[str, int]:
@@ -100,7 +107,7 @@ def reading(path: pathlib.Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads, in one moment of a store that may be written meanwhile; also from a read-only folder."""
     with contextlib.ExitStack() as stack:
         try:
-            connection = stack.enter_context(_opened(path, "ro"))
+            connection = stack.enter_context(_opened(path, mode_to_read(path)))
         except sqlite3.OperationalError:
             connection = stack.enter_context(_opened(path, "ro&immutable=1"))
         connection.execute("BEGIN")

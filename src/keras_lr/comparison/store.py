@@ -119,10 +119,31 @@ def opened(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator[Sto
         yield stack.enter_context(contextlib.closing(Store(target, identity())))
 
 
+def plan_in(path: Any) -> Mapping[str, Any] | None:
+    """The identity of the plan in a store, before it is opened; None where there is none that can be read.
+
+    Raises:
+        ArgumentError: The path is none.
+    """
+    target = None if path is None else _checked(path)
+    if target is None or not target.is_file():
+        return None
+    try:
+        with contextlib.closing(connected(target, mode_to_read(target))) as connection:
+            return schema.read_plan(connection)
+    except (sqlite3.Error, schema.DamagedError):
+        return None  # whoever opens it says what is wrong
+
+
 def connected(path: pathlib.Path, mode: str = "rwc") -> sqlite3.Connection:
     """A connection without transactions of Python's own making."""
     name = f"{path.resolve().as_uri()}?mode={mode}"
     return sqlite3.connect(name, uri=True, timeout=PATIENCE, isolation_level=None)
+
+
+def mode_to_read(path: pathlib.Path) -> str:
+    """The mode of a connection that only reads: SQLite leaves files beside a store that no driver has open, unless told."""
+    return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
 
 
 @contextlib.contextmanager

@@ -12,7 +12,8 @@ from keras_lr.comparison import stability, targets
 if TYPE_CHECKING:
     import pandas
 
-    from keras_lr.comparison.record import Case, Comparison, Run
+    from keras_lr.comparison.case import Case, Run
+    from keras_lr.comparison.record import Comparison
 
 Family = tuple[str | None, str | None]
 """An optimizer and a schedule, by name."""
@@ -55,9 +56,14 @@ def families(cases: Sequence[Case]) -> dict[Family, list[Case]]:
     return found
 
 
-def grids(cases: Sequence[Case]) -> dict[Family, list[Case]]:
-    """The families that have two rates or more, each with its rates in ascending order."""
-    rated = families([case for case in cases if case.learning_rate is not None])
+def grids(cases: Sequence[Case], every: bool = False) -> dict[Family, list[Case]]:
+    """The families with two rates or more, each with its rates in ascending order.
+
+    Args:
+        cases: The cases.
+        every: Whether those count too that were not trained for all epochs.
+    """
+    rated = families([case for case in cases if case.learning_rate is not None and (every or case.trained)])
     return {
         family: sorted(members, key=_rate)
         for family, members in rated.items()
@@ -67,7 +73,7 @@ def grids(cases: Sequence[Case]) -> dict[Family, list[Case]]:
 
 def stability_of(cases: Sequence[Case], metric: str, mode: str) -> stability.Stability:
     """Up to which rate the cases of one family are stable, by their training loss or else the metric."""
-    loss = all("loss" in run.history for case in cases for run in case.runs if run.score is not None)
+    loss = all("loss" in run.history for case in cases for run in case.runs if run.seed in case.scores)
     name, sign = ("loss", 1.0) if loss else (metric, 1.0 if mode == "min" else -1.0)
     return stability.stability([_tried(case, name, sign) for case in cases])
 
@@ -105,7 +111,7 @@ def time_to_table(result: Comparison, target: float, metric: str, mode: str) -> 
     columns = ["case", "runs", "reached", "median", "low", "high", "median_seconds"]
     rows = []
     for case in result.ranked:
-        runs = [run for run in case.runs if run.outcome != "failed"]
+        runs = [run for run in case.runs if run.outcome in ("finished", "diverged") and run.counts]
         found = [targets.reached_at(run.history.get(metric, ()), target, mode) for run in runs]
         epochs = [math.inf if epoch is None else float(epoch) for epoch in found]
         seconds = [_seconds(run, epoch) for run, epoch in zip(runs, found, strict=True)]
@@ -121,10 +127,10 @@ def near_divergence(cases: Sequence[Case], best: Case) -> str | None:
     if best.learning_rate is None:
         return None
     family = (best.optimizer_name, best.schedule)
-    lost = [case for case in grids(cases).get(family, ()) if _diverged(case) and _rate(case) > best.learning_rate]
+    lost = [case for case in grids(cases).get(family, ()) if case.diverged and _rate(case) > best.learning_rate]
     if not lost or _rate(lost[0]) > 2.0 * best.learning_rate * (1.0 + 1e-9):
         return None
-    count, rate = _diverged(lost[0]), _rate(lost[0])
+    count, rate = lost[0].diverged, _rate(lost[0])
     return (
         f"The best learning rate, {best.learning_rate:g}, is within a factor of 2 of {rate:g}, where {count} of "
         f"{len(lost[0].runs)} runs diverged: with other seeds it may diverge too. Look at smaller ones that can't be told from it."
@@ -154,15 +160,10 @@ def _rates_of(result: Comparison, cases: Sequence[Case], cap: float | None) -> R
 def _tried(case: Case, name: str, sign: float) -> stability.Tried:
     began = {run.seed: sign * run.history[name][0] for run in case.runs if run.history.get(name)}
     ended = {
-        run.seed: sign * run.history[name][-1] for run in case.runs if run.score is not None and name in run.history
+        run.seed: sign * run.history[name][-1] for run in case.runs if run.seed in case.scores and name in run.history
     }
     first = {seed: loss for seed, loss in began.items() if math.isfinite(loss)}
-    return stability.Tried(_rate(case), first, ended, _diverged(case))
-
-
-def _diverged(case: Case) -> int:
-    """Runs without a score, but for those that failed for another reason."""
-    return sum(run.score is None and run.outcome != "failed" for run in case.runs)
+    return stability.Tried(_rate(case), first, ended, case.diverged)
 
 
 def _seconds(run: Run, epoch: int | None) -> float:

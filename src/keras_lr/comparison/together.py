@@ -35,6 +35,8 @@ def obstacle(plan: Plan, model: Any) -> str | None:
         model: A compiled model of `build_model`.
     """
     data = plan.data
+    if plan.prune is None:
+        return "prune=None lets a run train on that diverged"
     if not inputs.arrays_of(data["x"]):
         return f"x is a {type(data['x']).__name__}, not arrays, which can be on the device as a whole"
     validation = data["validation_data"]

@@ -49,6 +49,7 @@ def train(
     *,
     seed: int,
     callbacks: Sequence[Any] = (),
+    to_the_end: bool = False,
 ) -> TrainingRun:
     """Trains a fresh model once, silently.
 
@@ -58,6 +59,7 @@ def train(
         fit_arguments: The data and the other arguments of `fit`.
         seed: Sets the initial weights, the order of the data and the dropout.
         callbacks: Callbacks of this run alone.
+        to_the_end: Whether a run whose loss is not finite trains on. It is diverged if it isn't finite at its end.
 
     Returns:
         What happened, with the history of `fit`; of a run that failed, without a history.
@@ -66,7 +68,7 @@ def train(
         KerasLRError: A rule of keras-lr is broken, which no other run would mend.
     """
     started = time.perf_counter()
-    watch = _StopAtDivergence()
+    watch = _DivergenceWatch(to_the_end)
     try:
         with backends.random_state():
             keras.utils.set_random_seed(seed)
@@ -88,16 +90,16 @@ def train(
     )
 
 
-class _StopAtDivergence(keras.callbacks.Callback):
-    """Ends the run at the first loss that is not finite, and remembers where that was.
+class _DivergenceWatch(keras.callbacks.Callback):
+    """Ends the run at the first loss that is not finite, or lets it go on, and remembers where that was.
 
     The loss that Keras hands over is the mean of the epoch so far: it is not finite from the first bad batch on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, to_the_end: bool) -> None:
         super().__init__()
         self.diverged_at: tuple[int, int | None] | None = None
-        self._epoch = 0
+        self._epoch, self._to_the_end = 0, to_the_end
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del logs
@@ -108,6 +110,9 @@ class _StopAtDivergence(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del epoch
+        finite = all(math.isfinite(float(np.mean((logs or {}).get(name, 0.0)))) for name in ("loss", "val_loss"))
+        if self._to_the_end and finite:
+            self.diverged_at = None  # it came back
         self._look(logs, "loss", None)
         self._look(logs, "val_loss", None)
 
@@ -120,7 +125,7 @@ class _StopAtDivergence(keras.callbacks.Callback):
         loss = (logs or {}).get(name)
         if self.diverged_at is None and loss is not None and not math.isfinite(float(np.mean(loss))):
             self.diverged_at = (self._epoch, update)
-            self.model.stop_training = True
+            self.model.stop_training = not self._to_the_end
 
 
 def _is_finite(weight: Any) -> bool:

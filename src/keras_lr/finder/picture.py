@@ -15,7 +15,7 @@ from keras_lr.report.text import rate
 
 HEADROOM = 0.35  # of the descent, above the first loss: the blow-up goes out of the picture
 MOST = (2.0, 98.0)  # percentiles of the updates up to the lowest point: most are in the picture
-MARKERS = ("o", "s", "D", "^", "v", "<", ">", "P")  # of the rules, which share one quiet colour
+MARKERS = ("o", "s", "D", "h", "p", "<", ">", "P")  # of the rules, which share one quiet colour
 
 
 def figure_of(found: FindResult) -> Figure:

@@ -290,7 +290,8 @@ def _band(band: Band, axis: Any) -> None:
 
 
 def _points(points: Points, axis: Any) -> None:
-    sizes = {"o": 5.0, "x": 6.0, "^": 6.0, "*": 11.0}
+    sizes = {"o": 5.0, "x": 6.0, "|": 8.0, "^": 6.0, "v": 6.0, "*": 11.0}
+    stroke = points.marker in ("x", "|")
     color = _color(points.color)
     if points.low is not None and points.high is not None:
         below = [max(0.0, y - low) for y, low in zip(points.y, points.low, strict=True)]
@@ -304,13 +305,13 @@ def _points(points: Points, axis: Any) -> None:
         linestyle="none",
         marker=points.marker,
         markersize=FAINT_SIZE if points.faint else sizes.get(points.marker, 5.0),
-        markeredgewidth=1.6 if points.marker == "x" else 0.0 if points.faint else 0.6,
-        markeredgecolor=color if points.marker == "x" else "white",
+        markeredgewidth=1.6 if stroke else 0.0 if points.faint else 0.6,
+        markeredgecolor=color if stroke else "white",
         color=color,
         label=_label(points.label),
         alpha=0.35 if points.faint else None,
         zorder=1.5 if points.faint else 5.0 if points.marker == "*" else 4.0,
-        clip_on=points.marker not in ("x", "^"),
+        clip_on=points.marker not in ("x", "^", "v", "|"),
     )
 
 

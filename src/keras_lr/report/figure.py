@@ -39,8 +39,8 @@ class Band:
 class Points:
     """Separate points, with error bars where `low` and `high` are given.
 
-    `marker`: "o", "x" for diverged and failed runs, "^" for what lies above the picture, "*" for the answer, or another
-    of matplotlib's. `faint` ones are small and lie behind the others.
+    `marker`: "o", "x" for diverged and failed runs, "^" for what lies above the picture, "v" and "|" for what was dropped
+    and not run, "*" for the answer, or another of matplotlib's. `faint` ones are small and lie behind the others.
     """
 
     x: Sequence[float]
