@@ -121,7 +121,11 @@ OptimizersOption = Annotated[
 ]
 SeedsOption = Annotated[str, _option("--seeds", "How many runs of each case, or the seeds: [bold]0,1,2[/bold].", "N")]
 EngineOption = Annotated[
-    str, _option("--engine", "How the runs are made: auto, sequential or population (one JAX program).", "NAME")
+    str, _option("--engine", "How the runs are made: auto, sequential, population (one JAX program) or ray.", "NAME")
+]
+WorkersOption = Annotated[
+    int,
+    _option("--workers", "In how many processes the runs are made, each with its share of the cores.", "N", least=1),
 ]
 PruneOption = Annotated[
     str, _option("--prune", "Which runs are cut: divergence, halving (short rungs first) or none.", "NAME")
@@ -252,6 +256,7 @@ def compare(
     metric: MetricOption = "val_loss",
     validation_split: SplitOption = None,
     engine: EngineOption = "auto",
+    workers: WorkersOption = 1,
     prune: PruneOption = "divergence",
     budget: BudgetOption = None,
     dry_run: DryRunOption = False,
@@ -269,7 +274,7 @@ def compare(
     cases = {"learning_rates": learning_rates, "schedule": schedule or [], "optimizers": optimizers, "seeds": seeds}
     fit = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split, "metric": metric}
     written = {"store": store, "plot": plot, "report": report, "save": save}
-    how = {"engine": engine, "prune": prune, "budget": budget, "dry_run": dry_run}
+    how = {"engine": engine, "workers": workers, "prune": prune, "budget": budget, "dry_run": dry_run}
     _run("compare", backend, as_json, model=model, data=data, **how, **cases, **fit, **written)
 
 

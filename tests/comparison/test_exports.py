@@ -3,7 +3,6 @@
 import contextlib
 import csv
 import sys
-import types
 
 import numpy as np
 import pytest
@@ -62,56 +61,41 @@ def test_tensorboard_has_a_folder_a_run_without_tensorflow(contents, tmp_path):
     assert found["epoch/loss"] == expected
 
 
-def test_parquet_is_the_same_table(contents, tmp_path):
-    pytest.importorskip("pyarrow")
+def test_parquet_reads_back_equal(contents, tmp_path):
+    """Every number with its bits, and every text, as rows are in the store."""
     import pandas
 
     exports.export(contents, tmp_path / "runs.parquet", "parquet")
-    exports.export(contents, tmp_path / "runs.csv", "csv")
     table = pandas.read_parquet(tmp_path / "runs.parquet")
-    assert np.array_equal(table["value"], pandas.read_csv(tmp_path / "runs.csv")["value"], equal_nan=True)
+    rows = list(exports.rows_of(contents))
+    assert tuple(table.columns) == exports.COLUMNS
+    assert len(table) == len(rows) > 100
+    for column, values in zip(exports.COLUMNS, zip(*rows, strict=True), strict=True):
+        if column in ("learning_rate", "value"):
+            assert np.array_equal(table[column].to_numpy(), np.array(values, np.float64), equal_nan=True)
+        else:
+            assert table[column].tolist() == list(values)
 
 
-def test_an_optuna_study_has_a_trial_a_run(contents, tmp_path):
-    optuna = pytest.importorskip("optuna")
+def test_an_optuna_study_has_every_run_with_its_values(contents, tmp_path):
+    import optuna
+
     exports.export(contents, tmp_path / "study.db", "optuna")
     study = optuna.load_study(study_name="keras-lr", storage=f"sqlite:///{tmp_path / 'study.db'}")
-    assert len(study.trials) == 12
-    assert study.best_value == min(
-        one.run.history["loss"][-1] for one in RUNS.values() if one.run.outcome == "finished"
-    )
-
-
-@pytest.fixture
-def stand_in(monkeypatch):
-    """As much of Optuna as the export asks for; it keeps what it is given."""
-    trials, asked = [], {}
-    found = types.SimpleNamespace(
-        create_study=lambda **arguments: asked.update(arguments) or types.SimpleNamespace(add_trial=trials.append),
-        distributions=types.SimpleNamespace(CategoricalDistribution=tuple),
-        trial=types.SimpleNamespace(
-            create_trial=lambda **arguments: arguments,
-            TrialState=types.SimpleNamespace(COMPLETE="complete", FAIL="fail"),
-        ),
-    )
-    monkeypatch.setitem(sys.modules, "optuna", found)
-    return trials, asked
-
-
-def test_what_optuna_gets(contents, tmp_path, stand_in):
-    trials, asked = stand_in
-    exports.export(contents, tmp_path / "study.db", "optuna")
-    assert asked == {
-        "storage": f"sqlite:///{tmp_path / 'study.db'}",
-        "study_name": "keras-lr",
-        "direction": "minimize",
-    }
-    assert [trial["state"] for trial in trials].count("complete") == 7
-    first = trials[0]
-    assert first["params"] == {"case": "lr 0.1", "seed": 0}
-    assert first["value"] == RUNS[0, 0].run.history["loss"][-1]
-    assert first["intermediate_values"] == dict(enumerate(RUNS[0, 0].run.history["loss"]))
-    assert {trial["value"] for trial in trials if trial["state"] == "fail"} == {None}
+    assert study.direction == optuna.study.StudyDirection.MINIMIZE
+    trials = {(trial.params["case"], trial.params["seed"]): trial for trial in study.trials}
+    assert len(study.trials) == len(trials) == 12
+    for (case, seed), measured_run in RUNS.items():
+        trial, run = trials[PLAN["cases"][case]["name"], seed], measured_run.run
+        finished = run.outcome == "finished"
+        state = optuna.trial.TrialState.COMPLETE if finished else optuna.trial.TrialState.FAIL
+        assert (trial.state, trial.user_attrs["outcome"]) == (state, run.outcome)
+        assert trial.user_attrs["learning_rate"] == PLAN["cases"][case]["learning_rate"]
+        if finished:
+            assert trial.value == run.history["loss"][-1]
+            assert trial.intermediate_values == dict(enumerate(run.history["loss"]))
+    best = min(one.run.history["loss"][-1] for one in RUNS.values() if one.run.outcome == "finished")
+    assert study.best_value == best
 
 
 @pytest.mark.parametrize(

@@ -215,6 +215,55 @@ def test_on_a_full_disk_it_stops_and_goes_on_when_there_is_space(tmp_path):
     assert all(same(one, measured(*place, 3000)) for place, one in stored(path))
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 1 MB of its own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    try:
+        mounted = subprocess.run(command, capture_output=True, check=False).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("only root can mount a disk; the test above limits the sizes of files")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(path):
+    """Stores runs of 3,000 numbers, until all are there or an error says that they can't be."""
+    with opened(path, lambda: PLAN) as store:
+        for place in PLACES:
+            if place not in store.runs:
+                store.put(place, measured(*place, 3000))
+
+
+def test_on_a_disk_that_is_really_full_it_stops_and_goes_on_when_there_is_space(small_disk):
+    path, other = small_disk / "runs.sqlite", small_disk / "other"
+    other.write_bytes(bytes(600_000))
+    for _ in range(2):
+        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then goes on"):
+            fill(path)
+        kept = stored(path)
+        assert 0 < len(kept) < len(PLACES)
+        assert all(same(one, measured(*place, 3000)) for place, one in kept)
+    other.unlink()
+    fill(path)
+    assert [place for place, _ in stored(path)] == PLACES
+    assert all(same(one, measured(*place, 3000)) for place, one in stored(path))
+
+
+def test_on_a_disk_that_cannot_be_written_it_says_so(small_disk):
+    path = made(small_disk / "runs.sqlite", PLACES[:4])
+    before = path.read_bytes()
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    for name in ("runs.sqlite", "new.sqlite"):
+        with pytest.raises(klr.StoreError, match="it can't be written: Read-only file system. Pass another path"):
+            fill(small_disk / name)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.skipif(not pathlib.Path("/proc/self").is_dir(), reason="there is no folder that nobody can write to")
 def test_a_folder_that_cannot_be_written():
     with (

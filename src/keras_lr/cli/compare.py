@@ -27,6 +27,7 @@ def run(
     seeds: str,
     metric: str,
     engine: str,
+    workers: int,
     prune: str,
     budget: str | None,
     dry_run: bool,
@@ -47,6 +48,7 @@ def run(
         seeds: A count, or the seeds with commas between.
         metric: What is compared after the last epoch.
         engine: How the runs are made.
+        workers: In how many processes.
         prune: Which runs are cut: divergence, halving or none.
         budget: How long it may take, such as 10min.
         dry_run: Whether to say what would be done, and do nothing.
@@ -66,7 +68,8 @@ def run(
     build = user_code.factory("compare", model=model)
     arguments = user_code.data("compare", data, _TAKEN, lambda note: screen().print(f"note: {note}"))
     arguments |= {name: value for name, value in {**fit, "store": store}.items() if value is not None}
-    arguments |= {**cases, "metric": metric, "engine": engine, "prune": None if prune == "none" else prune}
+    arguments |= {**cases, "metric": metric, "engine": engine, "workers": workers}
+    arguments["prune"] = None if prune == "none" else prune
     if dry_run:
         return _previewed(preview(build, **arguments, budget_seconds=seconds))
     result = keras_lr.compare(build, **arguments, budget_seconds=seconds, verbose="auto")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -16,7 +16,8 @@ from keras_lr.comparison.plan import WHERE, Place, Plan, PlannedCase
 from keras_lr.comparison.summary import Measured
 from keras_lr.comparison.together import Group, Workshop, obstacle, own_step
 from keras_lr.core.errors import ArgumentError
-from keras_lr.engines.training import train
+from keras_lr.engines.pulse import Beat, Pulse, attended
+from keras_lr.engines.training import TrainingRun, train
 from keras_lr.engines.worker import BACKEND, MISSING, Done, available, trained
 
 ENGINES = ["auto", "sequential", "population"]
@@ -24,7 +25,7 @@ NO_PROGRAM = "the runs can't share a program"
 ONE_BY_ONE = "Pass engine='auto' to train such runs one after the other"
 UPDATE = 0.0002  # seconds, at a guess, until it is measured
 ALONE = "The runs are made one after the other, in this process: {}."
-Runs = Iterator[tuple[Place, Measured]]
+Runs = Generator[tuple[Place, Measured], None, None]
 
 
 class Engine(Protocol):
@@ -50,8 +51,14 @@ class Sequential:
 
     name = "sequential"
 
-    def __init__(self, plan: Plan, build: Callable[[], Any], reason: str) -> None:
-        self._plan, self._build, self.reason = plan, build, reason
+    def __init__(
+        self,
+        plan: Plan,
+        build: Callable[[], Any],
+        reason: str,
+        attend: Callable[[Callable[[Pulse], TrainingRun]], TrainingRun] = attended,
+    ) -> None:
+        self._plan, self._build, self.reason, self._attend = plan, build, reason, attend
 
     def runs(self, places: Sequence[Place]) -> Runs:
         """Makes runs, each with a new model."""
@@ -65,10 +72,13 @@ class Sequential:
                 machinery.replace_optimizer(model, optimizer)
 
         monitor = LearningRateMonitor()
-        callbacks = [_MetricCheck(self._plan), monitor]
-        whole = self._plan.prune is None
-        run = train(self._build, prepare, self._plan.fit_arguments, seed=seed, callbacks=callbacks, to_the_end=whole)
-        return Measured(run, tuple(monitor.learning_rates))
+        arguments, whole = self._plan.fit_arguments, self._plan.prune is None
+
+        def make(pulse: Pulse) -> TrainingRun:
+            callbacks = [_MetricCheck(self._plan), monitor, Beat(pulse)]
+            return train(self._build, prepare, arguments, seed=seed, callbacks=callbacks, to_the_end=whole)
+
+        return Measured(self._attend(make), tuple(monitor.learning_rates))
 
 
 class Population:
@@ -166,7 +176,7 @@ def engine_for(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) ->
 
 def kept_as(engine: Engine) -> str:
     """Whose runs they are in a store, which has only runs with the same orders of the data: a `fit` draws its own."""
-    return "population" if isinstance(engine, Population) else engine.name
+    return "population" if isinstance(engine, Population) else Sequential.name
 
 
 def _on_jax() -> bool:

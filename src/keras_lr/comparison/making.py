@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from keras_lr.comparison.budget import Budget, portion
+from keras_lr.comparison.elsewhere import Elsewhere
 from keras_lr.comparison.engines import Engine, Sequential
 from keras_lr.comparison.plan import WHERE, Place, Plan
 from keras_lr.comparison.store import Store
@@ -78,7 +79,7 @@ class Making:
 
     def _portion(self, plan: Plan, engine: Engine, missing: Sequence[Place], row: int) -> int:
         first = sum(seed == missing[0][1] for _, seed in missing)
-        one_by_one = engine.name == Sequential.name
+        one_by_one = engine.name == Sequential.name and not isinstance(engine, Elsewhere)
         if not one_by_one and self._budget.left < self._shortest:
             return 0
         return portion(self._budget.allows(plan.epochs), len(missing), first, row, one_by_one)
@@ -87,14 +88,15 @@ class Making:
         self, plan: Plan, engine: Engine, places: Sequence[Place], cases: Sequence[int], behind: int, tell: Tell
     ) -> None:
         began, epochs = self._budget.clock(), 0
-        for place, measured in engine.runs(places):
-            key = self._key(place, behind)
-            self.found[key] = measured
-            if self._kept is not None:
-                self._kept.put(key, measured)
-            epochs += max(map(len, measured.run.history.values()), default=0)
-            tell(plan, place, measured.run)
-            self._check_some_work(plan, cases, behind)
+        with contextlib.closing(engine.runs(places)) as made:  # Ctrl-C ends other processes too
+            for place, measured in made:
+                key = self._key(place, behind)
+                self.found[key] = measured
+                if self._kept is not None:
+                    self._kept.put(key, measured)
+                epochs += max(map(len, measured.run.history.values()), default=0)
+                tell(plan, place, measured.run)
+                self._check_some_work(plan, cases, behind)
         took = self._budget.clock() - began
         self._shortest = min(took, self._shortest or took)
         if epochs:
@@ -103,12 +105,16 @@ class Making:
     def _check_some_work(self, plan: Plan, cases: Sequence[int], behind: int) -> None:
         """Raises the first error where every case failed with the first seed: then the fault is in no one case."""
         first = [self.found.get((case + behind, plan.seeds[0])) for case in cases]
-        errors = [one.run.exception for one in first if one is not None and one.run.outcome == "failed"]
-        if len(errors) == len(first) and all(one.run.outcome == "failed" for one in self.found.values()):
-            error = errors[0]
-            if isinstance(error, UserCodeError):
-                raise error
-            raise UserCodeError(f"{WHERE}: every case raised, the first {type(error).__name__}: {error}") from error
+        failed = [one.run for one in first if one is not None and one.run.outcome == "failed"]
+        if len(failed) < len(first) or any(one.run.outcome != "failed" for one in self.found.values()):
+            return
+        error, told = failed[0].exception, failed[0].error or ""
+        if isinstance(error, UserCodeError):
+            raise error
+        if error is None:  # it was raised in another process, or the process died
+            said = f"{WHERE}: every case failed, the first: {failures.summary(told)}"
+            raise UserCodeError(said) from failures.Told(told)
+        raise UserCodeError(f"{WHERE}: every case raised, the first {type(error).__name__}: {error}") from error
 
 
 def _as_logged(plan: Plan, measured: Measured) -> Measured:

@@ -12,7 +12,7 @@ import keras
 from keras_lr.callbacks.changes import is_schedule
 from keras_lr.comparison import inputs, optimizers
 from keras_lr.core import checks
-from keras_lr.core.errors import ArgumentError
+from keras_lr.core.errors import ArgumentError, UserCodeError
 
 WHERE = "compare"
 AS_COMPILED = "as compiled"
@@ -120,6 +120,18 @@ def planned(
         repair = "Pass validation_data or validation_split=0.2, or compare by metric='loss'"
         raise ArgumentError(WHERE, rule, repair, metric=metric)
     return plan
+
+
+def called(build_model: Callable[[], Any]) -> Any:
+    """What the user's function makes.
+
+    Raises:
+        UserCodeError: It raised; its exception is the cause.
+    """
+    try:
+        return build_model()
+    except Exception as error:
+        raise UserCodeError(f"{WHERE}: build_model raised {type(error).__name__}: {error}") from error
 
 
 def cases_of(optimizers: Any, schedules: Any, learning_rates: Any) -> tuple[PlannedCase, ...]:

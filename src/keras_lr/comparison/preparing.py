@@ -6,14 +6,14 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_lr.comparison import halving, widening
-from keras_lr.comparison.engines import ENGINES, Engine, engine_for, kept_as
+from keras_lr.comparison import elsewhere, halving, widening
+from keras_lr.comparison.elsewhere import engine_for
+from keras_lr.comparison.engines import Engine, kept_as
 from keras_lr.comparison.identity import identity_of
-from keras_lr.comparison.plan import WHERE, Plan
+from keras_lr.comparison.plan import Plan
 from keras_lr.comparison.summary import Description
 from keras_lr.comparison.template import Template
 from keras_lr.comparison.widening import Start
-from keras_lr.core import checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Prepared:
         template: The first model.
         descriptions: One for each case.
         engine: Makes the runs.
-        chosen: The engine that was asked for.
+        chosen: The engine and the number of workers that were asked for.
         starts: Of learning_rates="auto", where the rates of each optimizer and schedule start.
     """
 
@@ -35,7 +35,7 @@ class Prepared:
     template: Template
     descriptions: Sequence[Description]
     engine: Engine
-    chosen: str
+    chosen: tuple[str, int]
     starts: Sequence[Start]
 
     def identity(self) -> dict[str, Any]:
@@ -46,21 +46,22 @@ class Prepared:
     def shorter(self, epochs: int) -> tuple[Plan, Engine]:
         """The plan of a shorter rung, and what makes its runs."""
         plan = dataclasses.replace(self.plan, epochs=epochs)
-        return plan, engine_for(plan, self.template.build, self.template.model, self.chosen)
+        return plan, engine_for(plan, self.template.build, self.template.model, *self.chosen)
 
 
-def prepared(plan: Plan, chosen: str, starts: Callable[[Template], Sequence[Start]]) -> Prepared:
+def prepared(plan: Plan, engine: str, workers: int, starts: Callable[[Template], Sequence[Start]]) -> Prepared:
     """Looks at a first model and checks all that needs one.
 
     Args:
         plan: The plan.
-        chosen: The engine that was asked for.
+        engine: The engine that was asked for.
+        workers: In how many processes.
         starts: Gives the first rates where the plan leaves them to `find`.
 
     Raises:
         ArgumentError: An argument breaks a rule.
     """
-    checks.one_of(WHERE, ENGINES, engine=chosen)
+    chosen = (engine, elsewhere.check(engine, workers))
     halving.check(plan)
     template = Template(plan)
     if plan.prune == halving.HALVING and any(case.rate is None and case.optimizer is None for case in plan.cases):
@@ -68,5 +69,5 @@ def prepared(plan: Plan, chosen: str, starts: Callable[[Template], Sequence[Star
     found = starts(template) if plan.auto else ()
     full = dataclasses.replace(widening.with_rates(plan, found) if found else plan, metric=template.metric)
     descriptions = [template.described(case) for case in full.cases] if found else template.descriptions
-    engine = engine_for(full, template.build, template.model, chosen)
-    return Prepared(full, plan.metric, template, descriptions, engine, chosen, found)
+    maker = engine_for(full, template.build, template.model, *chosen)
+    return Prepared(full, plan.metric, template, descriptions, maker, chosen, found)

@@ -9,6 +9,7 @@ from typing import Any
 
 from keras_lr import backends
 from keras_lr.comparison.budget import Budget, duration
+from keras_lr.comparison.elsewhere import Elsewhere
 from keras_lr.comparison.cost import Cost, cost_of_a_run, updates_per_epoch
 from keras_lr.comparison.halving import FACTOR, rungs_of
 from keras_lr.comparison.identity import difference
@@ -120,7 +121,7 @@ def preview(build_model: Any, x: Any, y: Any = None, **arguments: Any) -> Previe
     with backends.random_state():
         plan = planned(build_model, data, **{name: taken[name] for name in PLANNED})
         there = plan_in(taken["store"])
-        ready = prepared(plan, taken["engine"], lambda _: stored_starts(plan, there))
+        ready = prepared(plan, taken["engine"], taken["workers"], lambda _: stored_starts(plan, there))
         stored = _stored(ready, taken["store"], there)
         cost = cost_of_a_run(plan, ready.template.build)
     return _told(ready, plan, cost, budget, taken["store"], stored)
@@ -153,8 +154,10 @@ def _told(ready: Prepared, plan: Plan, cost: Cost | None, budget: Budget, store:
         seconds *= max(0, runs - stored) / runs
         if budget.seconds is not None and seconds > budget.seconds:
             notes.append(f"The budget is {duration(budget.seconds)}: not all runs may be made.")
-    if ready.engine.name != "sequential":
+    if ready.engine.name == "population":
         notes.append("One program for many runs mostly takes less time than fit; it is timed when it is made.")
+    if isinstance(ready.engine, Elsewhere):
+        notes.append("The time is that of one process.")
     updates = updates_per_epoch(plan)
     return Preview(
         cases=tuple(cases),

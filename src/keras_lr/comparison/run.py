@@ -40,6 +40,7 @@ def compare(
     mode: str = "auto",
     store: str | os.PathLike[str] | None = None,
     engine: str = "auto",
+    workers: int = 1,
     prune: str | None = "divergence",
     budget_seconds: float | None = None,
     verbose: str | int = "auto",
@@ -74,7 +75,11 @@ def compare(
         engine: "sequential" makes a `fit` for each run. "population" trains runs that differ in their rates and seeds by
             one compiled program on JAX, with the raw loss of every update; it needs arrays and a model without steps of
             its own. "auto" takes what is fastest, which may be a program that trains one run after the other in this
-            process, and `engine_reason` says why.
+            process, and `engine_reason` says why. "ray" makes the runs of "sequential" on a Ray cluster: that of
+            `RAY_ADDRESS`, else one of this machine alone.
+        workers: In how many processes the runs are made, each by a `fit` with its share of the cores. A process that is
+            killed, or stands still for `KERAS_LR_HANG_SECONDS` (600), is replaced and its run made again. With "ray",
+            how many runs at once; 1 is as many as the cluster has room for.
         prune: "divergence" ends a run at the first loss that is not finite. None lets it train on to its last epoch; it is
             diverged if it isn't finite then. "halving" trains all cases for a ninth of the epochs (a third, of three
             cases or fewer), the better third and those that can't be told from the best for a third, and the better
@@ -93,6 +98,7 @@ def compare(
     Raises:
         ArgumentError: An argument breaks a rule; before anything is trained, but for the name of a metric that a
             model makes up on its own, which is known after the first epoch.
+        MissingExtraError: Ray is asked for and not installed.
         StoreError: The store can't be read or written now; the runs in it are kept.
         UserCodeError: `build_model` raised before the first run, or every case failed with the first seed.
 
@@ -125,7 +131,7 @@ def compare(
             prune=prune,
         )
         there = plan_in(store)
-        ready = prepared(plan, engine, lambda template: starts_of(plan, template.build, there))
+        ready = prepared(plan, engine, workers, lambda template: starts_of(plan, template.build, there))
         with opened(store, ready.identity) as kept:
             making = Making(kept, budget, verbose)
             if budget.seconds is not None:

@@ -11,9 +11,9 @@ import keras
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison import inputs, optimizers
-from keras_lr.comparison.plan import WHERE, Plan, PlannedCase
+from keras_lr.comparison.plan import WHERE, Plan, PlannedCase, called
 from keras_lr.comparison.summary import Description, describe
-from keras_lr.core.errors import ArgumentError, UserCodeError
+from keras_lr.core.errors import ArgumentError
 
 
 class Template:
@@ -46,10 +46,7 @@ class Template:
         return model
 
     def _call(self) -> Any:
-        try:
-            return self._plan.build_model()
-        except Exception as error:
-            raise UserCodeError(f"compare: build_model raised {type(error).__name__}: {error}") from error
+        return called(self._plan.build_model)
 
     def _check_model(self) -> None:
         model, function = self.model, self._plan.build_model

@@ -38,6 +38,10 @@ class ArgumentError(KerasLRError, ValueError):
         shown = ", ".join(f"{name}={_short(value)}" for name, value in argument.items())
         super().__init__(f"{where}({shown}): {rule}. {repair}.")
 
+    def __reduce__(self) -> Any:
+        """As it is pickled, to come from another process: by its text."""
+        return type(self).__new__, (type(self), *self.args)
+
 
 class UserCodeError(KerasLRError, RuntimeError):
     """The user's own function raised. The original exception is `__cause__`."""

@@ -12,6 +12,10 @@ _LONGEST = 200  # characters of the line
 _SIGNS = ("memoryerror", "resourceexhausted", "resource_exhausted", "out of memory", "allocate memory")
 
 
+class Told(Exception):
+    """What was raised in another process: its traceback, as a text."""
+
+
 def described(error: BaseException) -> str:
     """The exception in one line, and below it its traceback.
 
