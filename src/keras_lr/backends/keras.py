@@ -199,16 +199,6 @@ class GlobalState:
             self.generator.state.assign(self.seed)
 
 
-def name_counters() -> Any:
-    """Keras's counters of names, as another process can continue them."""
-    return copy.copy(global_state.get_global_attribute(_NAME_COUNTERS))
-
-
-def set_name_counters(names: Any) -> None:
-    """Continues what `name_counters` gave, so that what is made next has the same names."""
-    global_state.set_global_attribute(_NAME_COUNTERS, copy.copy(names))
-
-
 def variables_of(model: Any) -> list[Any]:
     """Every variable that a training step may change, each once: model, seeds, optimizers, metrics."""
     several = [model.variables, model.metrics_variables]

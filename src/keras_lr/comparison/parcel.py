@@ -141,7 +141,7 @@ def _settings() -> dict[str, Any]:
         "epsilon": keras.config.epsilon(),
         "image_data_format": keras.config.image_data_format(),
         "policy": keras.config.dtype_policy().name,
-        "names": machinery.name_counters(),
+        "names": machinery.GlobalState().names,
         "registered": own,
     }
 
@@ -151,7 +151,9 @@ def _set(settings: Mapping[str, Any]) -> None:
     keras.config.set_epsilon(settings["epsilon"])
     keras.config.set_image_data_format(settings["image_data_format"])
     keras.config.set_dtype_policy(settings["policy"])
-    machinery.set_name_counters(settings["names"])
+    state = machinery.GlobalState()
+    state.names = settings["names"]
+    state.restore()
     for name, kind in settings["registered"].items():
         package, _, own = name.rpartition(">")
         keras.saving.register_keras_serializable(package or "Custom", own)(kind)

@@ -9,8 +9,8 @@ from typing import Any
 
 from keras_lr import backends
 from keras_lr.comparison.budget import Budget, duration
-from keras_lr.comparison.elsewhere import Elsewhere
 from keras_lr.comparison.cost import Cost, cost_of_a_run, updates_per_epoch
+from keras_lr.comparison.elsewhere import Elsewhere
 from keras_lr.comparison.halving import FACTOR, rungs_of
 from keras_lr.comparison.identity import difference
 from keras_lr.comparison.plan import WHERE, Plan, planned
