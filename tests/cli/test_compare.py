@@ -76,6 +76,8 @@ def test_options_reach_the_function(asked):
         "val_mae",
         "--engine",
         "sequential",
+        "--workers",
+        "2",
     )
     got = asked(
         "--data", "train.py:load_data", *SHORT[:2], *schedules, *words, "--validation-split", "0.2", "--epochs", "4"
@@ -84,6 +86,7 @@ def test_options_reach_the_function(asked):
     assert got.pop("y").shape == (1024,)
     assert got == {
         "engine": "sequential",
+        "workers": 2,
         "prune": "divergence",
         "budget_seconds": None,
         "learning_rates": [0.01, 0.0001],

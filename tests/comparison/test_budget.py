@@ -140,8 +140,8 @@ def test_the_population_gets_whole_seeds(monkeypatch):
     monkeypatch.setattr(run, "cost_of_a_run", lambda plan, build: Cost(4.0, 1.0, 0.0))
     own = run.prepared
 
-    def prepared(plan, chosen, starts):
-        ready = own(plan, chosen, starts)
+    def prepared(*arguments):
+        ready = own(*arguments)
         object.__setattr__(ready, "engine", Together(ready.plan, ready.template.build))
         return ready
 

@@ -14,7 +14,10 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison import elsewhere, parcel
+from keras_lr.comparison import elsewhere, engines, parcel
+from keras_lr.comparison.budget import Budget
+from keras_lr.comparison.cost import Cost
+from keras_lr.comparison.making import Making
 from keras_lr.comparison.plan import planned
 from keras_lr.engines import pulse
 from tests.comparison import faults
@@ -171,6 +174,17 @@ def test_a_model_that_is_not_new_is_refused_before_it_travels():
     model = build_net()
     with pytest.raises(klr.ArgumentError, match="build_model returned the same model twice"):
         klr.compare(lambda: model, X, Y, workers=2, **SHORT)
+
+
+def test_a_budget_gives_several_processes_whole_seeds_at_once():
+    """Not a run at a time, as one process gets them."""
+    plan = plan_of(learning_rates=[0.1, 0.01])
+    budget = Budget(100.0, clock=lambda: 0.0)
+    budget.estimate(Cost(10.0, 10.0, 0.0))  # 20 seconds a run
+    missing = [(case, seed) for seed in range(4) for case in range(2)]
+    crew = elsewhere.Elsewhere(parcel.packed(plan), "sequential", 2)
+    alone = engines.Sequential(plan, build_net, "")
+    assert [Making(None, budget, 0)._portion(plan, engine, missing, 2) for engine in (crew, alone)] == [4, 1]
 
 
 # In this process
