@@ -217,6 +217,7 @@ def test_a_loss_that_sleeps_is_interrupted_and_the_others_go_on(monkeypatch):
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="there the data is read in TensorFlow's own thread")
 def test_a_data_source_that_sleeps_is_interrupted(monkeypatch):
     monkeypatch.setenv(pulse.VARIABLE, "1")
