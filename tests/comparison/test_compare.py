@@ -60,8 +60,9 @@ def state_of_chance():
     return repr([keras.tree.map_structure(lambda part: np.asarray(part).tolist(), state) for state in states])
 
 
-def test_a_history_is_that_of_plain_fit(rates, data):
-    case = rates[0].cases[1]
+def test_a_history_is_that_of_plain_fit(data):
+    arguments = {"validation_split": 0.2, "epochs": 2, "batch_size": 32, "seeds": [3, 5], "verbose": 0}
+    case = klr.compare(build_model, *data, learning_rates=[0.5], engine="sequential", **arguments).cases[0]
     with backends.random_state():
         keras.utils.set_random_seed(5)
         model = build_model()
