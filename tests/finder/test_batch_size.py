@@ -75,14 +75,14 @@ class Scarce:
 
     def __init__(self, monkeypatch, most, error):
         stepper = backends.active().Stepper
-        update = stepper.update
+        updates = stepper.updates
 
-        def limited(this, batch, learning_rate):
-            if len(batch[0]) > most:
+        def limited(this, chunk, learning_rates):
+            if chunk.rows.shape[1] > most:
                 raise error
-            return update(this, batch, learning_rate)
+            return updates(this, chunk, learning_rates)
 
-        monkeypatch.setattr(stepper, "update", limited)
+        monkeypatch.setattr(stepper, "updates", limited)
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_no_answer_says_so_where_it_is_used(digits):
     model.compile("adam", "categorical_crossentropy")
     found = klr.find(model, *digits, batch_size=64, repeats=1, steps=30)
     assert found.learning_rate is None
-    assert found.reason.startswith("Flat")
+    assert found.reason.startswith("The model has no trainable weights.")
     assert "No learning rate" in str(found)
     with pytest.raises(klr.ArgumentError, match="find gave no answer"):
         found.apply(model)
@@ -190,7 +190,7 @@ def broken(digits, **change):
         ({"max_lr": float("inf")}, "max_lr must be a finite number"),
         ({"steps": 3}, "steps must be a whole number of at least 20"),
         ({"repeats": 0}, "repeats must be a whole number of at least 1"),
-        ({"ramp": "zigzag"}, "ramp must be one of 'exponential', 'linear'"),
+        ({"ramp": "zigzag"}, "ramp must be one of 'exponential', 'linear', 'restart'"),
         ({"batch_size": 5000}, "a batch is larger than the data, 1797 rows"),
         ({"x": np.zeros((0, 64)), "y": np.zeros((0, 10))}, "there is no data"),
         ({"x": None}, "there is no data"),

@@ -1,5 +1,6 @@
 """`fit` after `find` is `fit` without it, to the last bit, whatever happened in between."""
 
+import dataclasses
 import random
 
 import keras
@@ -88,19 +89,21 @@ def test_any_optimizer_is_left_as_it_was(name, some_digits, make_mlp):
 
 
 class Interrupting:
-    """Raises Ctrl-C, or another exception, at the n-th update."""
+    """Raises Ctrl-C, or another exception, after the n-th update, in the middle of a chunk."""
 
     def __init__(self, monkeypatch, at, error):
         stepper = backends.active().Stepper
-        self.made, update = 0, stepper.update
+        self.made, updates = 0, stepper.updates
 
-        def interrupted(this, batch, learning_rate):
-            self.made += 1
-            if self.made == at:
+        def interrupted(this, chunk, learning_rates):
+            if self.made < at <= self.made + len(chunk):
+                kept = at - self.made
+                updates(this, dataclasses.replace(chunk, rows=chunk.rows[:kept]), learning_rates[:kept])
                 raise error
-            return update(this, batch, learning_rate)
+            self.made += len(chunk)
+            return updates(this, chunk, learning_rates)
 
-        monkeypatch.setattr(stepper, "update", interrupted)
+        monkeypatch.setattr(stepper, "updates", interrupted)
 
 
 @pytest.mark.parametrize("at", [1, 2, 57])

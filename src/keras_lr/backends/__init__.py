@@ -41,7 +41,7 @@ def random_state() -> Iterator[None]:
     """Puts every global source of chance back at its end: Python's, NumPy's, the framework's and Keras's."""
     from keras_lr.backends.keras import GlobalState
 
-    framework, tensorflow = active(), _tensorflow_state()
+    framework, others = active(), {name: _state_of(name) for name in ("tensorflow", "torch")}
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the legacy state is the global one
     own, state = framework.random_state(), GlobalState()
     try:
@@ -50,17 +50,20 @@ def random_state() -> Iterator[None]:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
         framework.set_random_state(own)
-        if "tensorflow" in sys.modules:  # Keras seeds it on every backend, because its datasets may be shuffled by it
-            importlib.import_module("keras_lr.backends.tensorflow").set_random_state(tensorflow)
+        for (
+            name,
+            other,
+        ) in others.items():  # their datasets are read on every backend, and Keras seeds TensorFlow always
+            if name in sys.modules and other is not None:
+                importlib.import_module(f"keras_lr.backends.{name}").set_random_state(other)
         state.restore()
 
 
-def _tensorflow_state() -> tuple[object, object]:
-    """The state of TensorFlow's global seed; without TensorFlow, that of one that nobody has seeded."""
-    if "tensorflow" not in sys.modules:
-        return None, None
-    state: tuple[object, object] = importlib.import_module("keras_lr.backends.tensorflow").random_state()
-    return state
+def _state_of(name: str) -> object:
+    """The state of a framework's global seed; of TensorFlow that isn't imported yet, that of one that nobody has seeded."""
+    if name not in sys.modules:
+        return (None, None) if name == "tensorflow" else None
+    return importlib.import_module(f"keras_lr.backends.{name}").random_state()
 
 
 def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Any]:

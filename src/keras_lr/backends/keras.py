@@ -17,6 +17,8 @@ from keras.src.backend.common import global_state
 from keras.src.trainers.data_adapters import array_slicing
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
+from keras_lr.core.errors import ArgumentError
+
 _NAME_COUNTERS = "object_name_uids"
 _GLOBAL_SEED = "global_seed_generator"
 _RANDOM_SEED = "global_random_seed"
@@ -166,10 +168,16 @@ def _unbuilt(container: Any) -> Any:
     return kind(container._user_metrics, container._user_weighted_metrics, output_names=names)
 
 
-def build(model: Any, batch: tuple[Any, ...], containers: Containers) -> GlobalState:
+def build(model: Any, batch: tuple[Any, ...], containers: Containers, *, with_metrics: bool = True) -> GlobalState:
     """Builds what the first batch of `fit` would build; returns Keras's global state as it is to be put back.
 
     The state is taken between the model and its metrics: a metric that is built again must get its name again.
+
+    Args:
+        model: A compiled model.
+        batch: A first batch.
+        containers: Of the model.
+        with_metrics: False hides the compiled metrics, until `containers.restore`.
     """
     containers.take_away()
     try:
@@ -177,8 +185,26 @@ def build(model: Any, batch: tuple[Any, ...], containers: Containers) -> GlobalS
         state = GlobalState()
     finally:
         containers.give_back()
+    if not with_metrics:
+        object.__setattr__(model, "_compile_metrics", None)
     model._symbolic_build(data_batch=batch)
     return state
+
+
+def has_plain_step(model: Any) -> bool:
+    """Whether training and metrics are Keras's own, so that the metrics can be left out without a change of training."""
+    plain = all(getattr(type(model), name) is getattr(keras.Model, name) for name in ("train_step", "compute_metrics"))
+    return plain and not {"train_step", "compute_metrics"} & set(vars(model))
+
+
+def losses_in(model: Any, logs: dict[str, Any]) -> dict[str, Any]:
+    """Of what a training step returned, the loss and, of a model with several outputs, that of each."""
+    if "loss" not in logs:
+        told = ", ".join(map(repr, logs)) or "nothing"
+        raise ArgumentError("find", f"train_step returns {told}, but no 'loss'", "Return it too", model=model)
+    own = model._compile_loss
+    names = [] if own is None else [tracker.name for tracker in own.metrics]
+    return {name: logs[name] for name in ["loss", *names] if name in logs}
 
 
 class GlobalState:

@@ -1,4 +1,4 @@
-"""TensorFlow: one compiled training step with the rate as an input, and the global random state."""
+"""TensorFlow: training steps in a loop of one graph, with their rates as an input, and the global random state."""
 
 from __future__ import annotations
 
@@ -47,7 +47,10 @@ def set_random_state(state: Any) -> None:
 
 
 class Stepper:
-    """Training updates of a built model, each with a rate of its own, always from the same start.
+    """Training updates of a built model, many in one call, each at a rate of its own, always from the same start.
+
+    The call is one graph with a loop in it. XLA is not used: for some hundred updates it takes longer to compile than it
+    saves, and its convolutions on a CPU are thirty times slower. See docs/decisions/0024-chunks-of-updates.md.
 
     Args:
         model: A compiled model, built with its optimizer, loss and metrics. Its state is the start; `close` brings it back.
@@ -57,16 +60,25 @@ class Stepper:
         self.model = model
         self._variables = machinery.variables_of(model)
         self._start = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
-        self._update = self._compile()
+        self._programs: dict[Any, Callable[..., Any]] = {}
+        self._placed: tuple[Any, Any] = (None, None)
 
     def reset(self) -> None:
         """Goes back to the start."""
         for variable, value in zip(self._variables, self._start, strict=True):
             variable.assign(value)
 
-    def update(self, batch: tuple[Any, ...], learning_rate: float) -> float:
-        """One update at the given rate. Returns the loss of this batch, before the update."""
-        return float(self._update(batch, tf.constant(learning_rate, keras.config.floatx())))
+    def updates(self, chunk: Any, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
+        """One training step on each batch, at its own rate. Returns the raw losses before each, by name."""
+        if self._placed[0] is not chunk.data:
+            leaves = [None if leaf is None else tf.constant(leaf) for leaf in keras.tree.flatten(chunk.data)]
+            self._placed = (chunk.data, leaves)
+        leaves = self._placed[1]
+        rows, rates = tf.constant(chunk.rows, tf.int32), tf.constant(learning_rates, keras.config.floatx())
+        made = self._program(chunk.data, leaves, rows.shape[1])(
+            [leaf for leaf in leaves if leaf is not None], rows, rates
+        )
+        return {name: losses.numpy().astype(np.float64) for name, losses in made.items()}
 
     def trainable(self) -> list[Any]:
         """The trainable values as they are now."""
@@ -76,16 +88,64 @@ class Stepper:
         """Leaves the model at the start."""
         self.reset()
 
-    def _compile(self) -> Callable[..., Any]:
-        model = self.model
+    def _program(self, structure: Any, leaves: list[Any], size: int) -> Callable[..., Any]:
+        """The loop for batches of this size and kind, made once."""
+        present = [leaf is not None for leaf in leaves]
+        given = [leaf for leaf in leaves if leaf is not None]
+        key = (size, tuple(present), tuple((leaf.dtype, tuple(leaf.shape[1:])) for leaf in given))
+        if key not in self._programs:
+            floatx = keras.config.floatx()
+            specs = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in given]
+            signature = (specs, tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None], floatx))
 
-        @tf.autograph.experimental.do_not_convert
-        def update(batch: tuple[Any, ...], learning_rate: Any) -> Any:
-            for metric in model.metrics:
+            def loop(data: list[Any], rows: Any, rates: Any) -> Any:
+                def batch_at(rows: Any) -> Any:
+                    some = iter(data)
+                    several = [tf.gather(next(some), rows) if there else None for there in present]
+                    return keras.tree.pack_sequence_as(structure, several)
+
+                return self._loop(batch_at, rows, rates)
+
+            eager = self.model.run_eagerly
+            self._programs[key] = loop if eager else tf.function(loop, input_signature=signature, autograph=False)
+        return self._programs[key]
+
+    def _loop(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
+        """The updates, one after the other; the losses of each are collected under their names."""
+        if self.model.run_eagerly:
+            made = [self._update(batch_at, rows[i], rates[i]) for i in range(len(rows))]
+            return {name: tf.stack([losses[name] for losses in made]) for name in made[0]}
+        names: list[str] = []
+        kind = tf.float64 if keras.config.floatx() == "float64" else tf.float32
+
+        def body(i: Any, collected: Any) -> Any:
+            losses = self._update(batch_at, rows[i], rates[i])
+            names[:] = list(losses)
+            values = tf.stack([tf.cast(losses[name], kind) for name in names])
+            return i + 1, collected.write(i, values)
+
+        count = tf.shape(rates)[0]
+        collected = tf.TensorArray(kind, size=count)
+        _, collected = tf.while_loop(lambda i, _: i < count, body, (0, collected), parallel_iterations=1)
+        return dict(zip(names, tf.unstack(tf.ensure_shape(collected.stack(), [None, len(names)]), axis=1), strict=True))
+
+    def _update(self, batch_at: Callable[[Any], Any], rows: Any, rate: Any) -> dict[str, Any]:
+        """One training step on every replica, each with its share of the batch, with metrics that begin anew."""
+        strategy = self.model.distribute_strategy
+
+        def on_replica() -> dict[str, Any]:
+            replicas, replica = strategy.num_replicas_in_sync, 0
+            if replicas > 1:
+                replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+            share = -(-rows.shape[0] // replicas)
+            for metric in self.model.metrics:
                 metric.reset_state()
-            with machinery.rate_replaced(model, lambda: learning_rate):
-                return model.train_step(batch)["loss"]
+            own = rows if replicas == 1 else rows[replica * share : (replica + 1) * share]
+            with machinery.rate_replaced(self.model, lambda: rate):
+                logs = self.model.train_step(batch_at(own))
+            return machinery.losses_in(self.model, logs)
 
-        if model.run_eagerly:
-            return update
-        return tf.function(update, jit_compile=bool(model.jit_compile), reduce_retracing=True)
+        if strategy.num_replicas_in_sync == 1:
+            return on_replica()
+        made = strategy.run(on_replica)
+        return {name: strategy.reduce("MEAN", losses, axis=None) for name, losses in made.items()}

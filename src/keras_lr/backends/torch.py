@@ -1,11 +1,13 @@
-"""PyTorch: one training step with the rate as an input, and the global random state."""
+"""PyTorch: training steps one after the other without waiting for the device, and the global random state."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 import torch
 
 from keras_lr.backends import keras as machinery
@@ -52,6 +54,7 @@ class Stepper:
         self.model = model
         self._variables = machinery.variables_of(model)
         self._start = [variable.value.detach().clone() for variable in self._variables]
+        self._placed: tuple[Any, Any] = (None, None)
         self._gradients = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
 
     def reset(self) -> None:
@@ -59,14 +62,24 @@ class Stepper:
         for variable, value in zip(self._variables, self._start, strict=True):
             variable.assign(value)
 
-    def update(self, batch: tuple[Any, ...], learning_rate: float) -> float:
-        """One update at the given rate. Returns the loss of this batch, before the update."""
-        self.model.reset_metrics()
-        batch = keras.tree.map_structure(
-            lambda part: None if part is None else keras.ops.convert_to_tensor(part), batch
-        )
-        with machinery.rate_replaced(self.model, lambda: learning_rate):
-            return float(self.model.train_step(batch)["loss"])
+    def updates(self, chunk: Any, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
+        """One training step on each batch, at its own rate. Returns the raw losses before each, by name."""
+        model = self.model
+        if self._placed[0] is not chunk.data:
+            placed = keras.tree.map_structure(
+                lambda part: None if part is None else keras.ops.convert_to_tensor(part), chunk.data
+            )
+            self._placed = (chunk.data, placed)
+        rows = keras.ops.convert_to_tensor(chunk.rows, "int64")
+        made = []
+        for own, rate in zip(rows, learning_rates.tolist(), strict=True):
+            batch = keras.tree.map_structure(lambda part, own=own: None if part is None else part[own], self._placed[1])
+            for metric in model.metrics:
+                metric.reset_state()
+            with machinery.rate_replaced(model, functools.partial(float, rate)):
+                losses = machinery.losses_in(model, model.train_step(batch))
+            made.append({name: loss.detach().clone() for name, loss in losses.items()})
+        return {name: torch.stack([losses[name] for losses in made]).double().cpu().numpy() for name in made[0]}
 
     def trainable(self) -> list[Any]:
         """The trainable values as they are now."""

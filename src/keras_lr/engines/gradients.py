@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import numpy as np
 
 from keras_lr import backends
+from keras_lr.engines.ramp import Chunk
 
 
 @contextlib.contextmanager
@@ -38,7 +40,7 @@ def squared_lengths(model: Any) -> Iterator[Callable[[tuple[Any, ...]], float]]:
 def _squared_length(stepper: Any, batch: tuple[Any, ...]) -> float:
     stepper.reset()
     before = [keras.ops.copy(value) for value in stepper.trainable()]
-    stepper.update(batch, 1.0)
+    stepper.updates(Chunk.repeated(batch, 1), np.ones(1))
     total = 0.0
     for value, start in zip(stepper.trainable(), before, strict=True):
         moved = keras.ops.cast(value - start, "float32")

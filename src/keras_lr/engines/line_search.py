@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
-from keras_lr.engines.ramp import Stepper
+from keras_lr.engines.ramp import Chunk, Stepper
 
 TRIAL = 1e-3  # rate of the first update, which tells how long an update is
 SHARE = 1e-3  # how long the updates that are subtracted are, as a share of the weights
@@ -83,8 +83,9 @@ def _direction(stepper: Stepper, batch: tuple[Any, ...], rate: float) -> list[An
 def _updated(stepper: Stepper, batch: tuple[Any, ...], rate: float) -> list[Any]:
     """The trainable values after one update from the start; at a rate of 0 those of the start."""
     stepper.reset()
-    for _ in range(machinery.micro_batches(stepper.model) if rate else 0):
-        stepper.update(batch, rate)
+    if rate:
+        chunk = Chunk.repeated(batch, machinery.micro_batches(stepper.model))
+        stepper.updates(chunk, np.full(len(chunk), rate))
     return [keras.ops.copy(value) for value in stepper.trainable()]
 
 

@@ -1,4 +1,8 @@
-"""One ramp: updates at rising rates, the raw loss of each, until a rule says stop."""
+"""One ramp: updates at rising rates, the raw loss of each, until a rule says stop.
+
+The updates are made in chunks, each one call of the backend, and the losses are looked at after each chunk. The curve is
+cut where the rule would have stopped it, had it been asked after every update.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,42 @@ import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
+import keras
+import numpy as np
+
 from keras_lr.backends.keras import micro_batches
+
+CHUNK = 25  # updates between two looks at the losses
+TRAINED, LOOKED_AT = 8, 4  # of a rung of `restart`: updates before its loss counts, and updates whose losses count
+Stop = Callable[[Sequence[float]], tuple[int, str] | None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Chunk:
+    """Several batches of one size that lie together.
+
+    Args:
+        data: `(x,)`, `(x, y)` or `(x, y, sample_weight)`, each a nest of arrays with an example per row, or None.
+        rows: For each batch which rows of the data it is made of, of shape (batches, size).
+    """
+
+    data: tuple[Any, ...]
+    rows: np.ndarray
+
+    def __len__(self) -> int:
+        """How many batches."""
+        return len(self.rows)
+
+    @classmethod
+    def repeated(cls, batch: tuple[Any, ...], count: int) -> Chunk:
+        """The same batch several times."""
+        examples = next(len(leaf) for leaf in keras.tree.flatten(batch) if leaf is not None)
+        return cls(batch, np.tile(np.arange(examples), (count, 1)))
+
+    def batches(self) -> Iterator[tuple[Any, ...]]:
+        """The batches one by one, each in arrays of its own."""
+        for own in self.rows:
+            yield keras.tree.map_structure(lambda part, own=own: None if part is None else part[own], self.data)
 
 
 class Stepper(Protocol):
@@ -14,50 +53,126 @@ class Stepper(Protocol):
 
     model: Any
 
-    def reset(self) -> None: ...
-    def trainable(self) -> list[Any]: ...
-    def update(self, batch: tuple[Any, ...], learning_rate: float) -> float: ...
-    def close(self) -> None: ...
+    def reset(self) -> None:
+        """Goes back to the start."""
+
+    def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
+        """One training step on each batch, at its own rate.
+
+        Returns:
+            Of each step the raw losses before it: "loss", and of a model with several outputs the loss of each by name.
+        """
+        ...
+
+    def trainable(self) -> list[Any]:
+        """The trainable values as they are now."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the model as it was."""
+
+
+class Source(Protocol):
+    """Where batches come from."""
+
+    def take(self, count: int) -> Chunk | None:
+        """The next batches, at most `count` and at least one; fewer where the size changes; None at the end."""
+        ...
 
 
 class Counter(Protocol):
     """Where progress is told."""
 
-    def step(self) -> None: ...
+    def step(self) -> None:
+        """One rung is done."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Ramp:
-    """What one ramp measured: the raw loss of each rung that it reached, and why it ended there."""
+    """What one ramp measured: the raw loss of each rung that it reached, and why it ended there.
+
+    Attributes:
+        losses: The loss of each rung.
+        stop_reason: What the rule said, "reached_end" or "data_ended".
+        output_losses: The same for each output of a model with several, by the name that Keras logs.
+    """
 
     losses: tuple[float, ...]
     stop_reason: str
+    output_losses: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
 
-def climb(
-    stepper: Stepper,
-    batches: Iterator[tuple[Any, ...]],
-    learning_rates: Sequence[float],
-    stop: Callable[[Sequence[float]], str | None],
-    counter: Counter,
-) -> Ramp:
+def climb(stepper: Stepper, source: Source, learning_rates: Sequence[float], stop: Stop, counter: Counter) -> Ramp:
     """Trains one update at each rate in turn.
 
     Under gradient accumulation a rung is as many batches as make one update, and its loss is their mean.
 
     Args:
         stepper: The model's updates, at their start.
-        batches: As many batches as it may take.
+        source: As many batches as it may take.
         learning_rates: The ladder.
-        stop: Tells from the losses so far why to stop, or None.
+        stop: Tells from the losses so far how many of them to keep and why to stop there, or None to go on.
         counter: Told of every rung.
     """
-    losses: list[float] = []
     several = micro_batches(stepper.model)
+    rates = np.repeat(np.asarray(learning_rates, np.float64), several)
+    kept: dict[str, list[float]] = {"loss": []}
+    while len(kept["loss"]) < len(rates):
+        done = len(kept["loss"])
+        chunk = source.take(min(CHUNK * several, len(rates) - done))
+        if chunk is None:
+            return _ramp(kept, several, done // several, "data_ended")
+        for name, losses in stepper.updates(chunk, rates[done : done + len(chunk)]).items():
+            kept.setdefault(name, []).extend(losses.tolist())
+        for _ in range(len(kept["loss"]) // several - done // several):
+            counter.step()
+        stopped = stop(_rungs(kept["loss"], several))
+        if stopped is not None:
+            return _ramp(kept, several, *stopped)
+    return _ramp(kept, several, len(learning_rates), "reached_end")
+
+
+def restart(stepper: Stepper, source: Source, learning_rates: Sequence[float], stop: Stop, counter: Counter) -> Ramp:
+    """Trains a few updates at each rate, every time from the same start and on the same batches.
+
+    The rate and the progress of training are not mixed up in such a curve. Twelve updates are made at each rate, and the
+    loss of a rung is the mean of the raw losses of the last four, which are always of the same four batches (of as many
+    more under gradient accumulation).
+
+    Args:
+        stepper: The model's updates.
+        source: As many batches as it may take.
+        learning_rates: The ladder.
+        stop: Tells from the losses so far how many of them to keep and why to stop there, or None to go on.
+        counter: Told of every rung.
+    """
+    several = micro_batches(stepper.model)
+    wanted, chunks = (TRAINED + LOOKED_AT) * several, []
+    while wanted > 0 and (chunk := source.take(wanted)) is not None:
+        chunks.append(chunk)
+        wanted -= len(chunk)
+    kept: dict[str, list[float]] = {"loss": []}
+    if wanted > 0:
+        return _ramp(kept, 1, 0, "data_ended")
     for rate in learning_rates:
-        losses.append(sum(stepper.update(next(batches), rate) for _ in range(several)) / several)
+        stepper.reset()
+        made = [stepper.updates(chunk, np.full(len(chunk), rate)) for chunk in chunks]
+        for name in made[0]:
+            losses = np.concatenate([one[name] for one in made])
+            kept.setdefault(name, []).append(float(losses[-LOOKED_AT * several :].mean()))
         counter.step()
-        reason = stop(losses)
-        if reason is not None:
-            return Ramp(tuple(losses), reason)
-    return Ramp(tuple(losses), "reached_end")
+        stopped = stop(kept["loss"])
+        if stopped is not None:
+            return _ramp(kept, 1, *stopped)
+    return _ramp(kept, 1, len(learning_rates), "reached_end")
+
+
+def _rungs(losses: Sequence[float], several: int) -> list[float]:
+    """The losses of whole rungs: each the mean of `several` batches in a row."""
+    whole = len(losses) // several * several
+    return list(losses) if several == 1 else np.reshape(losses[:whole], (-1, several)).mean(axis=1).tolist()
+
+
+def _ramp(kept: dict[str, list[float]], several: int, rungs: int, reason: str) -> Ramp:
+    means = {name: tuple(_rungs(losses, several)[:rungs]) for name, losses in kept.items()}
+    return Ramp(means.pop("loss"), reason, means)

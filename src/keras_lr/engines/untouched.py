@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import signal
+import threading
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from keras_lr import backends
@@ -11,27 +13,44 @@ from keras_lr.backends import keras as machinery
 
 
 @contextlib.contextmanager
-def untouched(model: Any, batch: tuple[Any, ...]) -> Iterator[Any]:
+def untouched(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]:
     """Gives a stepper of the model, built as the first batch of `fit` would build it, and puts everything back.
 
     Args:
         model: A compiled model.
-        batch: A first batch, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
+        first: Gives a first batch, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
 
     Returns:
         A context manager that gives the backend's `Stepper`.
     """
     containers = machinery.Containers(model)
-    state = None
-    try:
-        state = machinery.build(model, batch, containers)
-        with backends.random_state():
+    state = stepper = None
+    with backends.random_state():
+        batch = first()
+        try:
+            state = machinery.build(model, batch, containers, with_metrics=not machinery.has_plain_step(model))
             stepper = backends.active().Stepper(model)
-            try:
-                yield stepper
-            finally:
-                stepper.close()
+            yield stepper
+        finally:
+            with _uninterrupted():
+                if stepper is not None:
+                    stepper.close()
+                containers.restore()
+                if state is not None:
+                    state.restore()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the block is done."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[Any] = []
+    own = signal.signal(signal.SIGINT, lambda *told: pressed.append(told))
+    try:
+        yield
     finally:
-        containers.restore()
-        if state is not None:
-            state.restore()
+        signal.signal(signal.SIGINT, own)
+    if pressed and callable(own):
+        own(*pressed[0])

@@ -13,6 +13,7 @@ from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines import failures
 from keras_lr.engines.gradients import squared_lengths
+from keras_lr.engines.ramp import Chunk
 from keras_lr.engines.untouched import untouched
 from keras_lr.finder.batches import Arrays, batches
 from keras_lr.finder.range_test import check_model
@@ -101,7 +102,7 @@ def find_batch_size(
     order = np.random.default_rng(seed)
     with (
         progress("Finding the batch size", len(sizes) + DRAWS, verbose) as bar,
-        untouched(model, source.at(np.arange(smallest))) as stepper,
+        untouched(model, lambda: source.at(np.arange(smallest))) as stepper,
     ):
         pairs = _pairs(model, source, order, bar)
         tried, trouble = _fitting(stepper, source, sizes, bar)
@@ -159,7 +160,7 @@ def _fitting(stepper: Any, source: Arrays, sizes: list[int], bar: Any) -> tuple[
         batch = source.at(np.arange(size))
         stepper.reset()
         try:
-            stepper.update(batch, 0.0)
+            stepper.updates(Chunk.repeated(batch, 1), np.zeros(1))
         except Exception as error:
             said = failures.summary(failures.described(error))
             if not said.startswith(failures.OUT_OF_MEMORY):

@@ -16,8 +16,10 @@ import numpy as np
 from keras_lr.backends.keras import batch_of
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.engines.ramp import Chunk, Source
 
 Batch = tuple[Any, ...]
+RESIDENT = 2**26  # bytes: arrays up to this size are handed over whole, of larger ones only the rows that are needed
 _ONCE = "Pass a function that makes it, a PyDataset or a tf.data.Dataset"
 
 
@@ -27,40 +29,32 @@ class Batches(abc.ABC):
     note: str | None = None  # what can't be promised about this source
 
     @abc.abstractmethod
-    def epoch(self, order: np.random.Generator) -> Iterator[Batch]:
-        """The batches of one epoch, in an order drawn from `order` where the source has no order of its own."""
+    def reader(self, seed: int) -> Source:
+        """Gives batches from the beginning, epoch after epoch; the same seed gives the same order."""
 
-    def endless(self, seed: int) -> Iterator[Batch]:
-        """Epoch after epoch; the same seed gives the same order."""
-        order = np.random.default_rng(seed)
-        for epoch in itertools.count():
-            taken = 0
-            for batch in self.epoch(order):
-                taken += 1
-                yield batch
-            if taken == 0:
-                text = "the data has no batch" if epoch == 0 else "the data can be read only once"
-                raise ArgumentError("find", text, _ONCE, x=self)
-
+    @abc.abstractmethod
     def first(self) -> Batch:
         """One batch, to build the model with."""
-        return next(self.endless(0))
 
 
 @final
 class Arrays(Batches):
-    """Arrays in memory, or nests of them: full batches, shuffled anew each epoch."""
+    """Arrays in memory, or nests of them: full batches, shuffled anew each epoch, without a last one that is smaller.
+
+    So every loss is measured on as many examples.
+    """
 
     def __init__(self, parts: Batch, batch_size: int) -> None:
         self.parts = parts
         self.size = batch_size
         self.count = _rows(parts)
+        self.resident = sum(array.nbytes for part in parts for array in _leaves(part)) <= RESIDENT
 
-    def epoch(self, order: np.random.Generator) -> Iterator[Batch]:
-        """Full batches only, so that every loss is measured on as many examples."""
-        shuffled = order.permutation(self.count)
-        for start in range(0, self.count - self.size + 1, self.size):
-            yield self.at(shuffled[start : start + self.size])
+    def reader(self, seed: int) -> Source:
+        return _ArrayReader(self, np.random.default_rng(seed))
+
+    def first(self) -> Batch:
+        return self.at(np.arange(self.size))
 
     def at(self, rows: np.ndarray) -> Batch:
         """Some rows of each array."""
@@ -68,35 +62,113 @@ class Arrays(Batches):
 
 
 @final
-class PyDatasets(Batches):
-    """A `keras.utils.PyDataset`, by index, in shuffled order."""
+class _ArrayReader:
+    """Draws rows."""
 
-    def __init__(self, dataset: Any, class_weight: dict[int, float] | None) -> None:
-        self._dataset = dataset
+    def __init__(self, arrays: Arrays, order: np.random.Generator) -> None:
+        self._arrays, self._order = arrays, order
+        self._drawn = np.zeros((0, arrays.size), np.int64)
+
+    def take(self, count: int) -> Chunk:
+        arrays, parts = self._arrays, [self._drawn]
+        while sum(map(len, parts)) < count:
+            full = arrays.count // arrays.size * arrays.size
+            parts.append(self._order.permutation(arrays.count)[:full].reshape(-1, arrays.size))
+        drawn = np.concatenate(parts)
+        rows, self._drawn = drawn[:count], drawn[count:]
+        if arrays.resident:
+            return Chunk(arrays.parts, rows)
+        return Chunk(arrays.at(rows.reshape(-1)), np.arange(rows.size).reshape(rows.shape))
+
+
+class Stream(Batches):
+    """A source that gives one batch after another."""
+
+    def __init__(self, source: Any, class_weight: dict[int, float] | None) -> None:
+        self.source = source
         self._class_weight = class_weight
+        self._first: Batch | None = None
 
-    def epoch(self, order: np.random.Generator) -> Iterator[Batch]:
-        count = self._dataset.num_batches
-        if count is None:
-            raise ArgumentError("find", "the PyDataset has no end", "Give it a __len__", x=self._dataset)
-        for index in order.permutation(count):
-            yield _weighted(_as_tuple(self._dataset[int(index)]), self._class_weight)
+    @abc.abstractmethod
+    def raw(self, order: np.random.Generator) -> Iterator[Any]:
+        """The batches of one epoch, in an order drawn from `order` where the source has no order of its own."""
+
+    def reader(self, seed: int) -> Source:
+        return _StreamReader(self._endless(seed))
+
+    def first(self) -> Batch:
+        self._first = self._first or next(self._endless(0), None)
+        if self._first is None:
+            raise ArgumentError("find", "the data has no batch", _ONCE, x=self.source)
+        return self._first
+
+    def _endless(self, seed: int) -> Iterator[Batch]:
+        """Epoch after epoch, until one has no batch: such data can be read only once."""
+        order = np.random.default_rng(seed)
+        taken = 1
+        while taken:
+            taken = 0
+            for taken, batch in enumerate(self.raw(order), start=1):  # noqa: B007 - counted for the next round
+                yield _weighted(_map(_to_numpy, _as_tuple(batch)), self._class_weight)
 
 
 @final
-class Datasets(Batches):
+class _StreamReader:
+    """Lays batches of the same shape together."""
+
+    def __init__(self, batches: Iterator[Batch]) -> None:
+        self._batches = batches
+        self._ahead: list[Batch] = []  # a batch of another shape, read but not yet given
+
+    def take(self, count: int) -> Chunk | None:
+        taken: list[Batch] = []
+        for batch in itertools.chain(self._ahead, self._batches):
+            self._ahead = []
+            if taken and _shapes(batch) != _shapes(taken[0]):
+                self._ahead = [batch]
+                break
+            taken.append(batch)
+            if len(taken) == count:
+                break
+        if not taken:
+            return None
+        data = keras.tree.map_structure(lambda *arrays: None if arrays[0] is None else np.concatenate(arrays), *taken)
+        size = _rows(taken[0])
+        return Chunk(data, np.arange(len(taken) * size).reshape(-1, size))
+
+
+@final
+class PyDatasets(Stream):
+    """A `keras.utils.PyDataset`, by index, in shuffled order."""
+
+    def raw(self, order: np.random.Generator) -> Iterator[Any]:
+        count = self.source.num_batches
+        if count is None:
+            raise ArgumentError("find", "the PyDataset has no end", "Give it a __len__", x=self.source)
+        for index in order.permutation(count):
+            yield self.source[int(index)]
+
+
+@final
+class Datasets(Stream):
     """A `tf.data.Dataset` or another iterable of batches, in its own order."""
 
     note = "The data keeps an order of its own: everything but that order is as it was before."
 
-    def __init__(self, dataset: Any, class_weight: dict[int, float] | None) -> None:
-        self._dataset = dataset
-        self._class_weight = class_weight
-
-    def epoch(self, order: np.random.Generator) -> Iterator[Batch]:
+    def raw(self, order: np.random.Generator) -> Iterator[Any]:
         del order
-        for batch in self._dataset:
-            yield _weighted(_map(_to_numpy, _as_tuple(batch)), self._class_weight)
+        return iter(self.source)
+
+
+@final
+class Functions(Stream):
+    """A function without arguments that makes an iterator of batches, called once for each epoch."""
+
+    note = Datasets.note
+
+    def raw(self, order: np.random.Generator) -> Iterator[Any]:
+        del order
+        return iter(self.source())
 
 
 def batches(
@@ -110,7 +182,8 @@ def batches(
     """The source for what a user passes to `find`, checked as `fit` would and a little more.
 
     Args:
-        x: Arrays (or a list, tuple or dict of them), a PyDataset or a tf.data.Dataset.
+        x: Arrays (or a list, tuple or dict of them), a PyDataset, a tf.data.Dataset, a PyTorch DataLoader, or a function
+            without arguments that makes a generator of batches.
         y: Targets of arrays; None for a dataset.
         sample_weight: A weight per example; None for a dataset.
         class_weight: A weight per class index.
@@ -118,11 +191,12 @@ def batches(
     """
     if hasattr(x, "__next__"):
         raise ArgumentError("find", "a generator can be read only once", _ONCE, x=x)
-    if _is_dataset(x):
+    kind = _kind_of(x)
+    if kind is not None:
         for name, value in (("y", y), ("sample_weight", sample_weight), ("batch_size", batch_size)):
             if value is not None:
                 raise ArgumentError("find", f"a dataset brings its own {name}", f"Leave {name} out", **{name: value})
-        return PyDatasets(x, class_weight) if isinstance(x, keras.utils.PyDataset) else Datasets(x, class_weight)
+        return kind(x, class_weight)
     size = checks.whole("find", batch_size=32 if batch_size is None else batch_size)
     parts = tuple(_map(_to_array, part) for part in (x, y, sample_weight))
     named = dict(zip(("x", "y", "sample_weight"), parts, strict=True))
@@ -154,11 +228,20 @@ def _check_arrays(named: dict[str, Any], size: int) -> None:
         )
 
 
-def _is_dataset(x: Any) -> bool:
+def _kind_of(x: Any) -> type[Stream] | None:
+    """How to read a source of batches, or None for arrays."""
     if isinstance(x, keras.utils.PyDataset):
-        return True
+        return PyDatasets
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(x).__mro__}
-    return bool(names & {"tensorflow.DatasetV2", "torch.DataLoader", "grain.IterDataset", "grain.MapDataset"})
+    if names & {
+        "tensorflow.DatasetV2",
+        "torch.DataLoader",
+        "grain.IterDataset",
+        "grain.MapDataset",
+        "grain.DataLoader",
+    }:
+        return Datasets
+    return Functions if callable(x) else None
 
 
 def _as_tuple(batch: Any) -> Batch:
@@ -194,7 +277,9 @@ def _to_array(value: Any) -> Any:
 
 
 def _to_numpy(value: Any) -> np.ndarray:
-    return value if isinstance(value, np.ndarray) else np.asarray(keras.ops.convert_to_numpy(value))
+    if hasattr(value, "detach"):  # a tensor of PyTorch, on whatever backend
+        value = value.detach().cpu()
+    return value if isinstance(value, np.ndarray) else np.asarray(value)
 
 
 def _map(fn: Any, structure: Any) -> Any:
@@ -209,3 +294,9 @@ def _leaves(structure: Any) -> list[Any]:
 def _rows(parts: Batch) -> int:
     leaves = _leaves(parts)
     return 0 if not leaves or leaves[0].ndim == 0 else len(leaves[0])
+
+
+def _shapes(batch: Batch) -> Any:
+    """What must be equal for batches to lie together."""
+    kinds = [None if leaf is None else (leaf.shape, leaf.dtype) for leaf in keras.tree.flatten(batch)]
+    return len(batch), kinds

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Schedule
 
-RAMPS = ("exponential", "linear")
+RAMPS = ("exponential", "linear", "restart")
+BEYOND = 3  # decades that a ladder may go on above its end, or be lowered by
+LOWERINGS = 2
+WIDE = 4  # decades: a narrower ladder was meant as it is
 NOMINAL = (100, 10)  # updates per epoch and epochs of a run of no particular length
 
 
@@ -19,7 +24,7 @@ def ladder(min_lr: float, max_lr: float, steps: int, ramp: str) -> tuple[float, 
         min_lr: The lowest rate, above 0.
         max_lr: The highest rate, above `min_lr`.
         steps: How many rates, at least 20.
-        ramp: "exponential" (equal ratios) or "linear" (equal steps).
+        ramp: "exponential" or "restart" (equal ratios) or "linear" (equal steps).
     """
     low, high = checks.above_zero("find", min_lr=min_lr), checks.above_zero("find", max_lr=max_lr)
     if low >= high:
@@ -28,8 +33,31 @@ def ladder(min_lr: float, max_lr: float, steps: int, ramp: str) -> tuple[float, 
         )
     checks.whole("find", 20, steps=steps)
     checks.one_of("find", RAMPS, ramp=ramp)
-    rungs = np.geomspace(low, high, steps) if ramp == "exponential" else np.linspace(low, high, steps)
+    rungs = np.linspace(low, high, steps) if ramp == "linear" else np.geomspace(low, high, steps)
     return (low, *rungs[1:-1].tolist(), high)
+
+
+def above(rates: Sequence[float], ramp: str) -> tuple[float, ...]:
+    """The rungs that a ladder may go on with where the loss has not turned at its end: three decades, equally spaced.
+
+    A linear or a narrow ladder, of less than four decades, has none: it was meant as it is.
+    """
+    return tuple(rates[-1] * _ratio(rates) ** rung for rung in range(1, _more(rates, ramp) + 1))
+
+
+def below(rates: Sequence[float], ramp: str) -> tuple[float, ...]:
+    """The rungs to put below a ladder on which every ramp diverged at once; none where `above` gives none."""
+    return tuple(rates[0] * _ratio(rates) ** -rung for rung in range(_more(rates, ramp), 0, -1))
+
+
+def _ratio(rates: Sequence[float]) -> float:
+    return float((rates[-1] / rates[0]) ** (1.0 / (len(rates) - 1)))
+
+
+def _more(rates: Sequence[float], ramp: str) -> int:
+    """How many rungs make the decades beyond."""
+    wide = ramp != "linear" and rates[-1] / rates[0] >= 0.999 * 10.0**WIDE
+    return round(BEYOND / np.log10(_ratio(rates))) if wide else 0
 
 
 def mean_share(schedule: Schedule | None) -> float:

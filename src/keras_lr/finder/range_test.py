@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import Any
 
 from keras_lr.backends import keras as machinery
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.engines.line_search import line_searches
-from keras_lr.engines.ramp import Ramp, climb
-from keras_lr.engines.untouched import untouched
-from keras_lr.finder.batches import Batches, batches
-from keras_lr.finder.consensus import consensus
-from keras_lr.finder.critical import BATCHES, CriticalRate, next_rate
-from keras_lr.finder.critical import critical as critical_of
-from keras_lr.finder.curve import Curve
+from keras_lr.finder.batches import batches
+from keras_lr.finder.consensus import Answer, consensus
 from keras_lr.finder.ladder import ladder, mean_share
+from keras_lr.finder.measuring import measure
 from keras_lr.finder.result import FindResult
-from keras_lr.finder.stopping import Divergence
-from keras_lr.report.progress import progress
 from keras_lr.schedules import Schedule
 
 
@@ -50,18 +42,21 @@ def find(
 
     Args:
         model: A compiled model. It need not be built.
-        x: Arrays (or a list, tuple or dict of them), a `PyDataset` or a `tf.data.Dataset`.
+        x: Arrays (or a list, tuple or dict of them), a `PyDataset`, a `tf.data.Dataset`, a PyTorch `DataLoader`, or a
+            function without arguments that makes a generator of batches.
         y: Targets, for arrays.
         sample_weight: A weight per example, for arrays.
         class_weight: A weight per class index.
         batch_size: Examples per batch, for arrays. Default: 32, as in `fit`.
         schedule: What the answer is for: None for a constant rate, or a schedule of which it will be the peak (only its
             shape counts).
-        min_lr: The lowest rate.
-        max_lr: The highest rate.
+        min_lr: The lowest rate. A ladder of four decades or more is lowered by up to six where every ramp diverges at once.
+        max_lr: The highest rate. Such a ladder goes on by up to three decades where the loss has not turned at its end.
+            The result's `note` says so.
         steps: Updates of a ramp.
         repeats: How many ramps.
-        ramp: "exponential" or "linear".
+        ramp: "exponential"; "linear"; or "restart", exponential too, but with twelve updates at each rate, always from the
+            same start and on the same batches.
         seed: Of the batch orders. No global source of chance is drawn from.
         critical: Whether to measure the critical rate too, above which the first update raises the loss, and with it
             the shortest warm-up, `found.warmup_steps`. It costs as much as some twenty updates and a compilation.
@@ -90,48 +85,25 @@ def find(
     share = mean_share(schedule)
     repeats, seed = checks.whole("find", repeats=repeats), checks.whole("find", 0, seed=seed)
     source = batches(x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size)
-    ramps, edge = _measure(model, source, rates, repeats, seed, critical, verbose)
-    curve = Curve(rates, tuple(ramp.losses for ramp in ramps))
-    answer = consensus(curve, share)
+    measured = measure(model, source, rates, ramp, repeats, seed, critical, verbose)
+    answer = (
+        consensus(measured.curve, share) if measured.obstacle is None else Answer(None, None, measured.obstacle, ())
+    )
     return FindResult(
         learning_rate=answer.learning_rate,
         interval=answer.interval,
         reason=answer.reason,
-        stop_reason=ramps[0].stop_reason,
-        learning_rates=rates,
-        losses=curve.losses,
+        stop_reason=measured.stop_reason,
+        learning_rates=measured.curve.learning_rates,
+        losses=measured.curve.losses,
         smoothed=answer.smoothed,
         landmarks=answer.landmarks,
         mean_share=share,
         schedule=None if schedule is None else repr(schedule),
-        note=source.note,
-        critical=edge,
+        note=" ".join(measured.notes) or None,
+        output_losses=measured.output_losses,
+        critical=measured.critical,
     )
-
-
-def _measure(
-    model: Any, source: Batches, rates: tuple[float, ...], repeats: int, seed: int, critical: bool, verbose: str | int
-) -> tuple[list[Ramp], CriticalRate | None]:
-    """The ramps, each from the same start in an order of its own, and the critical rate on batches of another order."""
-    rule = Divergence(lead_in=Curve(rates, ()).lead_in)
-    with (
-        progress("Finding the learning rate", repeats * len(rates), verbose) as bar,
-        untouched(model, source.first()) as stepper,
-    ):
-        ramps = []
-        for repeat in range(repeats):
-            stepper.reset()
-            ramps.append(climb(stepper, source.endless(seed + repeat), rates, rule.reason, bar))
-            bar.reach((repeat + 1) * len(rates))
-        edge = critical_rate(stepper, source, seed + repeats, ramps[0], rates) if critical else None
-    return ramps, edge
-
-
-def critical_rate(stepper: Any, source: Batches, seed: int, ramp: Ramp, rates: tuple[float, ...]) -> CriticalRate:
-    """Measures the critical rate, beginning where a ramp ended."""
-    start = rates[len(ramp.losses) - 1]
-    batches = itertools.islice(source.endless(seed), BATCHES)
-    return critical_of(line_searches(stepper, batches, lambda search, last: next_rate(search, last or start)))
 
 
 def check_model(where: str, model: Any) -> None:

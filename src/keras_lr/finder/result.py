@@ -25,14 +25,16 @@ class FindResult:
         learning_rate: The answer, or None; then `reason` says why.
         interval: A 90 % interval of the answer, or None.
         reason: What the curve showed, in a sentence or two.
-        stop_reason: Why the ramps ended: "diverged", "loss_not_finite" or "reached_end".
+        stop_reason: Why the first ramp ended: "diverged", "loss_not_finite", "reached_end" or "data_ended"; "not_started"
+            where nothing could be measured.
         learning_rates: The ladder of rates.
         losses: For each ramp the raw loss of every update: of the batch, before the update at that rate.
         smoothed: The pooled, smooth curve that the answer was read from.
         landmarks: Where the descent was half and nine tenths done, lowest, and back at its start; or None.
         mean_share: Mean of the schedule over its peak that the answer is for; 1 for a constant rate.
         schedule: The code of that schedule, or None for a constant rate.
-        note: What could not be promised about the data, or None.
+        note: What could not be promised about the data, and how the ladder was changed, or None.
+        output_losses: For each output of a model with several, by the name that Keras logs, the raw losses as in `losses`.
         critical: The critical rate of the first update, or None where `find` was not asked for it.
     """
 
@@ -47,6 +49,7 @@ class FindResult:
     mean_share: float = 1.0
     schedule: str | None = None
     note: str | None = None
+    output_losses: dict[str, tuple[tuple[float, ...], ...]] = dataclasses.field(default_factory=dict)
     critical: CriticalRate | None = None
 
     @property

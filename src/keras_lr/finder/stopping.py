@@ -20,24 +20,69 @@ class Divergence:
     the level and the scatter of the lead-in, the rungs at the low end where the rate is too small to matter, or of the
     first eight rungs where it is shorter. Adding a constant to the loss, or scaling it, changes nothing.
 
+    A ramp that goes on beyond the rungs that were planned stops as soon as the loss has turned: when the median is above
+    the middle between L0 and the best, and the best is below L0 by more than the noise.
+
     Args:
         lead_in: Rungs of the lead-in, at least 3.
+        planned: Rungs after which a ramp may end because it has turned; None: it never ends so.
     """
 
     lead_in: int
+    planned: int | None = None
+
+    @property
+    def quiet(self) -> int:
+        """Rungs from which the level and the noise are known."""
+        return max(self.lead_in, LEAST)
+
+    def first(self, losses: Sequence[float]) -> tuple[int, str] | None:
+        """How many of these losses to keep and why to stop there, or None to go on.
+
+        It is what asking after each loss would have said.
+        """
+        values = np.asarray(losses, np.float64)
+        bad = np.flatnonzero(~np.isfinite(values))
+        finite = values[: int(bad[0])] if len(bad) else values
+        risen, turned = self._risen(finite)
+        ends = [
+            (int(places[0]) + 1, why) for places, why in ((risen, "diverged"), (turned, "reached_end")) if len(places)
+        ]
+        if len(bad):
+            ends.append((len(finite) + 1, "loss_not_finite"))
+        return min(ends, key=lambda end: end[0], default=None)
 
     def reason(self, losses: Sequence[float]) -> str | None:
         """Why to stop after these losses, or None to go on."""
-        if not np.isfinite(losses[-1]):
-            return "loss_not_finite"
-        quiet = max(self.lead_in, LEAST)
-        if len(losses) < quiet + RECENT:
-            return None
-        level, noise = level_and_noise(losses[:quiet])
-        noise = max(noise, level_and_noise(np.diff(losses[:quiet]))[1] / math.sqrt(2.0))
-        medians = np.median(np.lib.stride_tricks.sliding_window_view(np.asarray(losses), RECENT), axis=1)
-        best = min(level, float(medians.min()))
-        return "diverged" if medians[-1] > level + max(level - best, 6.0 * noise) else None
+        found = self.first(losses)
+        return None if found is None or found[0] < len(losses) else found[1]
+
+    def at_once(self, ramps: Sequence[tuple[Sequence[float], str]]) -> bool:
+        """Whether all ramps, each its losses and why it stopped, broke off before a descent could be seen.
+
+        A loss that is not finite before the first update has nothing to do with a rate.
+        """
+        early = [
+            reason in ("diverged", "loss_not_finite") and 1 < len(losses) < 2 * self.quiet for losses, reason in ramps
+        ]
+        return bool(early) and all(early)
+
+    def _risen(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The places at which the loss has risen far, and those beyond the plan at which it has turned."""
+        nowhere = np.zeros(0, int)
+        if len(losses) < self.quiet + RECENT:
+            return nowhere, nowhere
+        lead_in = losses[: self.quiet]
+        level, noise = level_and_noise(lead_in)
+        noise = max(noise, level_and_noise(np.diff(lead_in))[1] / math.sqrt(2.0))
+        recent = np.median(np.lib.stride_tricks.sliding_window_view(losses, RECENT), axis=1)
+        best = np.minimum(level, np.minimum.accumulate(recent))
+        place = np.arange(RECENT - 1, len(losses))
+        risen = place[(recent > level + np.maximum(level - best, 6.0 * noise)) & (place >= self.quiet + RECENT - 1)]
+        if self.planned is None:
+            return risen, nowhere
+        has_turned = (recent > (level + best) / 2.0) & (level - best > 6.0 * noise)
+        return risen, place[has_turned & (place >= self.planned - 1)]
 
 
 def level_and_noise(lead_in: Sequence[float] | np.ndarray) -> tuple[float, float]:

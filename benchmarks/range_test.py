@@ -1,0 +1,243 @@
+"""Milliseconds per update of a range test on the backend of this process: the bare loop of the backend, and `find`.
+
+On TensorFlow also the tutorial's own finder loop, on PyTorch (in an environment of its own) torch-lr-finder on equal
+models. All ways take turns, and the fastest run of each counts. Prints one JSON document; compare ratios alone.
+"""
+
+import importlib.util
+import itertools
+import json
+import os
+import pathlib
+import sys
+import time
+
+import numpy as np
+
+UPDATES, BATCH, EXAMPLES = 100, 64, 3200
+TURNS = 5
+LOW, HIGH = 1e-9, 1e-8  # nothing diverges, so that every way makes as many updates
+SHAPES = {
+    "tutorial, 20-64-1": ((20,), 1),
+    "MNIST MLP, 784-128-64-10": ((784,), 10),
+    "small CNN, 28x28": ((28, 28, 1), 10),
+}
+
+
+def data(name):
+    order, (shape, outputs) = np.random.default_rng(0), SHAPES[name]
+    x = order.normal(size=(EXAMPLES, *shape)).astype("float32")
+    y = order.integers(0, 2, (EXAMPLES, 1)) if outputs == 1 else order.integers(0, outputs, EXAMPLES)
+    return x, y.astype("float32" if outputs == 1 else "int64")
+
+
+def keras_model(name):
+    import keras
+    from keras import layers
+
+    keras.utils.set_random_seed(0)
+    shape, outputs = SHAPES[name]
+    if len(shape) == 3:
+        body = [layers.Conv2D(16, 3, activation="relu"), layers.MaxPooling2D(), layers.Conv2D(32, 3, activation="relu")]
+        body += [layers.MaxPooling2D(), layers.Flatten()]
+    else:
+        body = [layers.Dense(units, activation="relu") for units in ([64] if outputs == 1 else [128, 64])]
+    last = layers.Dense(outputs, activation="sigmoid" if outputs == 1 else None)
+    model = keras.Sequential([layers.Input(shape), *body, last])
+    binary = keras.losses.BinaryCrossentropy()
+    loss = binary if outputs == 1 else keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile(keras.optimizers.SGD(1e-3) if outputs == 1 else keras.optimizers.Adam(1e-3), loss)
+    return model
+
+
+def find_ways(name):
+    """Seconds of one ramp by `find`: of nine ramps less of one, over eight, so that compilation doesn't count."""
+    import keras_lr as klr
+
+    model, (x, y) = keras_model(name), data(name)
+
+    def seconds(repeats):
+        start = time.perf_counter()
+        klr.find(model, x, y, batch_size=BATCH, steps=UPDATES, repeats=repeats, min_lr=LOW, max_lr=HIGH)
+        return time.perf_counter() - start
+
+    return lambda: (seconds(9) - seconds(1)) / 8.0
+
+
+def bare_tensorflow(name):
+    """One `tf.function` with a while loop over a GradientTape step; the data are on the device."""
+    import tensorflow as tf
+
+    model, (x, y) = keras_model(name), data(name)
+    optimizer, loss_of = model.optimizer, model.loss
+    optimizer.build(model.trainable_variables)
+    x, y = tf.constant(x), tf.constant(y)
+
+    def body(update, losses, rows, rates):
+        optimizer.learning_rate.assign(rates[update])
+        with tf.GradientTape() as tape:
+            loss = loss_of(tf.gather(y, rows[update]), model(tf.gather(x, rows[update]), training=True))
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        return update + 1, losses.write(update, loss)
+
+    @tf.function(autograph=False)
+    def loop(rows, rates):
+        losses = tf.TensorArray(tf.float32, size=UPDATES)
+        return tf.while_loop(
+            lambda update, _: update < UPDATES, lambda update, losses: body(update, losses, rows, rates), (0, losses)
+        )[1].stack()
+
+    return timed(lambda rows, rates: loop(tf.constant(rows, tf.int32), tf.constant(rates, tf.float32)).numpy())
+
+
+def tutorial_loop(name):
+    """The finder of the tutorial with `set_value` repaired: random rows, `train_on_batch`, one rate after the other."""
+    model, (x, y) = keras_model(name), data(name)
+
+    def run(rows, rates):
+        losses = []
+        for rate in rates:
+            model.optimizer.learning_rate = rate
+            indices = np.random.randint(0, len(x), BATCH)  # noqa: NPY002 - as the tutorial does
+            losses.append(model.train_on_batch(x[indices], y[indices]))
+
+    return timed(run)
+
+
+def bare_jax(name):
+    """A jitted step of Keras's stateless functions: scanned, or where there are convolutions called without waiting."""
+    import jax
+    import jax.numpy as jnp
+
+    model, (x, y) = keras_model(name), data(name)
+    model.optimizer.build(model.trainable_variables)
+    x, y = jnp.asarray(x), jnp.asarray(y)
+    several = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+    place = [variable.path for variable in model.optimizer.variables].index(model.optimizer.learning_rate.path)
+
+    def step(state, taken):
+        trainable, rest, optimizer = state
+        rows, rate = taken
+
+        def loss_at(trainable):
+            predicted, after = model.stateless_call(trainable, rest, x[rows], training=True)
+            return model.loss(y[rows], predicted), after
+
+        (loss, rest), gradients = jax.value_and_grad(loss_at, has_aux=True)(trainable)
+        optimizer = [rate if index == place else value for index, value in enumerate(optimizer)]
+        trainable, optimizer = model.optimizer.stateless_apply(optimizer, gradients, trainable)
+        return (trainable, rest, optimizer), loss
+
+    alone, scanned = jax.jit(step), jax.jit(lambda state, taken: jax.lax.scan(step, state, taken))
+
+    def run(rows, rates):
+        state = tuple([jnp.copy(variable.value) for variable in variables] for variables in several)
+        rows, rates = jnp.asarray(rows, "int32"), jnp.asarray(rates, "float32")
+        if len(SHAPES[name][0]) < 3:
+            return np.asarray(scanned(state, (rows, rates))[1])
+        losses = []
+        for update in range(UPDATES):
+            state, loss = alone(state, (rows[update], rates[update]))
+            losses.append(loss)
+        return np.asarray(jnp.stack(losses))
+
+    return timed(run)
+
+
+def bare_torch(name):
+    """Forward, backward and the optimizer of Keras, called by hand; no loss is read before the end."""
+    import keras
+    import torch
+
+    model, (x, y) = keras_model(name), data(name)
+    model.optimizer.build(model.trainable_variables)
+    x, y = torch.from_numpy(x), torch.from_numpy(y)
+
+    def run(rows, rates):
+        losses = []
+        for own, rate in zip(torch.from_numpy(rows), rates.tolist(), strict=True):
+            model.optimizer.learning_rate.assign(rate)
+            model.zero_grad()
+            loss = model.loss(y[own], model(x[own], training=True))
+            loss.backward()
+            with torch.no_grad():
+                variables = model.trainable_variables
+                model.optimizer.apply([variable.value.grad for variable in variables], variables)
+            losses.append(loss.detach())
+        return keras.ops.convert_to_numpy(torch.stack(losses))
+
+    return timed(run)
+
+
+def torch_lr_finder(name):
+    """The package torch-lr-finder on a model of PyTorch with the same layers, loss and optimizer."""
+    import torch
+    from torch import nn
+    from torch_lr_finder import LRFinder
+
+    (shape, outputs), (x, y) = SHAPES[name], data(name)
+    if len(shape) == 3:
+        layers = [nn.Conv2d(1, 16, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [nn.Flatten(), nn.Linear(800, 10)]
+        x = x.transpose(0, 3, 1, 2).copy()
+    else:
+        sizes = [20, 64, 1] if outputs == 1 else [784, 128, 64, 10]
+        layers = [part for a, b in itertools.pairwise(sizes) for part in (nn.Linear(a, b), nn.ReLU())][:-1]
+        layers += [nn.Sigmoid()] if outputs == 1 else []
+    model = nn.Sequential(*layers)
+    optimizer = (torch.optim.SGD if outputs == 1 else torch.optim.Adam)(model.parameters(), lr=LOW)
+    examples = torch.utils.data.TensorDataset(torch.from_numpy(x), torch.from_numpy(y))
+    loader = torch.utils.data.DataLoader(examples, batch_size=BATCH, shuffle=True)
+
+    def run(rows, rates):
+        finder = LRFinder(model, optimizer, nn.BCELoss() if outputs == 1 else nn.CrossEntropyLoss())
+        finder.range_test(loader, end_lr=HIGH, num_iter=UPDATES, diverge_th=1e9)
+        finder.reset()
+
+    return timed(run)
+
+
+def timed(run):
+    """A way that gives the seconds of 100 updates; its first call, which compiles, is not one of them."""
+    order = np.random.default_rng(0)
+    rates = np.geomspace(LOW, HIGH, UPDATES)
+
+    def seconds():
+        rows = np.concatenate([order.permutation(EXAMPLES).reshape(-1, BATCH) for _ in range(2)])
+        start = time.perf_counter()
+        run(rows, rates)
+        return time.perf_counter() - start
+
+    seconds()
+    return seconds
+
+
+def ways():
+    if "--peer" in sys.argv:
+        return {"torch-lr-finder": torch_lr_finder}
+    import keras
+
+    backend = keras.backend.backend()
+    bare = {"tensorflow": bare_tensorflow, "jax": bare_jax, "torch": bare_torch}[backend]
+    own = {"bare loop": bare, "find": find_ways}
+    return own | ({"tutorial's loop": tutorial_loop} if backend == "tensorflow" else {})
+
+
+def main():
+    if importlib.util.find_spec("torch") and ("--peer" in sys.argv or os.environ.get("KERAS_BACKEND") == "torch"):
+        import torch
+
+        torch.set_num_threads(min(2, os.cpu_count()))
+    rows = []
+    for name in SHAPES:
+        made = {way: prepare(name) for way, prepare in ways().items()}
+        taken = {way: [] for way in made}
+        for _ in range(TURNS):
+            for way, seconds in made.items():
+                taken[way].append(seconds())
+        rows.append({"model": name, **{way: 1000.0 * min(several) / UPDATES for way, several in taken.items()}})
+    print(json.dumps({"backend": os.environ.get("KERAS_BACKEND", pathlib.Path(sys.executable).name), "rows": rows}))
+
+
+if __name__ == "__main__":
+    main()

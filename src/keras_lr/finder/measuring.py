@@ -1,0 +1,139 @@
+"""Measuring: ramps up one ladder with a borrowed model. What they mean is decided elsewhere."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from keras_lr.engines.line_search import line_searches
+from keras_lr.engines.ramp import Ramp, climb, restart
+from keras_lr.engines.untouched import untouched
+from keras_lr.finder import ladder
+from keras_lr.finder.batches import Batches
+from keras_lr.finder.critical import BATCHES, CriticalRate, next_rate
+from keras_lr.finder.critical import critical as critical_of
+from keras_lr.finder.curve import Curve
+from keras_lr.finder.obstacles import obstacle
+from keras_lr.finder.stopping import Divergence
+from keras_lr.report.progress import progress
+
+
+@dataclasses.dataclass(frozen=True)
+class Measured:
+    """What the ramps of one `find` measured.
+
+    Attributes:
+        curve: The ladder, as far as it was used, and the losses of each ramp.
+        stop_reason: Why the first ramp ended.
+        output_losses: For each output of a model with several the losses of each ramp.
+        notes: Sentences on the data and on the ladder.
+        obstacle: Why nothing was measured at all, or None.
+        critical: The critical rate of the first update, where it was asked for.
+    """
+
+    curve: Curve
+    stop_reason: str
+    output_losses: dict[str, tuple[tuple[float, ...], ...]]
+    notes: tuple[str, ...]
+    obstacle: str | None = None
+    critical: CriticalRate | None = None
+
+
+def measure(
+    model: Any,
+    source: Batches,
+    rates: tuple[float, ...],
+    ramp: str,
+    repeats: int,
+    seed: int,
+    critical: bool,
+    verbose: str | int,
+) -> Measured:
+    """Ramps, each from the same start in an order of its own; the model is left as it was.
+
+    Args:
+        model: A compiled model.
+        source: Its data.
+        rates: The ladder. It goes on above its end where the loss has not turned there, and is lowered where every ramp
+            diverged at once.
+        ramp: "exponential", "linear" or "restart".
+        repeats: How many ramps.
+        seed: Of the first order; the next ramps take the next seeds.
+        critical: Whether to measure the critical rate too, on batches of one more order.
+        verbose: As `find` has it.
+    """
+    with (
+        progress("Finding the learning rate", repeats * len(rates), verbose) as bar,
+        untouched(model, source.first) as stepper,
+    ):
+        reason = obstacle(model, source)
+        if reason is not None:
+            return Measured(Curve(rates, ()), "not_started", {}, _notes(source), reason)
+        planned = rates
+        for lowering in range(ladder.LOWERINGS + 1):
+            ramps = _ramps(stepper, source, rates, ramp, repeats, seed, bar)
+            at_once = _rule(rates).at_once([(one.losses, one.stop_reason) for one in ramps])
+            lower = ladder.below(rates, ramp)
+            if not at_once or not lower or lowering == ladder.LOWERINGS:
+                break
+            rates = lower + rates
+        edge = _critical(stepper, source, seed + repeats, ramps[0], rates) if critical else None
+    reached = max(len(rates), *(len(one.losses) for one in ramps))
+    used = (rates + ladder.above(rates, ramp))[:reached]
+    return dataclasses.replace(_measured(source, planned, used, ramps), critical=edge)
+
+
+def _critical(stepper: Any, source: Batches, seed: int, ramp: Ramp, rates: tuple[float, ...]) -> CriticalRate:
+    """The critical rate, looked for from where a ramp ended."""
+    start = rates[min(max(len(ramp.losses), 1), len(rates)) - 1]
+    chunk = source.reader(seed).take(BATCHES)
+    batches = () if chunk is None else chunk.batches()
+    return critical_of(line_searches(stepper, batches, lambda search, last: next_rate(search, last or start)))
+
+
+def _ramps(
+    stepper: Any, source: Batches, rates: tuple[float, ...], ramp: str, repeats: int, seed: int, bar: Any
+) -> list[Ramp]:
+    """One ramp for each repeat that the data is enough for."""
+    train = restart if ramp == "restart" else climb
+    more = ladder.above(rates, ramp)
+    stop = _rule(rates, planned=len(rates) if more else None).first
+    ramps: list[Ramp] = []
+    for repeat in range(repeats):
+        stepper.reset()
+        made = train(stepper, source.reader(seed + repeat), rates + more, stop, bar)
+        bar.reach((repeat + 1) * len(rates))
+        if made.losses or not ramps:
+            ramps.append(made)
+    return ramps
+
+
+def _rule(rates: tuple[float, ...], planned: int | None = None) -> Divergence:
+    return Divergence(Curve(rates, ()).lead_in, planned)
+
+
+def _measured(source: Batches, planned: tuple[float, ...], used: tuple[float, ...], ramps: list[Ramp]) -> Measured:
+    notes = list(_notes(source))
+    if used[0] < planned[0]:
+        notes.append(
+            f"Every ramp diverged at once at min_lr, {planned[0]:.2g}: the ladder was lowered to {used[0]:.2g}."
+        )
+    if used[-1] > planned[-1]:
+        notes.append(f"The loss had not turned at max_lr, {planned[-1]:.2g}: the ramps went on to {used[-1]:.2g}.")
+    ended = [len(one.losses) for one in ramps if one.stop_reason == "data_ended"]
+    if ended:
+        notes.append(
+            f"The data ended after {min(ended)} of {len(planned)} updates and could not be read again. "
+            "Pass a function that makes it, or data that can be read from its beginning."
+        )
+    names = ramps[0].output_losses
+    return Measured(
+        curve=Curve(used, tuple(one.losses for one in ramps)),
+        stop_reason=ramps[0].stop_reason,
+        output_losses={name: tuple(one.output_losses[name] for one in ramps) for name in names},
+        notes=tuple(notes),
+    )
+
+
+def _notes(source: Batches) -> tuple[str, ...]:
+    return () if source.note is None else (source.note,)
