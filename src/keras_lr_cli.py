@@ -93,6 +93,12 @@ MaxOption = Annotated[float, _option("--max-lr", "The last rate tried.")]
 StepsOption = Annotated[int, _option("--steps", "Updates in a ramp.")]
 RepeatsOption = Annotated[int, _option("--repeats", "Ramps from the same start in different batch orders.")]
 RampOption = Annotated[str, _option("--ramp", "How the rate is raised: exponential or linear.", "NAME")]
+VerifyOption = Annotated[
+    int,
+    _option(
+        "--verify", "Spend so many updates on short trainings, and pick by validation loss. 0: none.", "N", least=0
+    ),
+]
 RuleOption = Annotated[
     str | None,
     _option(
@@ -205,6 +211,7 @@ def find(
     steps: StepsOption = 100,
     repeats: RepeatsOption = 3,
     ramp: RampOption = "exponential",
+    verify: VerifyOption = 0,
     seed: SeedOption = 0,
     critical: CriticalOption = False,
     rule: RuleOption = None,
@@ -218,6 +225,7 @@ def find(
     Example: [bold]keras-lr find train.py:build_model --data train.py:load_data --plot lr.png[/bold]
     """
     test = {"min_lr": min_lr, "max_lr": max_lr, "steps": steps, "repeats": repeats, "ramp": ramp, "critical": critical}
+    test |= {"verify": verify}
     theirs = {"model": model, "data": data, "batch_size": batch_size, "schedule": schedule}
     _run("find", backend, as_json, **theirs, **test, seed=seed, rule=rule, plot=plot, save=save)
 

@@ -63,6 +63,8 @@ def test_options_reach_the_function(quick, monkeypatch):
         "2",
         "--ramp",
         "linear",
+        "--verify",
+        "300",
     ]
     ran = quick(*OWN[:4], *words, "--seed", "5", "--schedule", "Cosine(1.0, 0.0, '100%')")
     assert ran.code == 0, ran.err
@@ -79,6 +81,7 @@ def test_options_reach_the_function(quick, monkeypatch):
         "repeats": 2,
         "ramp": "linear",
         "critical": False,
+        "verify": 300,
         "seed": 5,
     }
     assert "0.005 to 0.02" in ran.out
@@ -112,6 +115,15 @@ def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
     ran = quick("find", "train.py:build_model", "--data", "train.py:load_dict")
     assert got["batch_size"] == 16
     assert "note: find has no use for epochs, callbacks, validation_split in the data's dict" in ran.err
+
+
+def test_verified_by_short_trainings(quick):
+    ran = quick(*OWN, "--verify", "200", "--json")
+    assert ran.code == 0, ran.err
+    verified = ran.document["verified"]
+    assert verified["learning_rate"] == ran.document["learning_rate"]
+    assert verified["updates"] <= 200
+    assert len(verified["trials"]) >= 6
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import jax
@@ -70,6 +70,7 @@ class Stepper:
         self._one = jax.jit(self._update) if self._compiles else self._update
         self._alone = jax.jit(self._update, donate_argnums=0) if self._compiles else self._update
         self._together = jax.jit(self._loop, donate_argnums=0)
+        self._test = jax.jit(self._tested) if self._compiles else self._tested
         self._looped: bool | None = None if self._compiles else False
 
     def reset(self) -> None:
@@ -101,6 +102,11 @@ class Stepper:
         """The trainable values as they are now."""
         return list(self._state[0])
 
+    def evaluate(self, batches: Iterable[Any]) -> np.ndarray:
+        """The loss of each batch by the model's own test step, as it is now."""
+        tested = self._state[:2]
+        return np.array([float(self._test(tested, self._metrics, batch)) for batch in batches], np.float64)
+
     def close(self) -> None:
         """Lets go of the copies."""
         self._state = None
@@ -124,6 +130,11 @@ class Stepper:
         with machinery.rate_replaced(self.model, lambda: rates[update]):
             logs, after = self.model.train_step((*state, metrics), batch)
         return machinery.losses_in(self.model, logs), tuple(after[:3])
+
+    def _tested(self, state: Any, metrics: Any, batch: Any) -> Any:
+        """The loss of one batch."""
+        logs, _ = self.model.test_step((*state, metrics), jax.tree.map(_spread, batch))
+        return machinery.test_loss_in(self.model, logs)
 
 
 def slow_in_loops(step: Any, *arguments: Any) -> bool:

@@ -207,6 +207,14 @@ def losses_in(model: Any, logs: dict[str, Any]) -> dict[str, Any]:
     return {name: logs[name] for name in ["loss", *names] if name in logs}
 
 
+def test_loss_in(model: Any, logs: dict[str, Any]) -> Any:
+    """Of what a test step returned, the loss."""
+    if "loss" not in logs:
+        told = ", ".join(map(repr, logs)) or "nothing"
+        raise ArgumentError("find", f"test_step returns {told}, but no 'loss'", "Return it too", model=model)
+    return logs["loss"]
+
+
 class GlobalState:
     """Keras's counters of names and its global seeds, as they are now."""
 

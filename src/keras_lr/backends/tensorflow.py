@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -62,6 +62,8 @@ class Stepper:
         self._start = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._placed: tuple[Any, Any] = (None, None)
+        graph = tf.function(self._tested, autograph=False, reduce_retracing=True)
+        self._test = self._tested if model.run_eagerly else graph
 
     def reset(self) -> None:
         """Goes back to the start."""
@@ -84,9 +86,23 @@ class Stepper:
         """The trainable values as they are now."""
         return [variable.value for variable in self.model.trainable_variables]
 
+    def evaluate(self, batches: Iterable[Any]) -> np.ndarray:
+        """The loss of each batch by the model's own test step, as it is now."""
+        return np.array([float(self._test(batch)) for batch in batches], np.float64)
+
     def close(self) -> None:
         """Leaves the model at the start."""
         self.reset()
+
+    def _tested(self, batch: Any) -> Any:
+        """The loss of one batch; with several replicas, each looks at all of it."""
+        for metric in self.model.metrics:
+            metric.reset_state()
+        strategy = self.model.distribute_strategy
+        if strategy.num_replicas_in_sync == 1:
+            return machinery.test_loss_in(self.model, self.model.test_step(batch))
+        logs = strategy.run(lambda: self.model.test_step(batch))
+        return strategy.reduce("MEAN", machinery.test_loss_in(self.model, logs), axis=None)
 
     def _program(self, structure: Any, leaves: list[Any], size: int) -> Callable[..., Any]:
         """The loop for batches of this size and kind, made once."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -84,6 +84,26 @@ class Stepper:
     def trainable(self) -> list[Any]:
         """The trainable values as they are now."""
         return [variable.value.detach() for variable in self.model.trainable_variables]
+
+    def evaluate(self, batches: Iterable[Any]) -> np.ndarray:
+        """The loss of each batch by the model's own test step, as it is now."""
+        modes = [(module, module.training) for module in self.model.modules()]
+        self.model.eval()
+        try:
+            with torch.no_grad():
+                return np.array([self._tested(batch) for batch in batches], np.float64)
+        finally:
+            for module, training in modes:
+                module.training = training
+
+    def _tested(self, batch: Any) -> float:
+        """The loss of one batch."""
+        for metric in self.model.metrics:
+            metric.reset_state()
+        placed = keras.tree.map_structure(
+            lambda part: None if part is None else keras.ops.convert_to_tensor(part), batch
+        )
+        return float(machinery.test_loss_in(self.model, self.model.test_step(placed)))
 
     def close(self) -> None:
         """Leaves the model at the start, with the gradients that it came with."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import pathlib
 from typing import Any
 
@@ -23,6 +25,7 @@ def run(
     data: str,
     batch_size: int | None,
     schedule: str | None,
+    verify: int,
     rule: str | None,
     seed: int,
     plot: pathlib.Path | None,
@@ -36,6 +39,7 @@ def run(
         data: The function that loads the data.
         batch_size: Examples in a batch; None: the data's, else Keras's default.
         schedule: What the rate is for, as code; None: a constant rate.
+        verify: Updates to spend on short trainings; 0: none. They are validated on the data's validation data, if any.
         rule: A rule whose suggestion is printed too.
         seed: Sets the initial weights and the batch orders.
         plot: Where to save the picture.
@@ -49,11 +53,12 @@ def run(
     options.writable("find", save=save)
     shape = None if schedule is None else parse(schedule)
     build = user_code.factory("find", model=model)
-    arguments = user_code.data("find", data, _TAKEN, lambda note: screen().print(f"note: {note}"))
+    taken = (*_TAKEN, "validation_data") if verify else _TAKEN
+    arguments = user_code.data("find", data, taken, lambda note: screen().print(f"note: {note}"))
     arguments |= {} if batch_size is None else {"batch_size": batch_size}
     keras.utils.set_random_seed(seed)
     made = user_code.call("find", build, model=model)
-    found = keras_lr.find(made, schedule=shape, seed=seed, verbose="auto", **ramp, **arguments)
+    found = keras_lr.find(made, schedule=shape, verify=verify, seed=seed, verbose="auto", **ramp, **arguments)
     return _answer(found, rule, plot, save)
 
 
@@ -78,7 +83,13 @@ def _answer(found: Any, rule: str | None, plot: pathlib.Path | None, save: pathl
 
 def summary(found: Any) -> dict[str, Any]:
     """A `FindResult` as plain values, without its curve."""
-    return _fields(found, "learning_rate", "interval", "reason", "stop_reason", "schedule", "note")
+    plain = _fields(found, "learning_rate", "interval", "reason", "stop_reason", "schedule", "note")
+    if found.verified is None:
+        return plain
+    trials = [dataclasses.asdict(trial) for trial in found.verified.trials]
+    for trial in trials:  # JSON has no infinity
+        trial["validation_loss"] = trial["validation_loss"] if math.isfinite(trial["validation_loss"]) else None
+    return {**plain, "verified": {**dataclasses.asdict(found.verified), "trials": trials}}
 
 
 def rows(found: Any) -> dict[str, Any]:

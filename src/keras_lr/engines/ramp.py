@@ -7,7 +7,7 @@ cut where the rule would have stopped it, had it been asked after every update.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -66,6 +66,10 @@ class Stepper(Protocol):
 
     def trainable(self) -> list[Any]:
         """The trainable values as they are now."""
+        ...
+
+    def evaluate(self, batches: Iterable[Any]) -> np.ndarray:
+        """The loss of each batch by the model's own test step, as it is now."""
         ...
 
     def close(self) -> None:

@@ -36,6 +36,10 @@ class Batches(abc.ABC):
     def first(self) -> Batch:
         """One batch, to build the model with."""
 
+    @abc.abstractmethod
+    def once(self) -> Iterator[Batch]:
+        """Every example once, in an order that is always the same where the source has none of its own."""
+
 
 @final
 class Arrays(Batches):
@@ -55,6 +59,14 @@ class Arrays(Batches):
 
     def first(self) -> Batch:
         return self.at(np.arange(self.size))
+
+    def once(self) -> Iterator[Batch]:
+        for start in range(0, self.count, self.size):
+            yield self.at(np.arange(start, min(start + self.size, self.count)))
+
+    def cut(self, start: int, stop: int) -> Arrays:
+        """The rows from `start` to before `stop`, in batches of the same size; nothing is copied."""
+        return Arrays(tuple(_map(lambda array: array[start:stop], part) for part in self.parts), self.size)
 
     def at(self, rows: np.ndarray) -> Batch:
         """Some rows of each array."""
@@ -101,6 +113,10 @@ class Stream(Batches):
         if self._first is None:
             raise ArgumentError("find", "the data has no batch", _ONCE, x=self.source)
         return self._first
+
+    def once(self) -> Iterator[Batch]:
+        for batch in self.raw(np.random.default_rng(0)):
+            yield _weighted(_map(_to_numpy, _as_tuple(batch)), self._class_weight)
 
     def _endless(self, seed: int) -> Iterator[Batch]:
         """Epoch after epoch, until one has no batch: such data can be read only once."""

@@ -83,3 +83,25 @@ def mean_share(schedule: Schedule | None) -> float:
             schedule=schedule,
         )
     return float(rates.mean()) / peak
+
+
+def shortened(schedule: Schedule | None, updates: int) -> np.ndarray:
+    """The rates of a training of `updates` updates along the shape of a schedule, with peak 1.
+
+    A length with a unit binds to the short run, whose epochs are those of a run of no particular length; a schedule of a
+    known length is compressed.
+
+    Args:
+        schedule: A schedule that `mean_share` takes, or None for a constant rate.
+        updates: A multiple of ten.
+    """
+    if schedule is None:
+        return np.ones(updates)
+    per_epoch, epochs = NOMINAL
+    if schedule.unbound:
+        bound = schedule.bind(steps_per_epoch=updates // epochs, epochs=epochs)
+    else:
+        length = schedule.length or per_epoch * epochs
+        bound = schedule if length == updates else schedule.retime(0, length, updates)
+    rates = bound.evaluate(np.arange(updates))
+    return rates / float(rates.max())

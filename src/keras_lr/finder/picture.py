@@ -10,6 +10,7 @@ from keras_lr.finder.curve import Curve, zero_phase
 from keras_lr.finder.result import FindResult
 from keras_lr.finder.rules import RULES
 from keras_lr.finder.stopping import level_and_noise
+from keras_lr.finder.verified_picture import panel_of
 from keras_lr.report.figure import GREY, Band, Figure, Line, Mark, Panel, Points
 from keras_lr.report.text import rate
 
@@ -19,7 +20,8 @@ MARKERS = ("o", "s", "D", "h", "p", "<", ">", "P")  # of the rules, which share 
 
 
 def figure_of(found: FindResult) -> Figure:
-    """One panel: loss against rate, as measured and smooth, how it is read, the answer, and what others say."""
+    """Loss against rate, as measured and smooth, how it is read, the answer, what others say; beside it, what verified it."""
+    more = () if found.verified is None else (panel_of(found.verified),)
     return Figure(
         (
             Panel(
@@ -34,6 +36,7 @@ def figure_of(found: FindResult) -> Figure:
                 x_limits=_stretch(found),
                 y_limits=_limits(found),
             ),
+            *more,
         )
     )
 
@@ -99,7 +102,8 @@ def _marks(found: FindResult) -> tuple[Mark, ...]:
     marks: list[Mark] = []
     if found.learning_rate is not None and found.interval is not None:
         low, high = found.interval
-        marks.append(Mark(found.learning_rate, f"answer {rate(found.learning_rate)}", color=1))
+        name = "answer" if found.verified is None else "verified"
+        marks.append(Mark(found.learning_rate, f"{name} {rate(found.learning_rate)}", color=1))
         marks.append(Mark(low, f"interval {rate(low)} to {rate(high)}", end=high, color=1))
     if found.critical is not None and found.critical.learning_rate is not None:
         value = found.critical.learning_rate

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from keras_lr.backends import keras as machinery
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.finder.batches import batches
+from keras_lr.finder.batches import Batches, batches
 from keras_lr.finder.consensus import Answer, consensus
+from keras_lr.finder.held_out import trained_and_validated
 from keras_lr.finder.ladder import ladder, mean_share
 from keras_lr.finder.measuring import measure
 from keras_lr.finder.result import FindResult
+from keras_lr.finder.trials import verified
+from keras_lr.finder.verifying import LEAST_BUDGET, Verification
 from keras_lr.schedules import Schedule
 
 
@@ -23,7 +27,9 @@ def find(
     sample_weight: Any = None,
     class_weight: dict[int, float] | None = None,
     batch_size: int | None = None,
+    validation_data: Any = None,
     schedule: Schedule | None = None,
+    verify: int = 0,
     min_lr: float = 1e-7,
     max_lr: float = 10.0,
     steps: int = 100,
@@ -48,8 +54,13 @@ def find(
         sample_weight: A weight per example, for arrays.
         class_weight: A weight per class index.
         batch_size: Examples per batch, for arrays. Default: 32, as in `fit`.
+        validation_data: For `verify`: `(x, y)`, `(x, y, sample_weight)` or a dataset. Default: the last tenth of arrays,
+            which `verify` then doesn't train on.
         schedule: What the answer is for: None for a constant rate, or a schedule of which it will be the peak (only its
             shape counts).
+        verify: Updates to spend on short real trainings around the rate that was read from the curve, from the model's
+            present state and along the schedule, shortened; the rate with the lowest validation loss is the answer. Twice
+            the updates of a training are enough, and the answer is for a training of half of them. 0: none.
         min_lr: The lowest rate. A ladder of four decades or more is lowered by up to six where every ramp diverges at once.
         max_lr: The highest rate. Such a ladder goes on by up to three decades where the loss has not turned at its end.
             The result's `note` says so.
@@ -85,10 +96,17 @@ def find(
     share = mean_share(schedule)
     repeats, seed = checks.whole("find", repeats=repeats), checks.whole("find", 0, seed=seed)
     source = batches(x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size)
+    verify = checks.whole("find", 0, verify=verify)
+    parts = {"x": x, "y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+    checked = _parts_to_verify(source, parts, validation_data, verify)
     measured = measure(model, source, rates, ramp, repeats, seed, critical, verbose)
     answer = (
         consensus(measured.curve, share) if measured.obstacle is None else Answer(None, None, measured.obstacle, ())
     )
+    proved = None
+    if checked is not None and measured.obstacle is None:
+        proved = verified(model, *checked, schedule, answer.learning_rate, verify, seed, verbose)
+        answer = _together(answer, proved)
     return FindResult(
         learning_rate=answer.learning_rate,
         interval=answer.interval,
@@ -103,6 +121,33 @@ def find(
         note=" ".join(measured.notes) or None,
         output_losses=measured.output_losses,
         critical=measured.critical,
+        verified=proved,
+    )
+
+
+def _parts_to_verify(
+    source: Batches, parts: dict[str, Any], validation_data: Any, verify: int
+) -> tuple[Batches, Batches] | None:
+    """What to train and to validate on, or None where nothing is verified."""
+    if verify == 0:
+        if validation_data is not None:
+            repair = "Pass verify=N, twice the updates of a training, or leave it out"
+            raise ArgumentError("find", "only verify looks at validation_data", repair, validation_data=validation_data)
+        return None
+    if verify < LEAST_BUDGET:
+        repair = "Pass twice the updates of a training"
+        raise ArgumentError("find", f"verify must be 0, or {LEAST_BUDGET} updates or more", repair, verify=verify)
+    return trained_and_validated(source, parts, validation_data)
+
+
+def _together(answer: Answer, proved: Verification) -> Answer:
+    """The answer of the short trainings, with what the range test had said."""
+    if answer.learning_rate is None:
+        before = f"The range test gave no answer: {answer.reason}"
+    else:
+        before = f"The range test had {answer.learning_rate:.2g}: {answer.reason}"
+    return dataclasses.replace(
+        answer, learning_rate=proved.learning_rate, interval=proved.interval, reason=f"{proved.reason} {before}"
     )
 
 

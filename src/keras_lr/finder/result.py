@@ -14,6 +14,7 @@ from keras_lr.finder.curve import Curve
 from keras_lr.finder.ladder import mean_share
 from keras_lr.finder.rules import RULES, Suggestion, suggest
 from keras_lr.finder.shapes import KINDS, shape_of
+from keras_lr.finder.verifying import Verification
 from keras_lr.schedules import Schedule
 
 
@@ -36,6 +37,7 @@ class FindResult:
         note: What could not be promised about the data, and how the ladder was changed, or None.
         output_losses: For each output of a model with several, by the name that Keras logs, the raw losses as in `losses`.
         critical: The critical rate of the first update, or None where `find` was not asked for it.
+        verified: The short trainings that the answer was picked by, or None.
     """
 
     learning_rate: float | None
@@ -51,6 +53,7 @@ class FindResult:
     note: str | None = None
     output_losses: dict[str, tuple[tuple[float, ...], ...]] = dataclasses.field(default_factory=dict)
     critical: CriticalRate | None = None
+    verified: Verification | None = None
 
     @property
     def warmup_steps(self) -> int | None:
