@@ -13,6 +13,7 @@ import keras
 import pytest
 
 import keras_lr_cli
+import keras_lr_options
 import keras_lr_quiet
 
 BACKEND = keras.backend.backend()
@@ -39,7 +40,7 @@ def chosen(option=None):
 def test_the_option_goes_before_the_variable(installed, monkeypatch):
     installed("tensorflow", "jax", "torch")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert chosen(keras_lr_cli.Backend.torch) == "torch"
+    assert chosen(keras_lr_options.Backend.torch) == "torch"
 
 
 def test_the_variable_goes_before_the_file(installed, monkeypatch, tmp_path):
@@ -71,7 +72,7 @@ def test_without_a_framework_the_error_has_the_pip_line(installed):
 
 def test_a_backend_that_was_asked_for_is_not_replaced(installed):
     installed("jax")
-    said = keras_lr_cli._choose(keras_lr_cli.Backend.torch)
+    said = keras_lr_cli._choose(keras_lr_options.Backend.torch)
     assert said == '--backend torch: torch is not installed. Run: pip install "keras-lr[torch]"'
 
 
