@@ -243,7 +243,7 @@ def same_runs(one, other):
 
 @pytest.mark.slow
 @linux
-def test_runs_of_other_processes_are_those_of_this_one(tmp_path):
+def test_runs_of_other_processes_are_those_of_this_one(tmp_path, monkeypatch):
     """With all that travels, and into one store: it is begun here and finished elsewhere."""
     arguments = SHORT | {
         "optimizers": {"adam": keras.optimizers.Adam(klr.Linear(1.0, 0.0, "50%")), "sgd": keras.optimizers.SGD(0.1)},
@@ -259,8 +259,8 @@ def test_runs_of_other_processes_are_those_of_this_one(tmp_path):
     words = "1 thread" if threads == 1 else f"{threads} threads"
     assert there.engine == "sequential"
     assert there.engine_reason == f"The runs are made one by one, in 2 processes of {words} each, as was asked for."
+    monkeypatch.setattr(elsewhere.Elsewhere, "_crew", None)  # every run is in the store, so that no process is started
     kept = klr.compare(build_net, X, Y, workers=2, store=tmp_path / "here.sqlite", **arguments)
-    assert kept.engine_reason == "Every run was in the store."
     same_runs(here, kept)
 
 
