@@ -29,6 +29,7 @@ VARIABLE = "KERAS_LR_HANG_SECONDS"
 LIMIT = 600.0
 START = 600.0  # seconds for a process to start and to import a framework
 GRACE = 3.0  # limits before the first update
+ENDING = 60.0  # seconds at least for a run that was interrupted to end
 TRIES = 2  # of a run that stands still
 FIELDS = 4
 
@@ -142,7 +143,10 @@ def attended(make: Callable[[Pulse], TrainingRun]) -> TrainingRun:
         pulse = Pulse()
         pulse.begin()
         with _interrupted(pulse, limit) as said:
-            run = make(pulse)
+            try:
+                run = make(pulse)
+            except _StuckError as error:  # it fell between the run's own lines
+                run = TrainingRun({}, "failed", None, 0.0, str(error))
         if not said or run.outcome != "failed":
             return run
     reason = f"{said[0]}, in each of {TRIES} tries"
@@ -166,7 +170,8 @@ def _interrupted(pulse: Pulse, limit: float) -> Iterator[list[str]]:
     def look(number: int, frame: FrameType | None) -> None:
         del number, frame
         words = patience.look(pulse.progress)
-        signal.setitimer(signal.ITIMER_REAL, limit if words else max(patience.left(), 0.01))
+        # after raising, time for the run to end: the next one must not fall into its clearing up
+        signal.setitimer(signal.ITIMER_REAL, max(GRACE * limit, ENDING) if words else max(patience.left(), 0.01))
         if words:
             said.append(words)
             raise _StuckError(words)
