@@ -20,6 +20,12 @@ pytestmark = pytest.mark.skipif(keras.backend.backend() == "jax", reason="there 
 on_tensorflow = pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="only TensorFlow traces")
 
 
+@pytest.fixture(autouse=True)
+def here(monkeypatch):
+    """Runs stay in this process, however slow it is at the moment, unless a test says otherwise."""
+    monkeypatch.setattr(nearest, "PROCESS", 1e9)
+
+
 def made(build, seed=1):
     keras.utils.set_random_seed(seed)
     model = build()
@@ -233,6 +239,7 @@ def test_many_long_updates_go_to_the_process_and_slow_ones_come_back(monkeypatch
     monkeypatch.setattr(Loop, "_timed", lambda *args: 1e-9)
     found = compared(dense, X, "auto", seeds=1)
     assert (found.engine, "JAX takes" in found.engine_reason) == ("sequential", True)
+    assert "27 updates of" in found.engine_reason
     monkeypatch.setattr(Loop, "_timed", lambda *args: 10.0)
     assert compared(dense, X, "auto", seeds=1).engine == "population"
 

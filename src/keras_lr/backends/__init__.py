@@ -69,9 +69,11 @@ def _state_of(name: str) -> object:
 def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Any]:
     """Makes programs for many runs of a model: of members together (True; on JAX alone) or each alone (False).
 
+    The data is put on the device once for all of them.
+
     See `jax_population.Program`, whose names all have.
     """
     import keras
 
-    kind = importlib.import_module(f"keras_lr.backends.{_PROGRAMS[keras.backend.backend()]}").Program
-    return functools.partial(kind, model, train, validation, batch_size)
+    module = importlib.import_module(f"keras_lr.backends.{_PROGRAMS[keras.backend.backend()]}")
+    return functools.partial(module.Program, model, module.on_device(train), module.on_device(validation), batch_size)

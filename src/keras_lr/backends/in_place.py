@@ -7,10 +7,8 @@ at a time, and `begin` puts the next run's first values into it.
 from __future__ import annotations
 
 import abc
-import os
-import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -18,6 +16,7 @@ import numpy as np
 
 from keras_lr.backends import keras as machinery
 
+Logs = dict[str, np.ndarray]
 OWN_LOSS = "its train_step does not tell the loss by the model's own loss tracker"
 
 
@@ -26,7 +25,7 @@ class InPlace(abc.ABC):
 
     Args:
         model: A compiled model, built with its optimizer, loss and metrics. Its variables are trained.
-        train: The training data as a step gets it, (x,), (x, y) or (x, y, sample_weight); put on the device once.
+        train: The training data as a step gets it, (x,), (x, y) or (x, y, sample_weight), on the device.
         validation: The same for validation, or None.
         batch_size: Examples in a batch; the last of an epoch may be smaller.
         together: False: members together are JAX's alone.
@@ -40,7 +39,7 @@ class InPlace(abc.ABC):
         self.model, self._size = model, batch_size
         self.examples = count(train)
         self._held_out = 0 if validation is None else count(validation)
-        self._train, self._validation = self.on_device(train), self.on_device(validation)
+        self._train, self._validation = train, validation
         self._optimizer = [_number(variable) for variable in model.optimizer.variables]
         self._tracked = machinery.loss_variables(model)
 
@@ -60,20 +59,20 @@ class InPlace(abc.ABC):
         return self._held_out > 0
 
     @abc.abstractmethod
-    def on_device(self, data: Any) -> Any:
-        """Data where the model computes."""
-
-    @abc.abstractmethod
-    def makings(self, state: Any, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
+    def makings(self, seeds: int, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
         """What is to be called before anything is trained; see `jax_population.Program`."""
 
     @abc.abstractmethod
-    def several(self, order: Any, rates: Any, settings: dict[str, np.ndarray], first: int, stop: int) -> np.ndarray:
-        """Updates `first` to `stop`; the raw loss of each."""
+    def epoch(self, state: Any, orders: Any, rates: Any, settings: Mapping[str, Any]) -> tuple[Any, np.ndarray, Logs]:
+        """One epoch of updates; see `jax_population.Program`."""
 
     @abc.abstractmethod
-    def tested(self) -> None:
-        """Brings the metrics to what they are on the validation data."""
+    def validate(self, state: Any) -> tuple[Any, Logs]:
+        """The metrics on the validation data, by name."""
+
+    @abc.abstractmethod
+    def several(self, orders: Any, rates: Any, settings: Mapping[str, Any], stop: int) -> None:
+        """The first updates, waited for."""
 
     def faster(self) -> InPlace | None:
         """A program that may be faster but takes longer to make, or None."""
@@ -88,48 +87,19 @@ class InPlace(abc.ABC):
             variable.assign(value)
         return model
 
-    def epoch(
-        self, state: Any, orders: Any, rates: Any, settings: dict[str, np.ndarray]
-    ) -> tuple[Any, np.ndarray, dict[str, np.ndarray]]:
-        """One epoch of updates; see `jax_population.Program`."""
-        self.model.reset_metrics()
-        losses = self.several(orders, rates, settings, 0, self.updates)
-        if int(_number(self._tracked[1])) != self.examples:
-            raise ValueError(OWN_LOSS)
-        return state, losses, self._logged()
-
-    def seconds(self, state: Any, orders: Any, rates: Any, settings: dict[str, np.ndarray], count: int) -> float:
+    def seconds(self, state: Any, orders: Any, rates: Any, settings: Mapping[str, Any], count: int) -> float:
         """The time of one full update, from up to `count` of them after one to warm up. The state is used up."""
         del state
         timed = min(count, max(1, self.full))
-        self.several(orders, rates, settings, 0, 1)
+        self.several(orders, rates, settings, 1)
         started = time.perf_counter()
-        self.several(orders, rates, settings, 0, timed)
+        self.several(orders, rates, settings, timed)
         return (time.perf_counter() - started) / timed
-
-    def validate(self, state: Any) -> tuple[Any, dict[str, np.ndarray]]:
-        """The metrics on the validation data, by name."""
-        self.model.reset_metrics()
-        self.tested()
-        return state, self._logged()
 
     def finite(self, state: Any) -> np.ndarray:
         """Whether all weights are finite."""
         weights = [_number(variable).astype(np.float32) for variable in state.trainable_variables]
         return np.asarray(all(np.isfinite(weight).all() for weight in weights))
-
-    def bytes_of(self, state: Any) -> int:
-        """The memory that a state takes."""
-        return sum(_number(variable).nbytes for variable in machinery.variables_of(state))
-
-    def room(self) -> int:
-        """The memory that is free; where nobody tells, as if it had no end."""
-        return free_memory()
-
-    def slower_together(self, state: Any) -> bool:
-        """Members are trained alone only."""
-        del state
-        return True
 
     def checked(self, logs: dict[str, Any]) -> Any:
         """The loss among the logs of an update, which must be those that `fit` makes of the metrics."""
@@ -137,11 +107,15 @@ class InPlace(abc.ABC):
             raise ValueError(OWN_LOSS)
         return logs["loss"]
 
-    def _logged(self) -> dict[str, np.ndarray]:
-        return {
-            name: np.asarray(_number(value), np.float64)
-            for name, value in sorted(self.model.get_metrics_result().items())
-        }
+    def check_counted(self, examples: Any) -> None:
+        """Refuses a step that does not keep the loss tracker."""
+        if int(examples) != self.examples:
+            raise ValueError(OWN_LOSS)
+
+
+def numbers(logs: Mapping[str, Any]) -> Logs:
+    """The logs of an epoch in the order in which `fit` has them."""
+    return {name: np.asarray(_number(value), np.float64) for name, value in sorted(logs.items())}
 
 
 def count(data: Any) -> int:
@@ -152,14 +126,6 @@ def count(data: Any) -> int:
 def mapped(fn: Callable[[Any], Any], data: Any) -> Any:
     """Data with each of its arrays changed; there may be no labels among them."""
     return keras.tree.map_structure(lambda part: None if part is None else fn(part), data)
-
-
-def free_memory() -> int:
-    """The memory of the machine that is free; where nobody tells, as if it had no end."""
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError, AttributeError):
-        return sys.maxsize
 
 
 def _number(value: Any) -> np.ndarray:

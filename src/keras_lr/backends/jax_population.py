@@ -7,6 +7,7 @@ begin with equal weights and see equal batches, so a batch is gathered once for 
 from __future__ import annotations
 
 import functools
+import math
 import os
 import sys
 import time
@@ -25,12 +26,17 @@ from keras_lr.backends.jax import fresh_metrics
 State = Any  # (trainable, non-trainable, optimizer, metrics), each a list of arrays
 
 
+def on_device(data: Any) -> Any:
+    """Data where JAX computes."""
+    return jax.device_put(data)
+
+
 class Program:
     """Updates and validation of members, compiled once: see `makings`.
 
     Args:
         model: A compiled model, built with its optimizer, loss and metrics. It is traced, and never changed.
-        train: The training data as a step gets it, (x,), (x, y) or (x, y, sample_weight); put on the device once.
+        train: The training data as a step gets it, (x,), (x, y) or (x, y, sample_weight), on the device.
         validation: The same for validation, or None.
         batch_size: Examples in a batch; the last of an epoch may be smaller.
         together: Whether all members are trained by one program, `jax.vmap` over seeds and cases. Else each state is that
@@ -39,7 +45,7 @@ class Program:
 
     def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool) -> None:
         self.model, self.together, self._size = model, together, batch_size
-        self._train, self._validation = jax.device_put(train), jax.device_put(validation)
+        self._train, self._validation = train, validation
         self.examples = _count(train)
         self._metrics = [np.asarray(value) for value in fresh_metrics(model)]
         own = {id(variable) for variable in machinery.loss_variables(model)}
@@ -56,22 +62,20 @@ class Program:
         """Whether there is anything to validate on."""
         return self._validation is not None
 
-    def makings(self, state: State, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
+    def makings(self, seeds: int, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
         """Traces what is not made yet; calling what is returned, in any threads, compiles it.
 
         Args:
-            state: As `begin` gives it. It stays as it is.
-            cases: How many cases it is of.
+            seeds: How many seeds it is for.
+            cases: How many cases of each.
             complete: Whether to make all that training needs, or a full update alone, which is enough to time it.
             names: The floats of the optimizer that are handed in, as the rate is.
         """
-        seeds = np.shape(state[0][0])[:1] if self.together else ()
-        orders = jax.ShapeDtypeStruct((*seeds, self.examples), np.int32)
-        of_case = (cases,) if self.together else ()
+        of_seed, of_case = ((seeds,), (cases,)) if self.together else ((), ())
+        orders = jax.ShapeDtypeStruct((*of_seed, self.examples), np.int32)
         rates = jax.ShapeDtypeStruct((*of_case, self.updates), keras.config.floatx())
         handed = {name: jax.ShapeDtypeStruct((*of_case, 2), keras.config.floatx()) for name in names}
-        state = (*state[:3], self._fresh_like(state))
-        sizes = _sizes(self.examples, self._size)
+        state, sizes = self._shapes((*of_seed, *of_case)), _sizes(self.examples, self._size)
         wanted = [("update", size) for size in (sizes if complete else sizes[:1])]
         if complete and self.validates:
             wanted += [("test", size) for size in _sizes(_count(self._validation), self._size)]
@@ -91,9 +95,9 @@ class Program:
 
         return [functools.partial(compiled, key) for key in traced]
 
-    def bytes_of(self, state: State) -> int:
-        """The memory that a state takes."""
-        return sum(value.nbytes for several in state for value in several)
+    def bytes_of(self) -> int:
+        """The memory that the state of one member takes."""
+        return sum(math.prod(one.shape) * one.dtype.itemsize for several in self._shapes(()) for one in several)
 
     def room(self) -> int:
         """The memory that is free, of the device or of the machine; where nobody tells, as if it had no end."""
@@ -105,7 +109,7 @@ class Program:
         except (ValueError, OSError, AttributeError):
             return sys.maxsize
 
-    def slower_together(self, state: State) -> bool:
+    def slower_together(self) -> bool:
         """Whether a step has convolutions in it and runs on a CPU, where they are slow under `jax.vmap`."""
         if jax.devices()[0].platform != "cpu":
             return False
@@ -114,7 +118,7 @@ class Program:
             lambda array: jax.ShapeDtypeStruct((self._size, *array.shape[1:]), array.dtype), self._train
         )
         step = jax.make_jaxpr(lambda state, batch: self._one_update(state, rate, {}, batch=batch))
-        return "conv_general_dilated" in str(step((*state[:3], self._fresh_like(state)), batch))
+        return "conv_general_dilated" in str(step(self._shapes(()), batch))
 
     def begin(self, starts: Sequence[tuple[Any, Any]], cases: int) -> State:
         """The first state of members: weights by seed, and the optimizer as it was built.
@@ -225,6 +229,14 @@ class Program:
         total, count = (state[3][place] for place in self._tracked)
         return {name: np.asarray(value, np.float64) for name, value in {**logs, "loss": total / count}.items()}
 
+    def _shapes(self, members: tuple[int, ...]) -> State:
+        """A state of members without its values."""
+        model = self.model
+        several = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
+        state = [[(variable.shape, variable.value.dtype) for variable in variables] for variables in several]
+        state.append([(value.shape, value.dtype) for value in self._metrics])
+        return tuple([jax.ShapeDtypeStruct((*members, *shape), kind) for shape, kind in one] for one in state)
+
     def _fresh_like(self, state: State) -> list[Any]:
         """Metrics at their beginning, for as many members as are in a state."""
         members = np.shape(state[0][0])[:2] if self.together else ()
@@ -241,5 +253,5 @@ def _sizes(examples: int, batch: int) -> list[int]:
 
 
 def _device(value: np.ndarray, shape: tuple[int, ...]) -> Any:
-    """A value repeated, on the device; by NumPy, as JAX would compile a program for every shape."""
-    return jax.device_put(np.array(np.broadcast_to(value, shape), order="C"))
+    """A value repeated, on the device, with no other copy of it on the host; by NumPy, as JAX would compile for each shape."""
+    return jax.device_put(np.broadcast_to(value, shape)).block_until_ready()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
@@ -12,9 +12,9 @@ import tensorflow as tf
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.handed_in import HandedIn, Settings, pairs
-from keras_lr.backends.in_place import InPlace, count, mapped
+from keras_lr.backends.in_place import InPlace, Logs, count, mapped, numbers
 
-LOOP, LAST, TEST = "loop", "last", "test"
+LOOP, EPOCH, TEST = "loop", "epoch", "test"
 CHANCE = {
     "RandomUniform",
     "RandomUniformInt",
@@ -24,6 +24,11 @@ CHANCE = {
     "Multinomial",
 }
 """Operations that draw from a state of their own, which no run can be given at its start."""
+
+
+def on_device(data: Any) -> Any:
+    """Data as tensors."""
+    return mapped(tf.convert_to_tensor, data)
 
 
 class Program(InPlace):
@@ -38,40 +43,36 @@ class Program(InPlace):
         self._xla = False
         self._made: dict[tuple[str, tuple[str, ...]], Any] = {}
 
-    def on_device(self, data: Any) -> Any:
-        """Data as tensors."""
-        return mapped(tf.convert_to_tensor, data)
-
-    def makings(self, state: Any, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
+    def makings(self, seeds: int, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
         """Traces what is not made yet; see `jax_population.Program`. Nothing is left to be called."""
-        del state, cases
+        del seeds, cases
         handed = {name: tf.TensorSpec([2], keras.config.floatx()) for name in sorted(names)}
         order = tf.TensorSpec([self.examples], tf.int32)
         rates = tf.TensorSpec([self.updates], keras.config.floatx())
-        whole = tf.TensorSpec([], tf.int32)
         if self.full:
-            self._make(LOOP, self._loop, order, rates, handed, whole, whole, xla=self._xla)
-        if self.examples % self._size and (complete or not self.full):
-            self._make(LAST, self._last, order, rates, handed)
+            self._make(LOOP, self._loop, order, rates, handed, tf.TensorSpec([], tf.int32), xla=self._xla)
+        if complete or not self.full:
+            self._make(EPOCH, self._epoch, order, rates, handed)
         if complete and self.validates:
             self._make(TEST, self._test)
         return []
 
-    def several(self, order: Any, rates: Any, settings: dict[str, np.ndarray], first: int, stop: int) -> np.ndarray:
-        """Updates `first` to `stop`; the raw loss of each."""
-        floatx = keras.config.floatx()
-        handed = {name: tf.constant(pair) for name, pair in sorted(pairs(settings, floatx).items())}
-        taken, losses = (tf.constant(order, tf.int32), tf.constant(rates, floatx), handed), []
-        if first < min(stop, self.full):
-            span = tf.constant(first), tf.constant(min(stop, self.full))
-            losses.append(self._made[LOOP, tuple(handed)](*taken, *span).numpy()[first : min(stop, self.full)])
-        if stop > self.full:
-            losses.append(self._made[LAST, tuple(handed)](*taken).numpy()[None])
-        return np.concatenate(losses)
+    def epoch(self, state: Any, orders: Any, rates: Any, settings: Mapping[str, Any]) -> tuple[Any, np.ndarray, Logs]:
+        """One epoch of updates, in one call; see `jax_population.Program`."""
+        losses, counted, logs = self._called(EPOCH, orders, rates, settings)
+        self.check_counted(counted.numpy())
+        return state, losses.numpy(), numbers(logs)
 
-    def tested(self) -> None:
-        """Brings the metrics to what they are on the validation data."""
-        self._made[TEST, ()]()
+    def validate(self, state: Any) -> tuple[Any, Logs]:
+        """The metrics on the validation data, in one call."""
+        return state, numbers(self._made[TEST, ()]())
+
+    def several(self, orders: Any, rates: Any, settings: Mapping[str, Any], stop: int) -> None:
+        """The first updates, or all where none is of a full batch."""
+        if self.full:
+            self._called(LOOP, orders, rates, settings, tf.constant(stop)).numpy()
+        else:
+            self._called(EPOCH, orders, rates, settings)[0].numpy()
 
     def faster(self) -> Program | None:
         """The same with its loop compiled by XLA, but for convolutions on a CPU and for dropout."""
@@ -81,7 +82,7 @@ class Program(InPlace):
         if self._xla or not loops or convolves or any("StatelessRandom" in operation for operation in found):
             return None
         other = copy.copy(self)
-        other._xla, other._made = True, {key: one for key, one in self._made.items() if key[0] != LOOP}
+        other._xla, other._made = True, {key: one for key, one in self._made.items() if key[0] == TEST}
         return other
 
     def _make(self, name: str, make: Callable[..., Any], *specs: Any, xla: bool = False) -> None:
@@ -98,17 +99,29 @@ class Program(InPlace):
             raise ValueError("its step draws from TensorFlow's global chance")
         self._made[name, handed] = made
 
-    def _loop(self, order: Any, rates: Any, handed: Settings, first: Any, stop: Any) -> Any:
+    def _called(self, name: str, orders: Any, rates: Any, settings: Mapping[str, Any], *more: Any) -> Any:
+        floatx = keras.config.floatx()
+        handed = {name: tf.constant(pair) for name, pair in sorted(pairs(settings, floatx).items())}
+        return self._made[name, tuple(handed)](tf.constant(orders, tf.int32), tf.constant(rates, floatx), handed, *more)
+
+    def _loop(self, order: Any, rates: Any, handed: Settings, stop: Any) -> Any:
         losses = tf.TensorArray(keras.config.floatx(), self.full, element_shape=[])
 
         def body(update: Any, losses: Any) -> Any:
             return update + 1, losses.write(update, self._update(order, rates, handed, update, self._size))
 
-        start, limit = [first, losses], lambda update, _: update < stop
+        start, limit = [tf.constant(0), losses], lambda update, _: update < stop
         return tf.while_loop(limit, body, start, parallel_iterations=1)[1].stack()
 
-    def _last(self, order: Any, rates: Any, handed: Settings) -> Any:
-        return self._update(order, rates, handed, self.full, self.examples % self._size)
+    def _epoch(self, order: Any, rates: Any, handed: Settings) -> Any:
+        """The raw losses, how many examples they are of, and the logs of an epoch."""
+        self.model.reset_metrics()
+        losses, more = [], self.examples % self._size
+        if self.full:
+            losses.append(self._made[LOOP, tuple(handed)](order, rates, handed, tf.constant(self.full)))
+        if more:
+            losses.append(self._update(order, rates, handed, self.full, more)[None])
+        return tf.concat(losses, 0), tf.identity(self._tracked[1].value), self.model.get_metrics_result()
 
     def _update(self, order: Any, rates: Any, handed: Settings, update: Any, size: int) -> Any:
         """A training step of Keras at its rate; its raw loss is what it adds to the emptied loss tracker."""
@@ -125,7 +138,9 @@ class Program(InPlace):
             variable.assign_add(value)
         return tf.cast(loss, keras.config.floatx())
 
-    def _test(self) -> None:
+    def _test(self) -> Any:
+        """The logs of validation."""
+        self.model.reset_metrics()
         examples = count(self._validation)
 
         def on_batch(first: Any, size: int) -> None:
@@ -143,6 +158,7 @@ class Program(InPlace):
             tf.while_loop(lambda batch: batch < full, body, [tf.constant(0)], parallel_iterations=1)
         if examples % self._size:
             on_batch(full * self._size, examples % self._size)
+        return self.model.get_metrics_result()
 
 
 def _operations(made: Any) -> set[str]:

@@ -67,7 +67,7 @@ class Nearest:
         why = self._against or (SHORT if len(members) > 1 else SHORT_ONE).format(len(members))
         if self._against is None and (loop is None or loop.seconds > PROCESS):
             self._there = self._there or There()
-            done = self._there(shop, group, None if loop is None else loop.seconds_per_update)
+            done = self._there(shop, group, None if loop is None else loop.seconds / loop.updates)
             if done.members is not None:
                 self.here = False
                 return done

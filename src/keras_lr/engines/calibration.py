@@ -32,10 +32,10 @@ def way_to_train(
         sentence.
     """
     alone, together = make(False), make(True)
-    groups = members.groups(alone.room() // (COPIES * alone.bytes_of(begun(alone, members))))
+    groups = members.groups(alone.room() // (COPIES * alone.bytes_of()))
     largest = max((group for row in groups for group in row), key=len)
     count = len(largest)
-    if count == 1 or alone.slower_together(begun(alone, members)):
+    if count == 1 or alone.slower_together():
         why = "there is one" if len(members) == 1 else "the memory has room for one" if count == 1 else CONVOLUTIONS
         return train_alone(alone, members), ONE_BY_ONE.format(why)
     compile_all([alone, together], largest, complete=False)

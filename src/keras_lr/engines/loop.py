@@ -10,7 +10,7 @@ import keras
 
 from keras_lr import backends
 from keras_lr.engines.calibration import seconds_per_update
-from keras_lr.engines.population import Member, Members, compile_all, train_alone
+from keras_lr.engines.population import Member, Members, begun, compile_all, train_alone
 
 WORTH = 10  # times what it took to make: so long must the runs take before a faster program is tried
 TIMES = 3
@@ -26,15 +26,15 @@ class Loop:
         long: Seconds from which on a faster program is tried.
 
     Attributes:
-        seconds_per_update: The time of an update.
-        seconds: The time of all of them.
+        seconds_per_update: The time of an update alone.
+        seconds: The time of all runs, with their beginnings and their validation.
 
     Raises:
         Exception: It can't be made.
     """
 
     def __init__(self, make: Callable[[bool], Any], members: Members, long: float) -> None:
-        self._members, started = members, time.perf_counter()
+        self._members, started, self._besides = members, time.perf_counter(), 0.0
         with backends.random_state():
             self._program = make(False)
             compile_all([self._program], members, complete=False)
@@ -42,17 +42,24 @@ class Loop:
             self.seconds_per_update = self._timed(self._program)
             if self.seconds > max(long, WORTH * self._made_in):
                 self._hurry()
+            if self.seconds <= long:  # else it is known to be long without this
+                compile_all([self._program], members, complete=True)
+                self._besides = self._timed_besides()
+
+    @property
+    def updates(self) -> int:
+        """The updates of all runs."""
+        return self._members.rates.shape[1] * len(self._members)
 
     @property
     def seconds(self) -> float:
-        """The time of all updates."""
-        return self.seconds_per_update * self._members.rates.shape[1] * len(self._members)
+        """The time of all runs."""
+        return self.seconds_per_update * self.updates + self._besides * len(self._members)
 
     @property
     def figures(self) -> str:
         """What was measured, in words."""
-        updates = self._members.rates.shape[1] * len(self._members)
-        return f"{updates:,} updates of {1000 * self.seconds_per_update:.3g} ms"
+        return f"{self.updates:,} updates of {1000 * self.seconds_per_update:.3g} ms, {self.seconds:.2g} s in all"
 
     def train(self, why: str) -> tuple[list[list[Member]], str]:
         """Trains the members, each from the state of chance that `fit` would begin with.
@@ -84,3 +91,15 @@ class Loop:
     def _timed(self, program: Any) -> float:
         """The least of some measurements: the first updates of a process take longer."""
         return min(seconds_per_update(program, self._members) for _ in range(TIMES))
+
+    def _timed_besides(self) -> float:
+        """The time that a run takes besides its updates."""
+        program, taken = self._program, []
+        for _ in range(TIMES):
+            started = time.perf_counter()
+            state = begun(program, self._members)
+            begin, started = time.perf_counter() - started, time.perf_counter()
+            if program.validates:
+                program.validate(state)
+            taken.append(begin + (time.perf_counter() - started) * self._members.epochs)
+        return min(taken)

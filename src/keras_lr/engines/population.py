@@ -93,7 +93,7 @@ def compile_all(programs: Sequence[Any], members: Members, complete: bool) -> No
     """Traces programs, one after the other, and compiles what was traced side by side."""
     makings = []
     for program in programs:
-        makings += program.makings(begun(program, members), len(members.rates), complete, members.settings)
+        makings += program.makings(len(members.starts), len(members.rates), complete, members.settings)
     with ThreadPoolExecutor(THREADS) as pool:
         list(pool.map(lambda making: making(), makings))
 
