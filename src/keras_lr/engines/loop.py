@@ -34,14 +34,13 @@ class Loop:
     """
 
     def __init__(self, make: Callable[[bool], Any], members: Members, long: float) -> None:
-        self._members, started, self._besides = members, time.perf_counter(), 0.0
+        self._members, self._long, self._besides = members, long, 0.0
+        started = time.perf_counter()
         with backends.random_state():
             self._program = make(False)
             compile_all([self._program], members, complete=False)
             self._made_in = time.perf_counter() - started
             self.seconds_per_update = self._timed(self._program)
-            if self.seconds > max(long, WORTH * self._made_in):
-                self._hurry()
             if self.seconds <= long:  # else it is known to be long without this
                 compile_all([self._program], members, complete=True)
                 self._besides = self._timed_besides()
@@ -71,6 +70,8 @@ class Loop:
             For each seed its members in the order of the cases, and the reason in a sentence.
         """
         with backends.random_state():
+            if self.seconds > max(self._long, WORTH * self._made_in):
+                self._hurry()
             found = train_alone(self._program, self._members, keras.utils.set_random_seed)
         kind = "loop" if keras.backend.backend() == "torch" else "compiled program"
         return found, IN_A_LOOP.format(kind, f"{why}, {self.figures}")
