@@ -180,3 +180,32 @@ def test_the_wrappers_of_an_optimizer_from_the_outside_in(line):
     model.compile(keras.optimizers.LossScaleOptimizer(inner), "mse")
     assert machinery.wrappers_of(model) == [model.optimizer]
     assert machinery.steps_of(model) == 0
+
+
+def test_a_plain_step_is_keras_own(line):
+    model = line[2]()
+    assert machinery.has_plain_step(model)
+    object.__setattr__(model, "train_step", lambda *batch: None)
+    assert not machinery.has_plain_step(model)
+
+    class Own(keras.Model):
+        def compute_metrics(self, *args, **kwargs):
+            return {}
+
+    assert not machinery.has_plain_step(Own())
+
+
+def test_compiled_metrics_are_hidden_until_restored(line):
+    x, y, make = line
+    model = make(metrics=["mae"])
+    own, containers = model._compile_metrics, machinery.Containers(model)
+    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    assert model._compile_metrics is None
+    containers.restore()
+    assert type(model._compile_metrics) is type(own)
+    assert not model._compile_metrics.built
+
+
+def test_losses_are_taken_from_logs(line):
+    model = line[2]()
+    assert machinery.losses_in(model, {"mae": 1.0, "loss": 2.0}) == {"loss": 2.0}

@@ -1,7 +1,10 @@
 """`fit` after `find` is `fit` without it, to the last bit, whatever happened in between."""
 
+import _thread
 import dataclasses
 import random
+import threading
+import time
 
 import keras
 import numpy as np
@@ -116,6 +119,23 @@ def test_after_ctrl_c(at, built, some_digits, make_mlp, monkeypatch):
         Interrupting(patch, at, KeyboardInterrupt())
         with pytest.raises(KeyboardInterrupt):
             klr.find(model, x, y, **BATCH)
+    assert history_of(model, x, y, **BATCH) == alone
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_after_a_real_ctrl_c_at_any_moment(seed, some_digits, make_mlp):
+    """A signal, wherever it comes: while the model is built or compiled, in a chunk, or while all is put back."""
+    x, y = some_digits
+    alone = history_of(make_mlp(built=False), x, y, **BATCH)
+    model, seconds = make_mlp(built=False), np.random.default_rng(seed).uniform(0.0, 1.0)
+    alarm = threading.Timer(seconds, _thread.interrupt_main)
+    alarm.start()
+    try:
+        klr.find(model, x, y, **BATCH, repeats=5)
+        alarm.join()
+        time.sleep(0.1)
+    except KeyboardInterrupt:
+        pass
     assert history_of(model, x, y, **BATCH) == alone
 
 

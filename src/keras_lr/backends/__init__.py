@@ -24,7 +24,8 @@ _PROGRAMS = {"tensorflow": "tensorflow_program", "jax": "jax_population", "torch
 def active() -> ModuleType:
     """The module of the backend that Keras runs on in this process.
 
-    Each has `devices()`, `compiled(fn)`, `host_step(step)`, `random_state()`, `set_random_state(state)` and `Stepper(model)`.
+    Each has `devices()`, `compiled(fn)`, `host_step(step)`, `random_state()`, `set_random_state(state)`, `scope(model)`
+    and `Stepper(model)`.
     """
     import keras
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -38,6 +39,12 @@ def random_state() -> None:
 def set_random_state(state: None) -> None:
     """JAX has no global random state."""
     del state
+
+
+def scope(model: Any) -> Any:
+    """A model of JAX needs none: `keras.distribution` is global."""
+    del model
+    return contextlib.nullcontext()
 
 
 def fresh_metrics(model: Any) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -46,6 +47,12 @@ def set_random_state(state: Any) -> None:
         del eager._rng
 
 
+def scope(model: Any) -> Any:
+    """The scope of the strategy that a model was made in: of `tf.distribute`, where it has several replicas."""
+    strategy = model.distribute_strategy
+    return strategy.scope() if strategy.num_replicas_in_sync > 1 else contextlib.nullcontext()
+
+
 class Stepper:
     """Training updates of a built model, many in one call, each at a rate of its own, always from the same start.
 
@@ -59,7 +66,7 @@ class Stepper:
     def __init__(self, model: Any) -> None:
         self.model = model
         self._variables = machinery.variables_of(model)
-        self._start = [np.array(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
+        self._start = [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._placed: tuple[Any, Any] = (None, None)
         graph = tf.function(self._tested, autograph=False, reduce_retracing=True)
@@ -68,18 +75,15 @@ class Stepper:
     def reset(self) -> None:
         """Goes back to the start."""
         for variable, value in zip(self._variables, self._start, strict=True):
-            variable.assign(value)
+            variable.value.assign(value, read_value=False)
 
     def updates(self, chunk: Any, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
         """One training step on each batch, at its own rate. Returns the raw losses before each, by name."""
         if self._placed[0] is not chunk.data:
-            leaves = [None if leaf is None else tf.constant(leaf) for leaf in keras.tree.flatten(chunk.data)]
-            self._placed = (chunk.data, leaves)
-        leaves = self._placed[1]
+            leaves = [leaf for leaf in keras.tree.flatten(chunk.data) if leaf is not None]
+            self._placed = (chunk.data, [tf.constant(leaf) for leaf in leaves])
         rows, rates = tf.constant(chunk.rows, tf.int32), tf.constant(learning_rates, keras.config.floatx())
-        made = self._program(chunk.data, leaves, rows.shape[1])(
-            [leaf for leaf in leaves if leaf is not None], rows, rates
-        )
+        made = self._program(chunk.data, rows.shape[1])(rows, rates, *self._placed[1])
         return {name: losses.numpy().astype(np.float64) for name, losses in made.items()}
 
     def trainable(self) -> list[Any]:
@@ -104,27 +108,28 @@ class Stepper:
         logs = strategy.run(lambda: self.model.test_step(batch))
         return strategy.reduce("MEAN", machinery.test_loss_in(self.model, logs), axis=None)
 
-    def _program(self, structure: Any, leaves: list[Any], size: int) -> Callable[..., Any]:
+    def _program(self, structure: Any, size: int) -> Callable[..., Any]:
         """The loop for batches of this size and kind, made once."""
-        present = [leaf is not None for leaf in leaves]
-        given = [leaf for leaf in leaves if leaf is not None]
-        key = (size, tuple(present), tuple((leaf.dtype, tuple(leaf.shape[1:])) for leaf in given))
+        present = [leaf is not None for leaf in keras.tree.flatten(structure)]
+        key = (size, *present, *((leaf.dtype, tuple(leaf.shape[1:])) for leaf in self._placed[1]))
         if key not in self._programs:
-            floatx = keras.config.floatx()
-            specs = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in given]
-            signature = (specs, tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None], floatx))
 
-            def loop(data: list[Any], rows: Any, rates: Any) -> Any:
+            def loop(rows: Any, rates: Any, *leaves: Any) -> Any:
                 def batch_at(rows: Any) -> Any:
-                    some = iter(data)
-                    several = [tf.gather(next(some), rows) if there else None for there in present]
-                    return keras.tree.pack_sequence_as(structure, several)
+                    given = iter(leaves)
+                    batch = [tf.gather(next(given), rows) if there else None for there in present]
+                    return keras.tree.pack_sequence_as(structure, batch)
 
                 return self._loop(batch_at, rows, rates)
 
-            eager = self.model.run_eagerly
-            self._programs[key] = loop if eager else tf.function(loop, input_signature=signature, autograph=False)
+            self._programs[key] = loop if self.model.run_eagerly else self._traced(loop, size)
         return self._programs[key]
+
+    def _traced(self, loop: Callable[..., Any], size: int) -> Callable[..., Any]:
+        """The loop as one graph, for any number of batches."""
+        specs = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in self._placed[1]]
+        rows, rates = tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None], keras.config.floatx())
+        return tf.function(loop, autograph=False).get_concrete_function(rows, rates, *specs)
 
     def _loop(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
         """The updates, one after the other; the losses of each are collected under their names."""
@@ -149,19 +154,20 @@ class Stepper:
         """One training step on every replica, each with its share of the batch, with metrics that begin anew."""
         strategy = self.model.distribute_strategy
 
+        replicas = strategy.num_replicas_in_sync
+        share = -(-rows.shape[0] // replicas)
+
         def on_replica() -> dict[str, Any]:
-            replicas, replica = strategy.num_replicas_in_sync, 0
+            own = rows
             if replicas > 1:
                 replica = tf.distribute.get_replica_context().replica_id_in_sync_group
-            share = -(-rows.shape[0] // replicas)
+                own = rows[replica * share : (replica + 1) * share]
             for metric in self.model.metrics:
                 metric.reset_state()
-            own = rows if replicas == 1 else rows[replica * share : (replica + 1) * share]
-            with machinery.rate_replaced(self.model, lambda: rate):
-                logs = self.model.train_step(batch_at(own))
-            return machinery.losses_in(self.model, logs)
+            return machinery.losses_in(self.model, self.model.train_step(batch_at(own)))
 
-        if strategy.num_replicas_in_sync == 1:
-            return on_replica()
-        made = strategy.run(on_replica)
+        with machinery.rate_replaced(self.model, lambda: rate):  # around all replicas: they are threads
+            if replicas == 1:
+                return on_replica()
+            made = strategy.run(on_replica)
         return {name: strategy.reduce("MEAN", losses, axis=None) for name, losses in made.items()}

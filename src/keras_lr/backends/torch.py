@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -43,6 +44,12 @@ def set_random_state(state: Any) -> None:
         torch.cuda.set_rng_state_all(cuda)
 
 
+def scope(model: Any) -> Any:
+    """A model of PyTorch needs none."""
+    del model
+    return contextlib.nullcontext()
+
+
 class Stepper:
     """Training updates of a built model, each with a rate of its own, always from the same start.
 
@@ -73,13 +80,15 @@ class Stepper:
         rows = keras.ops.convert_to_tensor(chunk.rows, "int64")
         made = []
         for own, rate in zip(rows, learning_rates.tolist(), strict=True):
-            batch = keras.tree.map_structure(lambda part, own=own: None if part is None else part[own], self._placed[1])
             for metric in model.metrics:
                 metric.reset_state()
             with machinery.rate_replaced(model, functools.partial(float, rate)):
-                losses = machinery.losses_in(model, model.train_step(batch))
+                losses = machinery.losses_in(model, model.train_step(self._batch(own)))
             made.append({name: loss.detach().clone() for name, loss in losses.items()})
         return {name: torch.stack([losses[name] for losses in made]).double().cpu().numpy() for name in made[0]}
+
+    def _batch(self, rows: Any) -> Any:
+        return keras.tree.map_structure(lambda part: None if part is None else part[rows], self._placed[1])
 
     def trainable(self) -> list[Any]:
         """The trainable values as they are now."""

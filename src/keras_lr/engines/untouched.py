@@ -25,7 +25,7 @@ def untouched(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]
     """
     containers = machinery.Containers(model)
     state = stepper = None
-    with backends.random_state():
+    with backends.random_state(), backends.active().scope(model):
         batch = first()
         try:
             state = machinery.build(model, batch, containers, with_metrics=not machinery.has_plain_step(model))

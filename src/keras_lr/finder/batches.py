@@ -121,10 +121,11 @@ class Stream(Batches):
     def _endless(self, seed: int) -> Iterator[Batch]:
         """Epoch after epoch, until one has no batch: such data can be read only once."""
         order = np.random.default_rng(seed)
-        taken = 1
-        while taken:
-            taken = 0
-            for taken, batch in enumerate(self.raw(order), start=1):  # noqa: B007 - counted for the next round
+        given = True
+        while given:
+            given = False
+            for batch in self.raw(order):
+                given = True
                 yield _weighted(_map(_to_numpy, _as_tuple(batch)), self._class_weight)
 
 

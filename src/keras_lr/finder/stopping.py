@@ -75,7 +75,8 @@ class Divergence:
         lead_in = losses[: self.quiet]
         level, noise = level_and_noise(lead_in)
         noise = max(noise, level_and_noise(np.diff(lead_in))[1] / math.sqrt(2.0))
-        recent = np.median(np.lib.stride_tricks.sliding_window_view(losses, RECENT), axis=1)
+        first, second, third = losses[:-2], losses[1:-1], losses[2:]
+        recent = np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third))  # the median
         best = np.minimum(level, np.minimum.accumulate(recent))
         place = np.arange(RECENT - 1, len(losses))
         risen = place[(recent > level + np.maximum(level - best, 6.0 * noise)) & (place >= self.quiet + RECENT - 1)]
