@@ -5,6 +5,7 @@
 #   make check             formatter, linter, types, import floors, doctests
 #   make soak              kills a comparison 200 times over 1,000 runs, and looks whether a run is lost (some minutes)
 #   make bench | docs      benchmarks, and the pictures of the documentation
+#   make truth | peers     what make bench scores find by: trainings at all rates (half an hour), other finders' answers
 
 PYTHON ?= python3
 BACKEND ?= tensorflow jax
@@ -16,7 +17,7 @@ TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' '-')),tensor
 DEV := .venv/.dev $(if $(filter torch,$(BACKEND)),.venv/.torch)
 QUIET := TF_CPP_MIN_LOG_LEVEL=3 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/jax-cache JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 
-.PHONY: setup demo check test soak bench docs clean
+.PHONY: setup demo check test soak bench truth peers docs clean
 .DELETE_ON_ERROR:
 
 setup: $(DEV)
@@ -43,6 +44,14 @@ soak: $(DEV)
 bench: $(DEV)
 	$(QUIET) $(BIN)/python benchmarks/run.py
 
+truth: .venv/.dev
+	rm -f benchmarks/regret/truth.json
+	$(QUIET) KERAS_BACKEND=jax $(BIN)/python benchmarks/regret/truth.py --minutes 600
+
+peers: .venv/peers/.made
+	rm -f benchmarks/regret/peers.json
+	.venv/peers/bin/python benchmarks/regret/peers.py --minutes 600
+
 docs: .venv/.dev
 	$(QUIET) $(BIN)/python docs/make.py
 
@@ -62,6 +71,13 @@ $(BIN)/python:
 	@echo "Installing keras-lr with TensorFlow, JAX and the development tools into .venv ..."
 	@$(PIP) --editable ".[$(TENSORFLOW),jax,demo,dev]"
 	@touch $@ .venv/.demo
+
+.venv/peers/.made: benchmarks/regret/peers.txt | $(BIN)/python
+	@echo "Installing the other finders into .venv/peers ..."
+	@$(BIN)/python -m venv .venv/peers
+	@.venv/peers/bin/python -m pip --disable-pip-version-check --quiet install $$(grep '^torch==' $<)
+	@.venv/peers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement $<
+	@touch $@
 
 .venv/.torch: constraints.txt | .venv/.dev
 	@echo "Installing PyTorch into .venv ..."

@@ -1,4 +1,7 @@
-"""Runs every benchmark, each backend in a process of its own, and writes the table into docs/benchmarks.md."""
+"""Runs every benchmark, each backend in a process of its own, and writes the tables into docs/benchmarks.md.
+
+python benchmarks/run.py [regret | speed]
+"""
 
 import importlib.metadata
 import importlib.util
@@ -8,22 +11,43 @@ import pathlib
 import platform
 import subprocess
 import sys
+import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-START, END = "<!-- measured by make bench -->", "<!-- end -->"
+MARKS = {  # what make bench writes is between them
+    "regret": ("<!-- regret: measured by make bench -->", "<!-- end of regret -->"),
+    "speed": ("<!-- measured by make bench -->", "<!-- end -->"),
+}
 RUNS = 5
 
 
-def rows_of(script, backend):
-    """What a benchmark printed in a process of its own."""
+def printed(script, backend, *arguments):
+    """The JSON document that a benchmark printed last, in a process of its own."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
-    command = [sys.executable, str(ROOT / "benchmarks" / script)]
+    command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
     run = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True
     )
-    return json.loads(run.stdout.splitlines()[-1])["rows"]
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def rows_of(script, backend):
+    """What a benchmark of speed measured."""
+    return printed(script, backend)["rows"]
+
+
+def regret():
+    """Runs `find` on every pair again, and scores it and the other finders by the trainings that are on file."""
+    with tempfile.TemporaryDirectory() as folder:
+        answers = str(pathlib.Path(folder) / "answers.json")
+        printed("regret/answers.py", "jax", "--out", answers)
+        tables = printed("regret/score.py", "jax", "--answers", answers, "--json")
+    lines = []
+    for title, rows in tables.items():
+        lines += [f"{title}:", "", *table(rows), ""]
+    return lines
 
 
 def seconds(*command):
@@ -48,7 +72,7 @@ def imports():
     return min(float(run.stdout) for run in runs)
 
 
-def page():
+def speed():
     script = str(pathlib.Path(sys.executable).parent / "keras-lr")
     names = ["keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy"]
     versions = ", ".join(
@@ -57,8 +81,6 @@ def page():
         if importlib.util.find_spec(name.split("-")[0]) and installed(name)
     )
     lines = [
-        START,
-        "",
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.",
         "",
     ]
@@ -87,7 +109,7 @@ def page():
         *table(rows_of("store_speed.py", "jax")),
         "",
     ]
-    return "\n".join([*lines, END])
+    return lines
 
 
 def table(rows):
@@ -110,13 +132,14 @@ def installed(name):
         return False
 
 
-def main():
-    text = PAGE.read_text()
-    before, after = text[: text.index(START)], text[text.index(END) + len(END) :]
-    measured = page()
-    PAGE.write_text(before + measured + after)
-    print(measured)
+def main(parts):
+    for part in parts:
+        start, end = MARKS[part]
+        measured = "\n".join([start, "", *(regret() if part == "regret" else speed()), end])
+        text = PAGE.read_text()
+        PAGE.write_text(text[: text.index(start)] + measured + text[text.index(end) + len(end) :])
+        print(measured)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:] or list(MARKS))
