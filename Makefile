@@ -41,7 +41,7 @@ test: $(DEV)
 soak: $(DEV)
 	$(QUIET) KERAS_BACKEND=jax $(BIN)/python benchmarks/soak.py
 
-bench: $(DEV)
+bench: $(DEV) .venv/.bench .venv/peers/.made
 	$(QUIET) $(BIN)/python benchmarks/run.py
 
 truth: .venv/.dev
@@ -77,6 +77,10 @@ $(BIN)/python:
 	@$(BIN)/python -m venv .venv/peers
 	@.venv/peers/bin/python -m pip --disable-pip-version-check --quiet install $$(grep '^torch==' $<)
 	@.venv/peers/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --requirement $<
+	@touch $@
+
+.venv/.bench: pyproject.toml constraints.txt | .venv/.dev .venv/.torch
+	@$(PIP) --editable ".[bench]"
 	@touch $@
 
 .venv/.torch: constraints.txt | .venv/.dev

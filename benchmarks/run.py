@@ -50,6 +50,21 @@ def regret():
     return lines
 
 
+def range_tests(backend):
+    """Milliseconds per update of each way, and their ratios to `find`; on TensorFlow torch-lr-finder's beside them."""
+    rows = rows_of("range_test.py", backend)
+    peers = ROOT / ".venv" / "peers" / "bin" / "python"
+    if backend == "tensorflow" and peers.exists():
+        command = [str(peers), str(ROOT / "benchmarks" / "range_test.py"), "--peer"]
+        run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+        for row, theirs in zip(rows, json.loads(run.stdout.splitlines()[-1])["rows"], strict=True):
+            row.update(theirs)
+    for row in rows:
+        ways = {way: value for way, value in row.items() if way not in ("model", "find")}
+        row.update({f"ratio {way} / find": value / row["find"] for way, value in ways.items()})
+    return rows
+
+
 def seconds(*command):
     """The best of some runs of a command, with JAX as the backend, which starts fastest."""
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
@@ -91,6 +106,13 @@ def speed():
     for backend in ("tensorflow", "jax", "torch"):
         if importlib.util.find_spec(backend) is None:
             continue
+        rows = range_tests(backend)
+        lines += [
+            f"Milliseconds per update of a range test on {backend}, and what the others take of find's:",
+            "",
+            *table(rows),
+            "",
+        ]
         rows = rows_of("updates.py", backend)
         lines += [f"Milliseconds per update on {backend}:", "", *table(rows), ""]
         rows = rows_of("schedule_cost.py", backend)
@@ -103,6 +125,9 @@ def speed():
     for backend in ("tensorflow", "jax"):
         rows = rows_of("many_runs.py", backend)
         lines += [f"Many runs from a script on {backend}, against a loop of its `fit`:", "", *table(rows), ""]
+    if importlib.util.find_spec("keras_tuner"):
+        rows = rows_of("tuners.py", "tensorflow")
+        lines += ["Twelve rates with two seeds on TensorFlow, by `compare` and by others:", "", *table(rows), ""]
     lines += [
         "Runs written into a store, one transaction each, and read back:",
         "",

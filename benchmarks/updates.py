@@ -1,4 +1,4 @@
-"""Milliseconds per update on the backend of this process: the range test, the bare compiled loop, `fit`, a watched `fit`.
+"""Milliseconds per update on the backend of this process: `fit` and a watched `fit`.
 
 Prints one JSON document. Thread counts are those of the framework; compare ratios within one run only.
 """
@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 import keras_lr as klr
-from keras_lr.engines.untouched import untouched
 
 UPDATES = 100
 RUNS = 3  # of each way; the fastest counts
@@ -49,30 +48,6 @@ def compiled(make):
     return model
 
 
-def bare_loop(model, x, y):
-    """The same compiled update without reading its loss, checking it or drawing an order: the limit."""
-    batches = [(x[i : i + BATCH], y[i : i + BATCH]) for i in range(0, len(x), BATCH)]
-    with untouched(model, batches[0]) as stepper:
-        stepper.reset()
-        stepper.update(batches[0], 1e-3)
-        start = time.perf_counter()
-        for i in range(UPDATES):
-            stepper.update(batches[i % len(batches)], 1e-3)
-        return time.perf_counter() - start
-
-
-def range_test(model, x, y):
-    """The whole of `find` less its compilation: the time of five ramps and of one, subtracted."""
-
-    def seconds(repeats):
-        start = time.perf_counter()
-        klr.find(model, x, y, batch_size=BATCH, steps=UPDATES, repeats=repeats, min_lr=1e-9, max_lr=1e-8)
-        return time.perf_counter() - start
-
-    one, five = (min(seconds(repeats) for _ in range(RUNS)) for repeats in (1, 5))
-    return (five - one) / 4.0
-
-
 def fitted(model, x, y, callbacks):
     model.fit(x, y, batch_size=BATCH, verbose=0, callbacks=callbacks)
     epochs = UPDATES * BATCH // len(x)
@@ -86,18 +61,13 @@ def main():
     for name, (make, shape, outputs) in MODELS.items():
         x, y = order.normal(size=(3200, *shape)).astype("float32"), order.normal(size=(3200, outputs)).astype("float32")
         ways = {
-            "one compiled update": bare_loop,
-            "find": range_test,
             "fit": lambda model, x, y: fitted(model, x, y, []),
             "fit with monitor": lambda model, x, y: fitted(model, x, y, [klr.LearningRateMonitor()]),
             "fit with observing monitor": lambda model, x, y: fitted(
                 model, x, y, [klr.LearningRateMonitor(observe=True)]
             ),
         }
-        taken = {
-            way: min(measure(compiled(make), x, y) for _ in range(1 if way == "find" else RUNS))
-            for way, measure in ways.items()
-        }
+        taken = {way: min(measure(compiled(make), x, y) for _ in range(RUNS)) for way, measure in ways.items()}
         rows.append({"model": name, **{way: 1000.0 * seconds / UPDATES for way, seconds in taken.items()}})
     print(json.dumps({"backend": keras.backend.backend(), "rows": rows}))
 

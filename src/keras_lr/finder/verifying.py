@@ -209,7 +209,7 @@ def lowest(rates: Sequence[float], losses: Sequence[float], highest_loss: float)
     Losses above `highest_loss` count as that. At an end there is no such parabola, and the answer is the end.
 
     Example:
-        >>> lowest([0.01, 0.1, 1.0], [2.0, 1.0, 2.0], 9.0)
+        >>> round(lowest([0.01, 0.1, 1.0], [2.0, 1.0, 2.0], 9.0), 6)
         0.1
     """
     values = [min(loss, highest_loss) for loss in losses]
