@@ -141,7 +141,7 @@ class Stepper:
     def _tested(self, state: Any, metrics: Any, batch: Any) -> Any:
         """The loss of one batch."""
         logs, _ = self.model.test_step((*state, metrics), jax.tree.map(_spread, batch))
-        return machinery.test_loss_in(self.model, logs)
+        return machinery.losses_in(self.model, logs, "test_step")["loss"]
 
 
 def slow_in_loops(step: Any, *arguments: Any) -> bool:

@@ -197,22 +197,14 @@ def has_plain_step(model: Any) -> bool:
     return plain and not {"train_step", "compute_metrics"} & set(vars(model))
 
 
-def losses_in(model: Any, logs: dict[str, Any]) -> dict[str, Any]:
-    """Of what a training step returned, the loss and, of a model with several outputs, that of each."""
+def losses_in(model: Any, logs: dict[str, Any], step: str = "train_step") -> dict[str, Any]:
+    """Of what a step returned, the loss and, of a model with several outputs, that of each."""
     if "loss" not in logs:
         told = ", ".join(map(repr, logs)) or "nothing"
-        raise ArgumentError("find", f"train_step returns {told}, but no 'loss'", "Return it too", model=model)
+        raise ArgumentError("find", f"{step} returns {told}, but no 'loss'", "Return it too", model=model)
     own = model._compile_loss
     names = [] if own is None else [tracker.name for tracker in own.metrics]
     return {name: logs[name] for name in ["loss", *names] if name in logs}
-
-
-def test_loss_in(model: Any, logs: dict[str, Any]) -> Any:
-    """Of what a test step returned, the loss."""
-    if "loss" not in logs:
-        told = ", ".join(map(repr, logs)) or "nothing"
-        raise ArgumentError("find", f"test_step returns {told}, but no 'loss'", "Return it too", model=model)
-    return logs["loss"]
 
 
 class GlobalState:

@@ -104,9 +104,9 @@ class Stepper:
             metric.reset_state()
         strategy = self.model.distribute_strategy
         if strategy.num_replicas_in_sync == 1:
-            return machinery.test_loss_in(self.model, self.model.test_step(batch))
+            return machinery.losses_in(self.model, self.model.test_step(batch), "test_step")["loss"]
         logs = strategy.run(lambda: self.model.test_step(batch))
-        return strategy.reduce("MEAN", machinery.test_loss_in(self.model, logs), axis=None)
+        return strategy.reduce("MEAN", machinery.losses_in(self.model, logs, "test_step")["loss"], axis=None)
 
     def _program(self, structure: Any, size: int) -> Callable[..., Any]:
         """The loop for batches of this size and kind, made once."""

@@ -112,7 +112,7 @@ class Stepper:
         placed = keras.tree.map_structure(
             lambda part: None if part is None else keras.ops.convert_to_tensor(part), batch
         )
-        return float(machinery.test_loss_in(self.model, self.model.test_step(placed)))
+        return float(machinery.losses_in(self.model, self.model.test_step(placed), "test_step")["loss"])
 
     def close(self) -> None:
         """Leaves the model at the start, with the gradients that it came with."""
