@@ -136,6 +136,8 @@ def test_after_a_real_ctrl_c_at_any_moment(seed, some_digits, make_mlp):
         time.sleep(0.1)
     except KeyboardInterrupt:
         pass
+    finally:
+        alarm.cancel()
     assert history_of(model, x, y, **BATCH) == alone
 
 

@@ -28,8 +28,9 @@ def untouched(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]
     with backends.random_state(), backends.active().scope(model):
         batch = first()
         try:
-            state = machinery.build(model, batch, containers, with_metrics=not machinery.has_plain_step(model))
-            stepper = backends.active().Stepper(model)
+            with _uninterrupted():  # Keras can't go on with a model that is half built
+                state = machinery.build(model, batch, containers, with_metrics=not machinery.has_plain_step(model))
+                stepper = backends.active().Stepper(model)
             yield stepper
         finally:
             with _uninterrupted():
@@ -43,11 +44,12 @@ def untouched(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Ctrl-C waits until the block is done."""
-    if threading.current_thread() is not threading.main_thread():
+    own = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or own is None:  # no handler of Python
         yield
         return
     pressed: list[Any] = []
-    own = signal.signal(signal.SIGINT, lambda *told: pressed.append(told))
+    signal.signal(signal.SIGINT, lambda *told: pressed.append(told))
     try:
         yield
     finally:
