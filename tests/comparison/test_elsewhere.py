@@ -1,5 +1,6 @@
 """Runs in several processes: the same as in one, and none lost to a process that dies, stands still or runs out of memory."""
 
+import importlib
 import os
 import pathlib
 import re
@@ -103,6 +104,24 @@ def test_settings_travel(tmp_path):
         keras.config.set_epsilon(before[1])
         keras.config.set_dtype_policy(before[2])
         keras.saving.register_keras_serializable("tests")(Halved)
+
+
+def test_what_is_registered_travels_by_its_code(tmp_path, monkeypatch):
+    """Its file may be one that no other process can import."""
+    (tmp_path / "only_here.py").write_text("def twice(x):\n    return 2 * x\n")
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path)
+        module = importlib.import_module("only_here")
+    keras.saving.register_keras_serializable("tests")(module.twice)
+    objects = keras.saving.get_custom_objects()
+    try:
+        parcel.packed(plan_of()).save(tmp_path)
+        del sys.modules["only_here"], objects["tests>twice"]
+        parcel.saved(tmp_path).open()
+        assert objects["tests>twice"](21) == 42
+    finally:
+        sys.modules.pop("only_here", None)
+        objects.pop("tests>twice", None)
 
 
 class Locked:

@@ -135,15 +135,24 @@ def _again(kind: Any, config: dict[str, Any]) -> Any:
 
 def _settings() -> dict[str, Any]:
     """Keras's settings, the counters of its names, and the classes that the user registered."""
-    own = {name: kind for name, kind in keras.saving.get_custom_objects().items() if _is_users(_module_of(kind))}
     return {
         "floatx": keras.config.floatx(),
         "epsilon": keras.config.epsilon(),
         "image_data_format": keras.config.image_data_format(),
         "policy": keras.config.dtype_policy().name,
         "names": machinery.GlobalState().names,
-        "registered": own,
+        "registered": _registered(),
     }
+
+
+def _registered() -> dict[str, bytes]:
+    """The classes and functions that the user registered, each by its code; one that can't travel may not be needed."""
+    found = {}
+    for name, kind in keras.saving.get_custom_objects().items():
+        if _is_users(_module_of(kind)):
+            with _by_value(kind), contextlib.suppress(Exception):
+                found[name] = _pickled(kind, [])
+    return found
 
 
 def _set(settings: Mapping[str, Any]) -> None:
@@ -154,9 +163,10 @@ def _set(settings: Mapping[str, Any]) -> None:
     state = machinery.GlobalState()
     state.names = settings["names"]
     state.restore()
-    for name, kind in settings["registered"].items():
+    for name, pickled in settings["registered"].items():
         package, _, own = name.rpartition(">")
-        keras.saving.register_keras_serializable(package or "Custom", own)(kind)
+        with contextlib.suppress(Exception):
+            keras.saving.register_keras_serializable(package or "Custom", own)(pickle.loads(pickled))
 
 
 @contextlib.contextmanager
