@@ -292,6 +292,7 @@ def test_every_fault_at_once(tmp_path, monkeypatch):
     rates = [1e38, 1e37, 1e36, faults.KILLED, faults.STOPPED, faults.STUCK, faults.NO_MEMORY, 0.1, 0.01]
     store = tmp_path / "runs.sqlite"
     arguments = SHORT | {"learning_rates": rates, "seeds": 1}
+    before = children()  # a process with JAX is kept for the next call
     found = klr.compare(faults.build_model, X, Y, workers=2, store=store, **arguments)
     outcomes = [case.runs[0].outcome for case in found.cases]
     assert outcomes == [*["diverged"] * 3, "finished", "failed", "failed", "failed", "finished", "finished"]
@@ -301,7 +302,7 @@ def test_every_fault_at_once(tmp_path, monkeypatch):
     assert errors[6].startswith("out of memory: ") and "_fill_memory" in errors[6]
     assert (tmp_path / "killed").exists()
     assert sorted(place for place, _ in stored(store)) == [(case, 0) for case in range(9)]
-    assert children() == []
+    assert set(children()) <= set(before)
     undisturbed = klr.compare(
         faults.build_model, X, Y, engine="sequential", **SHORT | {"learning_rates": [faults.KILLED], "seeds": 1}
     )
