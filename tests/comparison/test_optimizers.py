@@ -78,3 +78,10 @@ def test_the_config_makes_the_same_optimizer():
     made = keras.optimizers.deserialize(optimizers.config_of(keras.optimizers.SGD(0.1, momentum=0.9)))
     assert rate(made) == np.float32(0.1)
     assert made.momentum == 0.9
+
+
+def test_the_record_of_an_optimizer_does_not_tell_how_many_were_made_before():
+    made = [optimizers.config_of(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.5))) for _ in range(3)]
+    assert made[0] == made[1] == made[2]
+    assert made[0]["config"]["inner_optimizer"]["config"]["name"].lower() == "sgd"
+    assert optimizers.config_of(keras.optimizers.SGD(0.5, name="mine_2"))["config"]["name"] == "mine_2"

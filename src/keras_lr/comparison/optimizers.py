@@ -62,9 +62,27 @@ def rewrapped(wrapper: Any, inner: Any) -> Any:
 
 
 def config_of(optimizer: Any) -> dict[str, Any]:
-    """The optimizer as `keras.optimizers.deserialize` takes it, in JSON's types."""
+    """The optimizer as `keras.optimizers.deserialize` takes it, in JSON's types.
+
+    A name that Keras made up has no number: it would tell how many were made before in this process.
+    """
     plain = json.loads(json.dumps(keras.optimizers.serialize(optimizer), default=str))
-    return _shortened(plain)
+    unnumbered: dict[str, Any] = _unnumbered(_shortened(plain))
+    return unnumbered
+
+
+def _unnumbered(config: Any) -> Any:
+    if isinstance(config, list):
+        return [_unnumbered(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    plain = {key: _unnumbered(value) for key, value in config.items()}
+    own = plain.get("config")
+    if isinstance(own, dict) and isinstance(own.get("name"), str):
+        stem = re.sub(r"_\d+$", "", own["name"])
+        made_up = stem.replace("_", "") == str(plain.get("class_name")).lower()
+        plain["config"] = own | {"name": stem if made_up else own["name"]}
+    return plain
 
 
 def holds_one(optimizer: Any) -> bool:
