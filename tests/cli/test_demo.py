@@ -85,6 +85,7 @@ def unreachable():
     raise Exception("URL fetch failure on https://storage.googleapis.com/mnist.npz: None -- no network\n")
 
 
+@pytest.mark.slow
 def test_mnist_without_cache_and_network_for_real(keras_lr, folder):
     proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
     ran = keras_lr("demo", "--data", "mnist", KERAS_HOME=str(folder / "empty"), **proxy, no_proxy="", NO_PROXY="")

@@ -221,6 +221,7 @@ class Sleeping(keras.utils.PyDataset):
         return X[:10], Y[:10]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there is no alarm to interrupt with")
 def test_a_loss_that_sleeps_is_interrupted_and_the_others_go_on(monkeypatch):
     monkeypatch.setenv(pulse.VARIABLE, "1")

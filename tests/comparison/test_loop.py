@@ -172,6 +172,7 @@ def of_class(kind, *layers):
     return build
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("build", "said"),
     [
@@ -233,6 +234,7 @@ def test_chance_is_left_as_it_was():
     assert np.array_equal(keras.ops.convert_to_numpy(keras.random.normal([2])), expected[1])
 
 
+@pytest.mark.slow
 def test_many_long_updates_go_to_the_process_and_slow_ones_come_back(monkeypatch):
     """Where JAX turns out to be slower, the runs are trained here."""
     monkeypatch.setattr(nearest, "PROCESS", 0.0)

@@ -109,6 +109,7 @@ def test_after_ctrl_c_finished_runs_are_kept_and_lines_go_on(tmp_path, monkeypat
     assert capsys.readouterr().err.splitlines()[0].startswith("[3/6] lr 1e+38, seed 0: diverged")
 
 
+@pytest.mark.slow
 def test_failed_runs_are_tried_again(tmp_path, undisturbed, monkeypatch):
     path = tmp_path / "runs.sqlite"
     with monkeypatch.context() as patch:

@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.comparison.driver import MANY, build_slowly
 from tests.comparison.kept import compare, stored
 
@@ -35,6 +37,7 @@ def ended(store, sent, count, wait):
     return told
 
 
+@pytest.mark.slow
 def test_after_kills_every_run_is_there_once_and_the_record_is_that_of_an_undisturbed_run(tmp_path):
     chance, told, store = random.Random(7), 0, tmp_path / "runs.sqlite"
     for sent in SIGNALS:

@@ -152,6 +152,7 @@ def test_runs_of_a_program_are_kept(found, tmp_path):
     assert first.best.name == found.best.name
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(found):
     process = worker.Worker()._executor.submit(os.getpid).result()
     killer = threading.Timer(0.5, os.kill, (process, signal.SIGKILL))
@@ -190,6 +191,7 @@ print(result.engine, keras.backend.backend(), result.best.name)
 """
 
 
+@pytest.mark.slow
 def test_a_script_without_a_guard_is_not_run_again(tmp_path):
     """In the style of the tutorial: no `if __name__ == "__main__"`, and a backend that the script itself sets."""
     backend = keras.backend.backend()

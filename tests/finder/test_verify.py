@@ -145,6 +145,7 @@ def test_gradient_accumulation_counts_updates(some_digits, make_mlp, steppers):
     assert steppers["updates"] - 2 * ramps == 2 * found.verified.updates <= 400
 
 
+@pytest.mark.slow
 def test_not_to_train_wins_where_the_labels_are_noise(digits, make_mlp):
     """A model that has learned the digits, and labels drawn by chance: whatever the seed, no rate is given."""
     x, y = digits
