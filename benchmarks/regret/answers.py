@@ -6,6 +6,7 @@ The curves are written with the answers, so that deciding rules can be compared 
 """
 
 import argparse
+import dataclasses
 import json
 import os
 import pathlib
@@ -30,8 +31,9 @@ def asked(task, arrays, seed):
     keras.utils.set_random_seed(seed)
     found = klr.find(task.build_model(), *arrays[:2], batch_size=task.batch_size, seed=10 * seed, verbose=0)
     record = {"task": task.name, "seed": seed, "rates": found.learning_rates, "losses": found.losses}
+    record["sprints"] = None if found.sprints is None else dataclasses.asdict(found.sprints)
     for shape, schedule in SHAPES.items():
-        answer = consensus(found.curve, mean_share(schedule))
+        answer = consensus(found.curve, mean_share(schedule), found.sprints)
         record[shape] = {"answer": answer.learning_rate, "interval": answer.interval, "reason": answer.reason}
     return record
 

@@ -1,7 +1,8 @@
-"""Our own rule: several ramps pooled, landmarks of the descent combined in log rate, an interval, or a refusal.
+"""Our own rule: where the ramps fall, which rate goes on working in sprints, an interval, or a refusal.
 
-The answer depends on what it is for. A constant rate must be safe to the end of training; the peak of a schedule that
-falls may be higher. Imports no Keras.
+The answer is the lowest rate that gains four fifths of what the best sprint does. The peak of a schedule may be so much
+higher that its mean is that rate, but no higher than the best sprint. Without sprints the landmarks of the pooled ramps are
+combined in log rate. Imports no Keras.
 """
 
 from __future__ import annotations
@@ -12,8 +13,13 @@ import math
 import numpy as np
 
 from keras_lr.finder.curve import BANDWIDTH, Curve, zero_phase
+from keras_lr.finder.sprints import ENOUGH, Reading, Sprints, read
 from keras_lr.finder.stopping import level_and_noise
 
+LONG_RUN = {
+    "Lion": 0.3
+}  # answer / rate of the sprints: each of its updates is as long as the rate, near the minimum too
+RULE_OFF = 0.18  # decades: how far the reading of sprints is off, one standard deviation
 SAFETY = 0.16  # answer / geometric mean of the landmarks, for a constant rate
 RELIEF = 0.6  # a schedule whose mean is m of its peak may peak higher by m ** -RELIEF
 LARGEST_SHARE = 0.5  # answer / geometric mean of the landmarks, at most
@@ -23,6 +29,7 @@ LEAST_DESCENT = 4.0  # in standard deviations of what noise alone does to the sm
 ROUNDING = 1e-9  # of the loss: a descent below it is not one
 LEAST_RUNGS = 10
 WIDEST_INTERVAL = 10.0
+_ADVICE = "Check that the model has trainable weights and that the labels fit the loss, or raise max_lr."
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,15 +61,17 @@ class Answer:
     landmarks: Landmarks | None = None
 
 
-def consensus(curve: Curve, mean_share: float = 1.0) -> Answer:
-    """The rate that the pooled ramps agree on.
+def consensus(curve: Curve, mean_share: float = 1.0, sprints: Sprints | None = None) -> Answer:
+    """The rate that ramps and sprints speak for.
 
     Args:
         curve: One ramp or several, up one ladder.
         mean_share: Mean of the schedule over its peak, in (0, 1]: 1 for a constant rate, 0.5 for a cosine.
+        sprints: Short trainings at single rates, or None to read the ramps alone.
 
     Returns:
-        An `Answer`. It has no rate where the curve is flat, too short, diverged at once or too uncertain.
+        An `Answer`. It has no rate where nothing fell, the ramps were too short or diverged at once, or where the answer is
+        too uncertain.
     """
     rates, losses = curve.pooled()
     refusal = _too_short(curve, len(losses))
@@ -70,9 +79,53 @@ def consensus(curve: Curve, mean_share: float = 1.0) -> Answer:
         return Answer(None, None, refusal, tuple(losses.tolist()))
     smooth = smoothed(curve.lead_in, rates, losses)
     refusal = _no_descent(curve, rates, losses, smooth)
-    if refusal is not None:
-        return Answer(None, None, refusal, tuple(smooth.tolist()))
-    marks = landmarks(curve.lead_in, rates, losses, smooth)
+    marks = None if refusal is not None else landmarks(curve.lead_in, rates, losses, smooth)
+    if sprints is not None and sprints.learning_rates:
+        return dataclasses.replace(
+            _of_sprints(mean_share, sprints, marks is not None), smoothed=tuple(smooth.tolist()), landmarks=marks
+        )
+    if marks is None:
+        return Answer(None, None, refusal or "", tuple(smooth.tolist()))
+    return dataclasses.replace(_of_ramps(curve, mean_share, marks), smoothed=tuple(smooth.tolist()), landmarks=marks)
+
+
+def beginning(curve: Curve) -> float | None:
+    """Where to look first with sprints: where half of the descent is done, or without one, the middle of the ladder.
+
+    None where the ramps broke off before anything could be seen.
+    """
+    rates, losses = curve.pooled()
+    if _too_short(curve, len(losses)) is not None:
+        return None
+    smooth = smoothed(curve.lead_in, rates, losses)
+    if _flat(curve, rates, losses, smooth) is not None:
+        return math.sqrt(curve.learning_rates[0] * curve.learning_rates[-1])
+    return landmarks(curve.lead_in, rates, losses, smooth).half
+
+
+def _of_sprints(mean_share: float, sprints: Sprints, turned: bool) -> Answer:
+    """The answer of the sprints, or why they give none; `turned`: whether the ramps came back up."""
+    reading = read(sprints)
+    if reading is None:
+        text = f"Every sprint diverged, at {sprints.learning_rates[0]:.2g} too. Lower min_lr, or check the data and the loss."
+        return Answer(None, None, text, ())
+    level = float(np.mean(sprints.idle_losses))
+    if not reading.gain > max(LEAST_DESCENT * reading.noise, ROUNDING * abs(level)):
+        shown = f"{max(reading.gain, 0.0):.3g} against {reading.noise:.3g}"
+        return Answer(None, None, f"Flat: no rate lowered the loss by more than its own noise ({shown}). {_ADVICE}", ())
+    if reading.best == sprints.learning_rates[-1] and not turned:
+        return Answer(None, None, _still_falling(reading.best), ())
+    answer = min(reading.enough / mean_share, max(reading.best, reading.enough)) * LONG_RUN.get(sprints.optimizer, 1.0)
+    half_width = 10.0 ** (1.64 * math.hypot(reading.spread, RULE_OFF))
+    interval = (answer / half_width, answer * half_width)
+    if interval[1] / interval[0] > WIDEST_INTERVAL:
+        text = f"The batches disagree: the answer may lie anywhere from {interval[0]:.2g} to {interval[1]:.2g}. Raise sprint_steps, or the batch size."
+        return Answer(None, interval, text, ())
+    return Answer(answer, interval, _told_of_sprints(sprints, reading, mean_share), ())
+
+
+def _of_ramps(curve: Curve, mean_share: float, marks: Landmarks) -> Answer:
+    """The answer of the ramps alone, or why they give none."""
     factor = share_of_center(mean_share)
     single = [_center_of(curve.ramp(index)) for index in range(len(curve.losses))]
     logs = [math.log10(center) for center in single if center is not None]
@@ -83,8 +136,8 @@ def consensus(curve: Curve, mean_share: float = 1.0) -> Answer:
     interval = (max(answer / half_width, lowest), min(answer * half_width, highest))
     if interval[1] / interval[0] > WIDEST_INTERVAL:
         text = f"The ramps disagree: the answer may lie anywhere from {interval[0]:.2g} to {interval[1]:.2g}. Raise repeats or steps, or the batch size."
-        return Answer(None, interval, text, tuple(smooth.tolist()), marks)
-    return Answer(answer, interval, _told(curve, marks, mean_share), tuple(smooth.tolist()), marks)
+        return Answer(None, interval, text, ())
+    return Answer(answer, interval, _told(curve, marks, mean_share), ())
 
 
 def share_of_center(mean_share: float) -> float:
@@ -117,6 +170,18 @@ def landmarks(lead_in: int, rates: np.ndarray, losses: np.ndarray, smooth: np.nd
 
 def _no_descent(curve: Curve, rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray) -> str | None:
     """Why the smooth curve shows no descent to read a rate from, or None."""
+    flat = _flat(curve, rates, losses, smooth)
+    if flat is None and int(np.argmin(smooth)) == len(smooth) - 1 and len(smooth) == len(curve.learning_rates):
+        return _still_falling(rates[-1])
+    return flat
+
+
+def _still_falling(rate: float) -> str:
+    return f"The loss was still falling at the highest rate, {rate:.2g}. Raise max_lr."
+
+
+def _flat(curve: Curve, rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray) -> str | None:
+    """That the smooth curve never fell by more than noise, or None."""
     level, _ = level_and_noise(losses[: curve.lead_in])
     bottom = int(np.argmin(smooth))
     steps = np.diff(losses[: max(bottom, curve.lead_in) + 1])
@@ -126,10 +191,8 @@ def _no_descent(curve: Curve, rates: np.ndarray, losses: np.ndarray, smooth: np.
     noise = scatter * math.sqrt(1.0 / averaged + 1.0 / curve.lead_in)
     descent = level - float(smooth[bottom])
     if bottom < curve.lead_in or not descent > max(LEAST_DESCENT * noise, ROUNDING * abs(level)):
-        advice = "Check that the model has trainable weights and that the labels fit the loss, or raise max_lr."
-        return f"Flat: the loss never fell by more than its own noise ({max(descent, 0.0):.3g} against {noise:.3g}). {advice}"
-    if bottom == len(smooth) - 1 and len(smooth) == len(curve.learning_rates):
-        return f"The loss was still falling at the highest rate, {rates[-1]:.2g}. Raise max_lr."
+        shown = f"{max(descent, 0.0):.3g} against {noise:.3g}"
+        return f"Flat: the loss never fell by more than its own noise ({shown}). {_ADVICE}"
     return None
 
 
@@ -161,16 +224,30 @@ def _center_of(ramp: Curve) -> float | None:
     return landmarks(ramp.lead_in, rates, losses, smooth).center if smooth.min() < level else None
 
 
+def _told_of_sprints(sprints: Sprints, reading: Reading, mean_share: float) -> str:
+    """The reason of an answer from sprints, in a sentence or three."""
+    gains = sprints.gains
+    idle = float(np.mean(sprints.idle_losses[-gains.shape[1] :]))
+    said = [
+        f"{len(sprints.learning_rates)} sprints of {sprints.steps} updates: {reading.best:.2g} gained most, from {idle:.3g} to "
+        f"{idle - reading.gain:.3g}, and {reading.enough:.2g} {ENOUGH:.0%} of that."
+    ]
+    if sprints.optimizer in LONG_RUN:
+        said.append(f"In a long training {sprints.optimizer} wants {LONG_RUN[sprints.optimizer]:g} times as much.")
+    return " ".join([*said, f"The answer is for {_purpose(mean_share)}."])
+
+
+def _purpose(mean_share: float) -> str:
+    if mean_share > 0.999:
+        return "a constant rate"
+    return f"the peak of a schedule whose mean is {mean_share:.2g} of its peak"
+
+
 def _told(curve: Curve, marks: Landmarks, mean_share: float) -> str:
     """The reason of an answer, in a sentence or two."""
     back = f"and back at its start at {marks.edge:.2g}" if marks.edge is not None else "and never came back up"
-    purpose = (
-        "a constant rate"
-        if mean_share > 0.999
-        else f"the peak of a schedule whose mean is {mean_share:.2g} of its peak"
-    )
     ramps = f"{len(curve.losses)} ramps" if len(curve.losses) > 1 else "One ramp"
     return (
         f"{ramps} fell from {marks.start_loss:.3g} to {marks.lowest_loss:.3g}: half of it by {marks.half:.2g}, "
-        f"nine tenths by {marks.nine_tenths:.2g}, lowest at {marks.lowest:.2g} {back}. The answer is for {purpose}."
+        f"nine tenths by {marks.nine_tenths:.2g}, lowest at {marks.lowest:.2g} {back}. The answer is for {_purpose(mean_share)}."
     )

@@ -5,17 +5,22 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from keras_lr import backends
 from keras_lr.engines.line_search import line_searches
 from keras_lr.engines.ramp import Ramp, climb, restart
 from keras_lr.engines.untouched import untouched
 from keras_lr.finder import ladder
 from keras_lr.finder.batches import Batches
+from keras_lr.finder.consensus import beginning
 from keras_lr.finder.critical import BATCHES, CriticalRate, next_rate
 from keras_lr.finder.critical import critical as critical_of
 from keras_lr.finder.curve import Curve
 from keras_lr.finder.obstacles import obstacle
-from keras_lr.finder.stopping import Divergence
+from keras_lr.finder.sprints import Sprints, next_sprint
+from keras_lr.finder.stopping import Divergence, not_finite
 from keras_lr.report.progress import progress
+
+USUAL = 6  # sprints, that at rate 0 included
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Measured:
         notes: Sentences on the data and on the ladder.
         obstacle: Why nothing was measured at all, or None.
         critical: The critical rate of the first update, where it was asked for.
+        sprints: Short trainings at single rates, where they were asked for and the data can be read again.
     """
 
     curve: Curve
@@ -37,6 +43,7 @@ class Measured:
     notes: tuple[str, ...]
     obstacle: str | None = None
     critical: CriticalRate | None = None
+    sprints: Sprints | None = None
 
 
 def measure(
@@ -45,11 +52,12 @@ def measure(
     rates: tuple[float, ...],
     ramp: str,
     repeats: int,
+    sprint_steps: int,
     seed: int,
     critical: bool,
     verbose: str | int,
 ) -> Measured:
-    """Ramps, each from the same start in an order of its own; the model is left as it was.
+    """Ramps, each from the same start in an order of its own, and sprints; the model is left as it was.
 
     Args:
         model: A compiled model.
@@ -58,12 +66,13 @@ def measure(
             diverged at once.
         ramp: "exponential", "linear" or "restart".
         repeats: How many ramps.
+        sprint_steps: Updates of a sprint; 0: no sprints.
         seed: Of the first order; the next ramps take the next seeds.
         critical: Whether to measure the critical rate too, on batches of one more order.
         verbose: As `find` has it.
     """
     with (
-        progress("Finding the learning rate", repeats * len(rates), verbose) as bar,
+        progress("Finding the learning rate", repeats * len(rates) + USUAL * sprint_steps, verbose) as bar,
         untouched(model, source.first) as stepper,
     ):
         reason = obstacle(model, source)
@@ -77,10 +86,10 @@ def measure(
             if not at_once or not lower or lowering == ladder.LOWERINGS:
                 break
             rates = lower + rates
+        used = _used(rates, ramp, ramps)
+        sprints = _sprints(stepper, source, Curve(used, _losses(ramps)), ramp, sprint_steps, seed, bar)
         edge = _critical(stepper, source, seed + repeats, ramps[0], rates) if critical else None
-    reached = max(len(rates), *(len(one.losses) for one in ramps))
-    used = (rates + ladder.above(rates, ramp))[:reached]
-    return dataclasses.replace(_measured(source, planned, used, ramps), critical=edge)
+    return dataclasses.replace(_measured(source, planned, used, ramps), critical=edge, sprints=sprints)
 
 
 def _critical(stepper: Any, source: Batches, seed: int, ramp: Ramp, rates: tuple[float, ...]) -> CriticalRate:
@@ -108,6 +117,40 @@ def _ramps(
     return ramps
 
 
+def _sprints(stepper: Any, source: Batches, curve: Curve, ramp: str, steps: int, seed: int, bar: Any) -> Sprints | None:
+    """Sprints on the batches of the first ramp, all from one start with one chance, until enough is known."""
+    start = beginning(curve) if steps else None
+    if start is None:
+        return None
+    framework = backends.active()
+    chance = framework.random_state()  # PyTorch draws its dropout from it
+    highest = (curve.learning_rates + ladder.above(curve.learning_rates, ramp))[-1]
+
+    def sprint(rate: float) -> Ramp:
+        framework.set_random_state(chance)
+        stepper.reset()
+        return climb(stepper, source.reader(seed), (rate,) * steps, not_finite, bar)
+
+    idle = sprint(0.0)
+    if len(idle.losses) < steps:
+        return None
+    optimizer = stepper.model.optimizer
+    made = Sprints((), (), idle.losses, type(getattr(optimizer, "inner_optimizer", optimizer)).__name__)
+    while (rate := next_sprint(made, start, curve.learning_rates[0], highest)) is not None:
+        made = made.joined(rate, sprint(rate).losses)
+    return made
+
+
+def _losses(ramps: list[Ramp]) -> tuple[tuple[float, ...], ...]:
+    return tuple(one.losses for one in ramps)
+
+
+def _used(rates: tuple[float, ...], ramp: str, ramps: list[Ramp]) -> tuple[float, ...]:
+    """The ladder as far as it was used, all that was planned at least."""
+    reached = max(len(rates), *(len(losses) for losses in _losses(ramps)))
+    return (rates + ladder.above(rates, ramp))[:reached]
+
+
 def _rule(rates: tuple[float, ...], planned: int | None = None) -> Divergence:
     return Divergence(Curve(rates, ()).lead_in, planned)
 
@@ -128,7 +171,7 @@ def _measured(source: Batches, planned: tuple[float, ...], used: tuple[float, ..
         )
     names = ramps[0].output_losses
     return Measured(
-        curve=Curve(used, tuple(one.losses for one in ramps)),
+        curve=Curve(used, _losses(ramps)),
         stop_reason=ramps[0].stop_reason,
         output_losses={name: tuple(one.output_losses[name] for one in ramps) for name in names},
         notes=tuple(notes),

@@ -14,6 +14,7 @@ from keras_lr.finder.curve import Curve
 from keras_lr.finder.ladder import mean_share
 from keras_lr.finder.rules import RULES, Suggestion, suggest
 from keras_lr.finder.shapes import KINDS, shape_of
+from keras_lr.finder.sprints import Sprints
 from keras_lr.finder.verifying import Verification
 from keras_lr.schedules import Schedule
 
@@ -38,6 +39,7 @@ class FindResult:
         output_losses: For each output of a model with several, by the name that Keras logs, the raw losses as in `losses`.
         critical: The critical rate of the first update, or None where `find` was not asked for it.
         verified: The short trainings that the answer was picked by, or None.
+        sprints: The sprints that the answer was read from, or None.
     """
 
     learning_rate: float | None
@@ -54,6 +56,7 @@ class FindResult:
     output_losses: dict[str, tuple[tuple[float, ...], ...]] = dataclasses.field(default_factory=dict)
     critical: CriticalRate | None = None
     verified: Verification | None = None
+    sprints: Sprints | None = None
 
     @property
     def warmup_steps(self) -> int | None:
@@ -80,7 +83,7 @@ class FindResult:
         """
         checks.one_of("suggest", ["consensus", *RULES], rule=rule)
         if rule == "consensus":
-            answer = consensus(self.curve, self.mean_share)
+            answer = consensus(self.curve, self.mean_share, self.sprints)
             return Suggestion(answer.learning_rate, rule, answer.reason)
         return suggest(self.curve, rule)
 
@@ -107,7 +110,7 @@ class FindResult:
             self._refuse("to_schedule", kind=kind)
         shape = shape_of(kind, steps, self.warmup_steps)
         wanted, measured = (
-            consensus(self.curve, share).learning_rate for share in (mean_share(shape), self.mean_share)
+            consensus(self.curve, share, self.sprints).learning_rate for share in (mean_share(shape), self.mean_share)
         )
         ratio = wanted / measured if wanted and measured else 1.0
         return shape * ((self.learning_rate or 0.0) * ratio)

@@ -86,6 +86,12 @@ class Divergence:
         return risen, place[has_turned & (place >= self.planned - 1)]
 
 
+def not_finite(losses: Sequence[float]) -> tuple[int, str] | None:
+    """Stops at the first loss that isn't finite alone; as `Divergence.first` has it."""
+    bad = np.flatnonzero(~np.isfinite(np.asarray(losses, np.float64)))
+    return (int(bad[0]) + 1, "loss_not_finite") if len(bad) else None
+
+
 def level_and_noise(lead_in: Sequence[float] | np.ndarray) -> tuple[float, float]:
     """The mean of the lead-in, and its scatter as a robust standard deviation."""
     values = np.asarray(lead_in, np.float64)

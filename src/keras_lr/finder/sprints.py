@@ -1,0 +1,146 @@
+"""Sprints: short trainings at one rate each, which show what a ramp can't: whether a rate goes on working. Imports no Keras.
+
+All begin at the same weights and see the same batches, and one is made at rate 0, so that what a rate gains is measured batch
+by batch. The first three lie around where the ramps had done half of their descent, half a decade apart; more follow until
+the best has a worse one above it and one below it that gains less than four fifths as much.
+See docs/decisions/0029-sprints.md for how the numbers below were chosen.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+
+STEP = 10.0 ** (1 / 2)  # between two rates
+ENOUGH = 0.8  # of the best gain: the lowest rate that gains so much is read
+COUNTED = 0.5  # of a sprint, at its end: the updates whose losses count
+BLOCKS = 5  # of counted updates, left out in turn to see how far the reading depends on chance
+MOST = 12  # sprints, besides that at rate 0
+SAME = 1.001  # rates nearer than that are one
+
+
+@dataclasses.dataclass(frozen=True)
+class Sprints:
+    """What short trainings lost.
+
+    Attributes:
+        learning_rates: Rising.
+        losses: For each rate the raw loss of every update; fewer where one was not finite.
+        idle_losses: Those of the same batches at rate 0.
+        optimizer: The name of the optimizer's class, which says what a long training makes of a rate.
+    """
+
+    learning_rates: tuple[float, ...]
+    losses: tuple[tuple[float, ...], ...]
+    idle_losses: tuple[float, ...]
+    optimizer: str = ""
+
+    @property
+    def steps(self) -> int:
+        """Updates of a sprint."""
+        return len(self.idle_losses)
+
+    @property
+    def gains(self) -> np.ndarray:
+        """How much lower the loss of each counted batch was than without training, of shape (rates, batches).
+
+        Minus infinity where the sprint diverged.
+        """
+        start = self.steps - max(1, round(COUNTED * self.steps))
+        idle = np.asarray(self.idle_losses, np.float64)[start:]
+        rows = [
+            idle - np.asarray(losses[start:], np.float64)
+            if len(losses) == self.steps and all(map(math.isfinite, losses))
+            else np.full(len(idle), -np.inf)
+            for losses in self.losses
+        ]
+        return np.asarray(rows).reshape(len(rows), len(idle))
+
+    def joined(self, rate: float, losses: tuple[float, ...]) -> Sprints:
+        """With one more sprint."""
+        order = sorted([*zip(self.learning_rates, self.losses, strict=True), (rate, losses)], key=lambda one: one[0])
+        return Sprints(tuple(one for one, _ in order), tuple(one for _, one in order), self.idle_losses, self.optimizer)
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """What sprints say.
+
+    Attributes:
+        enough: The lowest rate that gains four fifths of what the best does.
+        best: The rate of the best sprint.
+        gain: Its mean gain.
+        noise: The standard error of that, from batch to batch.
+        spread: The standard error of `enough`, in decades, from leaving out a fifth of the batches in turn.
+    """
+
+    enough: float
+    best: float
+    gain: float
+    noise: float
+    spread: float
+
+
+def next_sprint(sprints: Sprints, start: float, lowest: float, highest: float) -> float | None:
+    """The rate of the next sprint, or None where enough is known.
+
+    Args:
+        sprints: Those that are made.
+        start: Where to look first.
+        lowest: No sprint has a lower rate.
+        highest: No sprint has a higher one.
+    """
+    rates = sprints.learning_rates
+    for wanted in (start, start / STEP, start * STEP):
+        rate = min(max(wanted, lowest), highest)
+        if not any(_same(rate, other) for other in rates):
+            return rate
+    if len(rates) >= MOST:
+        return None
+    gains = sprints.gains.mean(axis=1)
+    best = int(np.argmax(gains))
+    if best == len(rates) - 1 and math.isfinite(gains[best]) and not _same(rates[-1], highest):
+        return min(rates[-1] * STEP, highest)
+    known = gains[best] > 0.0 and gains[0] < ENOUGH * gains[best]
+    if not known and gains.any() and not _same(rates[0], lowest):
+        return max(rates[0] / STEP, lowest)
+    return None
+
+
+def read(sprints: Sprints) -> Reading | None:
+    """Which rate gains enough; None where every sprint diverged."""
+    gains = sprints.gains
+    means = gains.mean(axis=1)
+    best = int(np.argmax(means))
+    if not math.isfinite(means[best]):
+        return None
+    counted = gains.shape[1]
+    blocks = np.array_split(np.arange(counted), min(BLOCKS, counted))
+    without = [
+        _enough(sprints.learning_rates, np.delete(gains, block, axis=1)) for block in blocks if counted > len(block)
+    ]
+    spread = math.sqrt((len(without) - 1) * float(np.var(np.log10(without)))) if len(without) > 1 else 0.0
+    return Reading(
+        enough=_enough(sprints.learning_rates, gains),
+        best=sprints.learning_rates[best],
+        gain=float(means[best]),
+        noise=float(np.std(gains[best], ddof=1)) / math.sqrt(counted) if counted > 1 else 0.0,
+        spread=spread,
+    )
+
+
+def _enough(rates: tuple[float, ...], gains: np.ndarray) -> float:
+    """The lowest rate that gains enough, between two sprints along a straight line in log rate."""
+    means = np.maximum(gains.mean(axis=1), 0.0)
+    wanted = ENOUGH * float(means.max())
+    index = int(np.argmax(means >= wanted))
+    if index == 0:
+        return rates[0]
+    share = (wanted - means[index - 1]) / (means[index] - means[index - 1])
+    return float(rates[index - 1] * (rates[index] / rates[index - 1]) ** share)
+
+
+def _same(rate: float, other: float) -> bool:
+    return max(rate, other) <= SAME * min(rate, other)
