@@ -19,7 +19,7 @@ from keras_lr.finder.stopping import level_and_noise
 LONG_RUN = {
     "Lion": 0.3
 }  # answer / rate of the sprints: each of its updates is as long as the rate, near the minimum too
-RULE_OFF = 0.18  # decades: how far the reading of sprints is off, one standard deviation
+RULE_OFF = 0.175  # decades: how far the reading of sprints is off, one standard deviation
 SAFETY = 0.16  # answer / geometric mean of the landmarks, for a constant rate
 RELIEF = 0.6  # a schedule whose mean is m of its peak may peak higher by m ** -RELIEF
 LARGEST_SHARE = 0.5  # answer / geometric mean of the landmarks, at most
