@@ -84,6 +84,7 @@ def find(
     max_lr: options.MaxOption = 10.0,
     steps: options.StepsOption = 100,
     repeats: options.RepeatsOption = 3,
+    sprint_steps: options.SprintOption = 50,
     ramp: options.RampOption = "exponential",
     verify: options.VerifyOption = 0,
     seed: options.SeedOption = 0,
@@ -98,7 +99,8 @@ def find(
 
     Example: [bold]keras-lr find train.py:build_model --data train.py:load_data --plot lr.png[/bold]
     """
-    test = {"min_lr": min_lr, "max_lr": max_lr, "steps": steps, "repeats": repeats, "ramp": ramp, "critical": critical}
+    test = {"min_lr": min_lr, "max_lr": max_lr, "steps": steps, "repeats": repeats, "ramp": ramp}
+    test |= {"sprint_steps": sprint_steps, "critical": critical}
     test |= {"verify": verify}
     theirs = {"model": model, "data": data, "batch_size": batch_size, "schedule": schedule}
     _run("find", backend, as_json, **theirs, **test, seed=seed, rule=rule, plot=plot, save=save)

@@ -64,6 +64,9 @@ MinOption = Annotated[float, _option("--min-lr", "The first rate tried.")]
 MaxOption = Annotated[float, _option("--max-lr", "The last rate tried.")]
 StepsOption = Annotated[int, _option("--steps", "Updates in a ramp.")]
 RepeatsOption = Annotated[int, _option("--repeats", "Ramps from the same start in different batch orders.")]
+SprintOption = Annotated[
+    int, _option("--sprint-steps", "Updates of a training at one rate. 0: read the ramps alone.", least=0)
+]
 RampOption = Annotated[str, _option("--ramp", "How the rate is raised: exponential or linear.", "NAME")]
 VerifyOption = Annotated[
     int,

@@ -162,9 +162,10 @@ def test_not_to_train_wins_where_the_labels_are_noise(digits, make_mlp):
 def test_a_refusal_of_the_range_test_is_answered(some_digits, make_mlp):
     """With a ladder far below any use the loss doesn't move; short trainings begin with a wide grid then."""
     model = make_mlp()
-    plain = klr.find(model, *some_digits, batch_size=64, steps=30, repeats=1, min_lr=1e-9, max_lr=1e-8)
+    low = {"batch_size": 64, "steps": 30, "repeats": 1, "min_lr": 1e-9, "max_lr": 1e-8}
+    plain = klr.find(model, *some_digits, **low, sprint_steps=0)
     assert plain.learning_rate is None
-    found = klr.find(model, *some_digits, batch_size=64, steps=30, repeats=1, min_lr=1e-9, max_lr=1e-8, verify=400)
+    found = klr.find(model, *some_digits, **low, verify=400)
     assert 1e-4 < found.learning_rate < 1.0
     assert f"The range test gave no answer: {plain.reason}" in found.reason
 

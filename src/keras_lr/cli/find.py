@@ -44,7 +44,7 @@ def run(
         seed: Sets the initial weights and the batch orders.
         plot: Where to save the picture.
         save: Where to save the record.
-        **ramp: `min_lr, max_lr, steps, repeats, ramp, critical` of `find`.
+        **ramp: `min_lr, max_lr, steps, repeats, ramp, sprint_steps, critical` of `find`.
 
     Returns:
         Rate, interval and reason; without a rate, no answer for that reason.

@@ -20,6 +20,7 @@ from keras_lr.finder.sprints import Sprints, next_sprint
 from keras_lr.finder.stopping import Divergence, not_finite
 from keras_lr.report.progress import progress
 
+ONCE = "The data could not be read again for sprints: the answer is read from the ramps alone."
 USUAL = 6  # sprints, that at rate 0 included
 
 
@@ -89,7 +90,10 @@ def measure(
         used = _used(rates, ramp, ramps)
         sprints = _sprints(stepper, source, Curve(used, _losses(ramps)), ramp, sprint_steps, seed, bar)
         edge = _critical(stepper, source, seed + repeats, ramps[0], rates) if critical else None
-    return dataclasses.replace(_measured(source, planned, used, ramps), critical=edge, sprints=sprints)
+    found = _measured(source, planned, used, ramps)
+    if sprint_steps and sprints is None and beginning(found.curve) is not None:
+        found = dataclasses.replace(found, notes=(*found.notes, ONCE))
+    return dataclasses.replace(found, critical=edge, sprints=sprints)
 
 
 def _critical(stepper: Any, source: Batches, seed: int, ramp: Ramp, rates: tuple[float, ...]) -> CriticalRate:

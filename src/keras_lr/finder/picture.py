@@ -15,6 +15,7 @@ from keras_lr.report.figure import GREY, Band, Figure, Line, Mark, Panel, Points
 from keras_lr.report.text import rate
 
 HEADROOM = 0.35  # of the descent, above the first loss: the blow-up goes out of the picture
+SPRINTS = 2  # the colour of what sprints come to
 MOST = (2.0, 98.0)  # percentiles of the updates up to the lowest point: most are in the picture
 MARKERS = ("o", "s", "D", "h", "p", "<", ">", "P")  # of the rules, which share one quiet colour
 
@@ -29,9 +30,12 @@ def figure_of(found: FindResult) -> Figure:
                 x_label="Learning rate (log scale)",
                 y_label="Loss of a batch before its update",
                 x_scale="log",
-                lines=(Line(found.learning_rates[: len(found.smoothed)], found.smoothed, "mean of the ramps, smooth"),),
+                lines=(
+                    Line(found.learning_rates[: len(found.smoothed)], found.smoothed, "mean of the ramps, smooth"),
+                    *_sprints(found),
+                ),
                 bands=_band(found),
-                points=(*_raw(found), *_landmarks(found), *_answer(found), *_rules(found)),
+                points=(*_raw(found), *_landmarks(found), *_ends(found), *_answer(found), *_rules(found)),
                 marks=_marks(found),
                 x_limits=_stretch(found),
                 y_limits=_limits(found),
@@ -79,10 +83,41 @@ def _landmarks(found: FindResult) -> list[Points]:
     return [Points(places, _heights(found, places), label="landmarks of the descent", marker="d")]
 
 
+def _after(found: FindResult) -> tuple[list[float], list[float]]:
+    """The rates of the sprints that did not diverge, and the mean loss of their counted updates."""
+    if found.sprints is None or not found.sprints.learning_rates:
+        return [], []
+    gains = found.sprints.gains
+    idle = float(np.mean(found.sprints.idle_losses[-gains.shape[1] :]))
+    known = [(rate, idle - gain) for rate, gain in zip(found.sprints.learning_rates, gains.mean(1), strict=True)]
+    known = [(rate, loss) for rate, loss in known if math.isfinite(loss)]
+    return [rate for rate, _ in known], [loss for _, loss in known]
+
+
+def _sprints(found: FindResult) -> list[Line]:
+    """What sprints come to, as a line from rate to rate."""
+    rates, losses = _after(found)
+    if found.sprints is None or not rates:
+        return []
+    return [Line(rates, losses, f"after {found.sprints.steps} updates at one rate", color=SPRINTS)]
+
+
+def _ends(found: FindResult) -> list[Points]:
+    """Each sprint as a point on that line."""
+    rates, losses = _after(found)
+    return [Points(rates, losses, color=SPRINTS)] if rates else []
+
+
 def _answer(found: FindResult) -> list[Points]:
+    """A star on the line of the sprints, or without them on the curve."""
     if found.learning_rate is None:
         return []
-    return [Points([found.learning_rate], _heights(found, [found.learning_rate]), color=1, marker="*")]
+    rates, losses = _after(found)
+    if rates and found.verified is None:
+        height = np.interp(math.log(found.learning_rate), np.log(rates), losses).tolist()
+    else:
+        (height,) = _heights(found, [found.learning_rate])
+    return [Points([found.learning_rate], [height], color=1, marker="*")]
 
 
 def _rules(found: FindResult) -> list[Points]:
@@ -134,8 +169,9 @@ def _limits(found: FindResult) -> tuple[float, float] | None:
         falling = found.learning_rates.index(marks.lowest) + 1 if marks.lowest in found.learning_rates else None
         updates = [loss for ramp in found.losses for loss in ramp[:falling] if math.isfinite(loss)]
         low, high = np.percentile(updates, MOST)
+        after = min(_after(found)[1], default=marks.lowest_loss)
         return (
-            min(marks.lowest_loss - 0.5 * HEADROOM * depth, float(low)),
+            min(marks.lowest_loss - 0.5 * HEADROOM * depth, float(low), after - 0.2 * HEADROOM * depth),
             max(marks.start_loss + HEADROOM * depth, float(high)),
         )
     _, losses = found.curve.pooled()
