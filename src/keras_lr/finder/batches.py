@@ -55,7 +55,11 @@ class Arrays(Batches):
         self.resident = sum(array.nbytes for part in parts for array in _leaves(part)) <= RESIDENT
 
     def reader(self, seed: int) -> Source:
-        return _ArrayReader(self, np.random.default_rng(seed))
+        return self.reader_of(np.arange(self.count), seed)
+
+    def reader_of(self, rows: np.ndarray, seed: int) -> Source:
+        """Gives batches of some rows alone."""
+        return _ArrayReader(self, rows, np.random.default_rng(seed))
 
     def first(self) -> Batch:
         return self.at(np.arange(self.size))
@@ -72,25 +76,30 @@ class Arrays(Batches):
         """Some rows of each array."""
         return tuple(_map(lambda array: np.take(array, rows, axis=0), part) for part in self.parts)
 
+    def chunk(self, rows: np.ndarray) -> Chunk:
+        """Batches of these rows, of shape (batches, size)."""
+        if self.resident:
+            return Chunk(self.parts, rows)
+        return Chunk(self.at(rows.reshape(-1)), np.arange(rows.size).reshape(rows.shape))
+
 
 @final
 class _ArrayReader:
     """Draws rows."""
 
-    def __init__(self, arrays: Arrays, order: np.random.Generator) -> None:
-        self._arrays, self._order = arrays, order
+    def __init__(self, arrays: Arrays, rows: np.ndarray, order: np.random.Generator) -> None:
+        self._arrays, self._rows, self._order = arrays, rows, order
         self._drawn = np.zeros((0, arrays.size), np.int64)
 
     def take(self, count: int) -> Chunk:
         arrays, parts = self._arrays, [self._drawn]
         while sum(map(len, parts)) < count:
-            full = arrays.count // arrays.size * arrays.size
-            parts.append(self._order.permutation(arrays.count)[:full].reshape(-1, arrays.size))
+            full = len(self._rows) // arrays.size * arrays.size
+            order = self._order.permutation(len(self._rows))[:full]
+            parts.append(self._rows[order].reshape(-1, arrays.size))
         drawn = np.concatenate(parts)
         rows, self._drawn = drawn[:count], drawn[count:]
-        if arrays.resident:
-            return Chunk(arrays.parts, rows)
-        return Chunk(arrays.at(rows.reshape(-1)), np.arange(rows.size).reshape(rows.shape))
+        return arrays.chunk(rows)
 
 
 class Stream(Batches):

@@ -1,7 +1,7 @@
 """Our own rule: where the ramps fall, which rate goes on working in sprints, an interval, or a refusal.
 
-The answer is the lowest rate that gains four fifths of what the best sprint does. The peak of a schedule may be so much
-higher that its mean is that rate, but no higher than the best sprint. Without sprints the landmarks of the pooled ramps are
+The answer is a multiple of the lowest rate that gains seven tenths of what the best sprint does. The peak of a schedule may be
+so much higher that its mean is that answer, but no answer is higher than the best sprint. Without sprints the landmarks of the pooled ramps are
 combined in log rate. Imports no Keras.
 """
 
@@ -16,9 +16,9 @@ from keras_lr.finder.curve import BANDWIDTH, Curve, zero_phase
 from keras_lr.finder.sprints import ENOUGH, Reading, Sprints, read
 from keras_lr.finder.stopping import level_and_noise
 
-LONG_RUN = {
-    "Lion": 0.3
-}  # answer / rate of the sprints: each of its updates is as long as the rate, near the minimum too
+ABOVE_ENOUGH = 2.5  # answer / lowest rate that gains enough on rows kept apart
+ABOVE_ENOUGH_SEEN = 1.6  # the same where gains are those of training, which flatter high rates
+LONG_RUN = {"Lion": 0.25}  # of that: each of its updates is as long as the rate, near the minimum too
 RULE_OFF = 0.175  # decades: how far the reading of sprints is off, one standard deviation
 SAFETY = 0.16  # answer / geometric mean of the landmarks, for a constant rate
 RELIEF = 0.6  # a schedule whose mean is m of its peak may peak higher by m ** -RELIEF
@@ -106,22 +106,33 @@ def beginning(curve: Curve) -> float | None:
 def _of_sprints(mean_share: float, sprints: Sprints, turned: bool) -> Answer:
     """The answer of the sprints, or why they give none; `turned`: whether the ramps came back up."""
     reading = read(sprints)
+    if not _clear(reading, sprints) and sprints.idle_unseen_losses:
+        sprints = sprints.of_training()  # too few rows are kept apart
+        reading = read(sprints)
     if reading is None:
         text = f"Every sprint diverged, at {sprints.learning_rates[0]:.2g} too. Lower min_lr, or check the data and the loss."
         return Answer(None, None, text, ())
-    level = float(np.mean(sprints.idle_losses))
-    if not reading.gain > max(LEAST_DESCENT * reading.noise, ROUNDING * abs(level)):
+    if not _clear(reading, sprints):
         shown = f"{max(reading.gain, 0.0):.3g} against {reading.noise:.3g}"
         return Answer(None, None, f"Flat: no rate lowered the loss by more than its own noise ({shown}). {_ADVICE}", ())
     if reading.best == sprints.learning_rates[-1] and not turned:
         return Answer(None, None, _still_falling(reading.best), ())
-    answer = min(reading.enough / mean_share, max(reading.best, reading.enough)) * LONG_RUN.get(sprints.optimizer, 1.0)
+    above = ABOVE_ENOUGH if sprints.idle_unseen_losses else ABOVE_ENOUGH_SEEN
+    answer = min(above * reading.enough / mean_share, reading.best) * LONG_RUN.get(sprints.optimizer, 1.0)
     half_width = 10.0 ** (1.64 * math.hypot(reading.spread, RULE_OFF))
     interval = (answer / half_width, answer * half_width)
     if interval[1] / interval[0] > WIDEST_INTERVAL:
         text = f"The batches disagree: the answer may lie anywhere from {interval[0]:.2g} to {interval[1]:.2g}. Raise sprint_steps, or the batch size."
         return Answer(None, interval, text, ())
     return Answer(answer, interval, _told_of_sprints(sprints, reading, mean_share), ())
+
+
+def _clear(reading: Reading | None, sprints: Sprints) -> bool:
+    """Whether the best sprint gained more than noise does."""
+    if reading is None:
+        return False
+    level = float(np.mean(sprints.counted[0]))
+    return reading.gain > max(LEAST_DESCENT * reading.noise, ROUNDING * abs(level))
 
 
 def _of_ramps(curve: Curve, mean_share: float, marks: Landmarks) -> Answer:
@@ -226,14 +237,16 @@ def _center_of(ramp: Curve) -> float | None:
 
 def _told_of_sprints(sprints: Sprints, reading: Reading, mean_share: float) -> str:
     """The reason of an answer from sprints, in a sentence or three."""
-    gains = sprints.gains
-    idle = float(np.mean(sprints.idle_losses[-gains.shape[1] :]))
+    idle = float(np.mean(sprints.counted[0]))
+    where = "on rows kept apart" if sprints.idle_unseen_losses else "in training"
     said = [
-        f"{len(sprints.learning_rates)} sprints of {sprints.steps} updates: {reading.best:.2g} gained most, from {idle:.3g} to "
-        f"{idle - reading.gain:.3g}, and {reading.enough:.2g} {ENOUGH:.0%} of that."
+        f"{len(sprints.learning_rates)} sprints of {sprints.steps} updates: {reading.best:.2g} gained most {where}, from {idle:.3g} to "
+        f"{idle - reading.gain:.3g}; {reading.enough:.2g} gained {ENOUGH:.0%} of that."
     ]
     if sprints.optimizer in LONG_RUN:
-        said.append(f"In a long training {sprints.optimizer} wants {LONG_RUN[sprints.optimizer]:g} times as much.")
+        said.append(
+            f"In a long training {sprints.optimizer} wants {LONG_RUN[sprints.optimizer]:g} of what is best in a short one."
+        )
     return " ".join([*said, f"The answer is for {_purpose(mean_share)}."])
 
 

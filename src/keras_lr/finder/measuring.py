@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+import numpy as np
+
 from keras_lr import backends
 from keras_lr.engines.line_search import line_searches
 from keras_lr.engines.ramp import Ramp, climb, restart
@@ -18,6 +20,7 @@ from keras_lr.finder.curve import Curve
 from keras_lr.finder.obstacles import obstacle
 from keras_lr.finder.sprints import Sprints, next_sprint
 from keras_lr.finder.stopping import Divergence, not_finite
+from keras_lr.finder.unseen import unseen
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints: the answer is read from the ramps alone."
@@ -130,18 +133,26 @@ def _sprints(stepper: Any, source: Batches, curve: Curve, ramp: str, steps: int,
     chance = framework.random_state()  # PyTorch draws its dropout from it
     highest = (curve.learning_rates + ladder.above(curve.learning_rates, ramp))[-1]
 
-    def sprint(rate: float) -> Ramp:
+    apart = unseen(source, seed)
+
+    def sprint(rate: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
         framework.set_random_state(chance)
         stepper.reset()
-        return climb(stepper, source.reader(seed), (rate,) * steps, not_finite, bar)
+        reader = source.reader(seed) if apart is None else apart.reader()
+        made = climb(stepper, reader, (rate,) * steps, not_finite, bar)
+        if apart is None or len(made.losses) < steps:
+            return made.losses, ()
+        after = stepper.updates(apart.chunk, np.zeros(len(apart.chunk)))["loss"]
+        return made.losses, tuple(after.tolist())
 
-    idle = sprint(0.0)
-    if len(idle.losses) < steps:
+    idle, idle_unseen = sprint(0.0)
+    if len(idle) < steps:
         return None
     optimizer = stepper.model.optimizer
-    made = Sprints((), (), idle.losses, type(getattr(optimizer, "inner_optimizer", optimizer)).__name__)
+    name = type(getattr(optimizer, "inner_optimizer", optimizer)).__name__
+    made = Sprints((), (), idle, (), idle_unseen, name)
     while (rate := next_sprint(made, start, curve.learning_rates[0], highest)) is not None:
-        made = made.joined(rate, sprint(rate).losses)
+        made = made.joined(rate, *sprint(rate))
     return made
 
 

@@ -84,12 +84,12 @@ def _landmarks(found: FindResult) -> list[Points]:
 
 
 def _after(found: FindResult) -> tuple[list[float], list[float]]:
-    """The rates of the sprints that did not diverge, and the mean loss of their counted updates."""
+    """The rates of the sprints that did not diverge, and the mean of the losses that are compared."""
     if found.sprints is None or not found.sprints.learning_rates:
         return [], []
-    gains = found.sprints.gains
-    idle = float(np.mean(found.sprints.idle_losses[-gains.shape[1] :]))
-    known = [(rate, idle - gain) for rate, gain in zip(found.sprints.learning_rates, gains.mean(1), strict=True)]
+    idle = float(np.mean(found.sprints.counted[0]))
+    gains = found.sprints.gains.mean(1)
+    known = [(rate, idle - gain) for rate, gain in zip(found.sprints.learning_rates, gains, strict=True)]
     known = [(rate, loss) for rate, loss in known if math.isfinite(loss)]
     return [rate for rate, _ in known], [loss for _, loss in known]
 

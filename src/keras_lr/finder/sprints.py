@@ -1,8 +1,9 @@
 """Sprints: short trainings at one rate each, which show what a ramp can't: whether a rate goes on working. Imports no Keras.
 
 All begin at the same weights and see the same batches, and one is made at rate 0, so that what a rate gains is measured batch
-by batch. The first three lie around where the ramps had done half of their descent, half a decade apart; more follow until
-the best has a worse one above it and one below it that gains less than four fifths as much.
+by batch: on rows that no sprint trains on, or where none can be kept apart, on the last batches trained on. The first three lie
+around where the ramps had done half of their descent, half a decade apart; more follow until the best has a worse one above it
+and one below it that gains less than seven tenths as much.
 See docs/decisions/0029-sprints.md for how the numbers below were chosen.
 """
 
@@ -14,9 +15,9 @@ import math
 import numpy as np
 
 STEP = 10.0 ** (1 / 2)  # between two rates
-ENOUGH = 0.8  # of the best gain: the lowest rate that gains so much is read
-COUNTED = 0.5  # of a sprint, at its end: the updates whose losses count
-BLOCKS = 5  # of counted updates, left out in turn to see how far the reading depends on chance
+ENOUGH = 0.7  # of the best gain: the lowest rate that gains so much is read
+COUNTED = 0.5  # of a sprint, at its end: the updates whose losses count where no rows are kept apart
+BLOCKS = 5  # of counted batches, left out in turn to see how far the reading depends on chance
 MOST = 12  # sprints, besides that at rate 0
 SAME = 1.001  # rates nearer than that are one
 
@@ -29,12 +30,17 @@ class Sprints:
         learning_rates: Rising.
         losses: For each rate the raw loss of every update; fewer where one was not finite.
         idle_losses: Those of the same batches at rate 0.
+        unseen_losses: For each rate the losses of batches of rows that no sprint trains on, after its last update; none where
+            it diverged, or where no rows are kept apart.
+        idle_unseen_losses: Those at rate 0.
         optimizer: The name of the optimizer's class, which says what a long training makes of a rate.
     """
 
     learning_rates: tuple[float, ...]
     losses: tuple[tuple[float, ...], ...]
     idle_losses: tuple[float, ...]
+    unseen_losses: tuple[tuple[float, ...], ...] = ()
+    idle_unseen_losses: tuple[float, ...] = ()
     optimizer: str = ""
 
     @property
@@ -43,25 +49,46 @@ class Sprints:
         return len(self.idle_losses)
 
     @property
+    def counted(self) -> tuple[np.ndarray, list[tuple[float, ...]]]:
+        """The losses that are compared: at rate 0, and for each rate; none where it diverged."""
+        if self.idle_unseen_losses:
+            return np.asarray(self.idle_unseen_losses, np.float64), list(self.unseen_losses)
+        start = self.steps - max(1, round(COUNTED * self.steps))
+        ended = [losses[start:] if len(losses) == self.steps else () for losses in self.losses]
+        return np.asarray(self.idle_losses[start:], np.float64), ended
+
+    @property
     def gains(self) -> np.ndarray:
         """How much lower the loss of each counted batch was than without training, of shape (rates, batches).
 
         Minus infinity where the sprint diverged.
         """
-        start = self.steps - max(1, round(COUNTED * self.steps))
-        idle = np.asarray(self.idle_losses, np.float64)[start:]
+        idle, ended = self.counted
         rows = [
-            idle - np.asarray(losses[start:], np.float64)
-            if len(losses) == self.steps and all(map(math.isfinite, losses))
+            idle - np.asarray(losses, np.float64)
+            if len(losses) == len(idle) and all(map(math.isfinite, losses))
             else np.full(len(idle), -np.inf)
-            for losses in self.losses
+            for losses in ended
         ]
         return np.asarray(rows).reshape(len(rows), len(idle))
 
-    def joined(self, rate: float, losses: tuple[float, ...]) -> Sprints:
+    def of_training(self) -> Sprints:
+        """Without the rows kept apart: gains are those of training."""
+        return dataclasses.replace(self, unseen_losses=(), idle_unseen_losses=())
+
+    def joined(self, rate: float, losses: tuple[float, ...], unseen: tuple[float, ...] = ()) -> Sprints:
         """With one more sprint."""
-        order = sorted([*zip(self.learning_rates, self.losses, strict=True), (rate, losses)], key=lambda one: one[0])
-        return Sprints(tuple(one for one, _ in order), tuple(one for _, one in order), self.idle_losses, self.optimizer)
+        place = int(np.searchsorted(self.learning_rates, rate))
+
+        def put(values: tuple, value: object) -> tuple:
+            return (*values[:place], value, *values[place:])
+
+        return dataclasses.replace(
+            self,
+            learning_rates=put(self.learning_rates, rate),
+            losses=put(self.losses, losses),
+            unseen_losses=put(self.unseen_losses, unseen),
+        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +96,7 @@ class Reading:
     """What sprints say.
 
     Attributes:
-        enough: The lowest rate that gains four fifths of what the best does.
+        enough: The lowest rate that gains seven tenths of what the best does.
         best: The rate of the best sprint.
         gain: Its mean gain.
         noise: The standard error of that, from batch to batch.
