@@ -63,6 +63,8 @@ def test_options_reach_the_function(quick, monkeypatch):
         "2",
         "--ramp",
         "linear",
+        "--sprint-steps",
+        "40",
         "--verify",
         "300",
     ]
@@ -80,6 +82,7 @@ def test_options_reach_the_function(quick, monkeypatch):
         "steps": 50,
         "repeats": 2,
         "ramp": "linear",
+        "sprint_steps": 40,
         "critical": False,
         "verify": 300,
         "seed": 5,
