@@ -18,7 +18,7 @@ import time
 os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
-from tasks import halves
+from tasks import FIRST
 
 import keras_lr as klr
 
@@ -114,7 +114,7 @@ def main(minutes):
     STORES.mkdir(exist_ok=True, parents=True)
     found = json.loads(FOUND.read_text()) if FOUND.exists() else {}
     end = time.monotonic() + 60.0 * minutes
-    pairs = [task for half in halves().values() for task in half]
+    pairs = FIRST
     for task in pairs:
         if task.name in found or time.monotonic() > end:
             continue

@@ -1,19 +1,18 @@
 """Ways of verifying, tried on `lengths.json` without training: what the rates that they pick lose, against `truth.json`.
 
-    python benchmarks/regret/policies.py [--half "held out"]
+    python benchmarks/regret/policies.py
 
 The way of `find(verify=N)` is the one that is built in; the others are it with another number. The range test's answer is
 played by the best rate, off by 0.35 decades at random.
 """
 
-import argparse
 import json
 import math
 import pathlib
 
 import numpy as np
 from score import truths
-from tasks import halves
+from tasks import TASKS
 
 from keras_lr.finder import verifying
 
@@ -72,11 +71,11 @@ def chosen(train, start):
     return verifying.verify(train, start, 2 * RUN, untrained).learning_rate
 
 
-def lost(way, half, shape):
-    """The mean regret over the pairs of a half, and that of the worst pair."""
+def lost(way, shape):
+    """The mean regret over the pairs, and that of the worst one."""
     chance, known, truth = np.random.default_rng(0), json.loads((HERE / "lengths.json").read_text()), truths(shape)
     means = []
-    for task in halves()[half]:
+    for task in [task for task in TASKS if task.name in known]:
         record, regrets = known[task.name], []
         for seed in range(len(record["untrained"])):
             train = Played(record, shape, seed)
@@ -86,19 +85,17 @@ def lost(way, half, shape):
     return float(np.mean(means)), float(np.max(means))
 
 
-def main(half):
+def main():
     with np.errstate(invalid="ignore"):
         for name, numbers in {"five rates, the lowest wins": None, **WAYS}.items():
             own = {key: getattr(verifying, key) for key in numbers or {}}
             for key, value in (numbers or {}).items():
                 setattr(verifying, key, value)
-            told = [lost(plain if numbers is None else chosen, half, shape) for shape in ("constant", "cosine")]
+            told = [lost(plain if numbers is None else chosen, shape) for shape in ("constant", "cosine")]
             for key, value in own.items():
                 setattr(verifying, key, value)
             print(f"{name:40s}", *(f"{mean:.4f} / {worst:.4f}" for mean, worst in told), sep="   ")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--half", default="tune", choices=["tune", "held out"])
-    main(parser.parse_args().half)
+    main()

@@ -22,7 +22,7 @@ STORES = HERE.parent.parent / ".venv" / "regret"
 A_DECADE = 4  # as in truth.py
 LEAST_GAIN = 0.02  # of the untrained loss, for a pair to be worth training
 GOOD = 0.01  # regret of a rate that an interval should hold
-OURS = "find"
+OURS, VERIFIED = "find", "find(verify=2T)"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -122,11 +122,13 @@ def middle(rates: list[float | None]) -> list[float | None]:
 
 
 def finders(shape: str, records: list[dict]) -> dict[str, dict[str, list[float | None]]]:
-    """The answers of every finder: ours, and each peer's, single and as the median of its three."""
+    """The answers of every finder: ours, what its short trainings picked, and each peer's, single and as the median of its three."""
     ours: dict[str, list[float | None]] = {}
     for record in records:
         ours.setdefault(record["task"], []).append(record[shape]["answer"])
-    found = {OURS: ours}
+    found = {OURS: ours, VERIFIED: {}}
+    for record in json.loads((HERE / "verified.json").read_text()):
+        found[VERIFIED].setdefault(record["task"], []).append(record[shape]["answer"])
     answers = json.loads((HERE / "peers.json").read_text())["answers"] if (HERE / "peers.json").exists() else {}
     for peer in next(iter(answers.values()), {}):
         found[peer] = {task: rates[peer] for task, rates in answers.items()}
@@ -152,7 +154,7 @@ def table(half: str, shape: str, records: list[dict]) -> list[dict]:
         score = scored(answers, truth, names)
         rows.append(
             {
-                "finder": f"**{finder}**" if finder == OURS else finder,
+                "finder": f"**{finder}**" if finder in (OURS, VERIFIED) else finder,
                 "mean regret": f"{score.mean:.3f}",
                 "worst pair": f"{score.worst:.3f}",
                 "worst answer": f"{score.worst_answer:.3f}",
