@@ -18,6 +18,7 @@ from keras_lr.finder.stopping import level_and_noise
 
 ABOVE_ENOUGH = 2.5  # answer / lowest rate that gains enough on rows kept apart
 ABOVE_ENOUGH_SEEN = 1.6  # the same where gains are those of training, which flatter high rates
+CLEAR_APART = 3.0  # standard errors that a gain on rows kept apart must have to count
 LONG_RUN = {"Lion": 0.25}  # of that: each of its updates is as long as the rate, near the minimum too
 RULE_OFF = 0.175  # decades: how far the reading of sprints is off, one standard deviation
 SAFETY = 0.16  # answer / geometric mean of the landmarks, for a constant rate
@@ -106,13 +107,13 @@ def beginning(curve: Curve) -> float | None:
 def _of_sprints(mean_share: float, sprints: Sprints, turned: bool) -> Answer:
     """The answer of the sprints, or why they give none; `turned`: whether the ramps came back up."""
     reading = read(sprints)
-    if not _clear(reading, sprints) and sprints.idle_unseen_losses:
+    if sprints.idle_unseen_losses and not _clear(reading, sprints, CLEAR_APART):
         sprints = sprints.of_training()  # too few rows are kept apart
         reading = read(sprints)
     if reading is None:
         text = f"Every sprint diverged, at {sprints.learning_rates[0]:.2g} too. Lower min_lr, or check the data and the loss."
         return Answer(None, None, text, ())
-    if not _clear(reading, sprints):
+    if not _clear(reading, sprints, LEAST_DESCENT):
         shown = f"{max(reading.gain, 0.0):.3g} against {reading.noise:.3g}"
         return Answer(None, None, f"Flat: no rate lowered the loss by more than its own noise ({shown}). {_ADVICE}", ())
     if reading.best == sprints.learning_rates[-1] and not turned:
@@ -127,12 +128,12 @@ def _of_sprints(mean_share: float, sprints: Sprints, turned: bool) -> Answer:
     return Answer(answer, interval, _told_of_sprints(sprints, reading, mean_share), ())
 
 
-def _clear(reading: Reading | None, sprints: Sprints) -> bool:
-    """Whether the best sprint gained more than noise does."""
+def _clear(reading: Reading | None, sprints: Sprints, errors: float) -> bool:
+    """Whether the best sprint gained more than so many standard errors."""
     if reading is None:
         return False
     level = float(np.mean(sprints.counted[0]))
-    return reading.gain > max(LEAST_DESCENT * reading.noise, ROUNDING * abs(level))
+    return reading.gain > max(errors * reading.noise, ROUNDING * abs(level))
 
 
 def _of_ramps(curve: Curve, mean_share: float, marks: Landmarks) -> Answer:
