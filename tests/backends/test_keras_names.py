@@ -6,6 +6,7 @@ import pytest
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.keras_rates import rates_scaled
 
 
 def test_the_rate_of_an_optimizer_is_swapped_without_a_new_variable(line):
@@ -126,7 +127,7 @@ def test_the_decay_of_each_variable_is_at_its_own_rate(name, scaled, kept):
     """Under a gradient of 0 only the decay moves: 0.5 * 0.2 of the weight, or half of that."""
     own = {"adam_weight_decay": 0.2} if name == "Muon" else {}
     optimizer, variables = small(getattr(keras.optimizers, name)(0.5, weight_decay=0.2, **own))
-    with machinery.rates_scaled(optimizer, [0, 1], [1.0, 0.5], scaled):
+    with rates_scaled(optimizer, [0, 1], [1.0, 0.5], scaled):
         optimizer.apply([keras.ops.zeros(3)] * 2, variables)
     values = [float(keras.ops.convert_to_numpy(variable)[0]) for variable in variables]
     assert values == pytest.approx(kept, abs=1e-6)
@@ -140,7 +141,7 @@ def test_a_tensor_scales_an_update_and_0_holds_it(factor):
     changing = keras.ops.convert_to_tensor(factor, dtype="float32")
     for factors in ([1.0, 1.0], [1.0, changing]):
         before = [float(keras.ops.convert_to_numpy(variable)[0]) for variable in variables]
-        with machinery.rates_scaled(optimizer, [0, 1], factors, False):
+        with rates_scaled(optimizer, [0, 1], factors, False):
             optimizer.apply([keras.ops.ones(3)] * 2, variables)
     moved = [b - float(keras.ops.convert_to_numpy(variable)[0]) for b, variable in zip(before, variables, strict=True)]
     assert moved == pytest.approx([0.75, 0.5 * 0.5 + 0.5 * factor if factor else 0.0], abs=1e-6)
