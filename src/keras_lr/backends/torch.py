@@ -61,10 +61,12 @@ class Stepper:
         self._variables = machinery.variables_of(model)
         self._start = [variable.value.detach().clone() for variable in self._variables]
         self._placed: tuple[Any, Any] = (None, None)
+        self._chance = random_state()  # dropout draws from it
         self._gradients = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
 
     def reset(self) -> None:
-        """Goes back to the start."""
+        """Goes back to the start, that of chance included."""
+        set_random_state(self._chance)
         for variable, value in zip(self._variables, self._start, strict=True):
             variable.assign(value)
 
