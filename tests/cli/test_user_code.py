@@ -10,7 +10,6 @@ import pytest
 import keras_lr as klr
 from keras_lr.cli import user_code
 
-
 TAKEN = ("x", "y", "batch_size")
 
 

@@ -17,9 +17,7 @@ import numpy as np
 from keras_lr.backends.keras import micro_batches
 
 CHUNK, MOST = 25, 75  # updates between two looks at the losses, and how many at most where they are quick
-QUICK = (
-    0.01  # seconds: so long updates may take that are made after the ramp would have stopped, before there are fewer
-)
+QUICK = 0.01  # seconds: as many updates as take so long are made between two looks, within these bounds
 TRAINED, LOOKED_AT = 8, 4  # of a rung of `restart`: updates before its loss counts, and updates whose losses count
 Stop = Callable[[Sequence[float]], tuple[int, str] | None]
 
