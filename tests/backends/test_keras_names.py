@@ -1,11 +1,14 @@
 """The private names of Keras that are used, each in one test, so that a new Keras that moves one is told at once."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.keras_rates import rates_scaled
 
 
 def test_the_rate_of_an_optimizer_is_swapped_without_a_new_variable(line):
@@ -126,7 +129,7 @@ def test_the_decay_of_each_variable_is_at_its_own_rate(name, scaled, kept):
     """Under a gradient of 0 only the decay moves: 0.5 * 0.2 of the weight, or half of that."""
     own = {"adam_weight_decay": 0.2} if name == "Muon" else {}
     optimizer, variables = small(getattr(keras.optimizers, name)(0.5, weight_decay=0.2, **own))
-    with machinery.rates_scaled(optimizer, [0, 1], [1.0, 0.5], scaled):
+    with rates_scaled(optimizer, [0, 1], [1.0, 0.5], scaled):
         optimizer.apply([keras.ops.zeros(3)] * 2, variables)
     values = [float(keras.ops.convert_to_numpy(variable)[0]) for variable in variables]
     assert values == pytest.approx(kept, abs=1e-6)
@@ -140,7 +143,7 @@ def test_a_tensor_scales_an_update_and_0_holds_it(factor):
     changing = keras.ops.convert_to_tensor(factor, dtype="float32")
     for factors in ([1.0, 1.0], [1.0, changing]):
         before = [float(keras.ops.convert_to_numpy(variable)[0]) for variable in variables]
-        with machinery.rates_scaled(optimizer, [0, 1], factors, False):
+        with rates_scaled(optimizer, [0, 1], factors, False):
             optimizer.apply([keras.ops.ones(3)] * 2, variables)
     moved = [b - float(keras.ops.convert_to_numpy(variable)[0]) for b, variable in zip(before, variables, strict=True)]
     assert moved == pytest.approx([0.75, 0.5 * 0.5 + 0.5 * factor if factor else 0.0], abs=1e-6)
@@ -204,6 +207,40 @@ def test_compiled_metrics_are_hidden_until_restored(line):
     containers.restore()
     assert type(model._compile_metrics) is type(own)
     assert not model._compile_metrics.built
+
+
+def test_the_mean_of_the_losses_is_not_kept_until_restored(line):
+    x, y, make = line
+    model = make(1e-12)
+    own, containers = model._loss_tracker, machinery.Containers(model)
+    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    assert [(metric.name, metric.variables) for metric in model.metrics] == [("loss", [])]
+    model.metrics[0].update_state(keras.ops.convert_to_tensor(3.0), sample_weight=4)
+    model.metrics[0].update_state(keras.ops.convert_to_tensor(0.1), sample_weight=2)
+    assert float(model.get_metrics_result()["loss"]) == np.float32(0.1)
+    model.reset_metrics()
+    assert float(model.get_metrics_result()["loss"]) == 0.0
+    containers.restore()
+    assert model._loss_tracker is own
+    model.fit(x, y, batch_size=10, verbose=0)
+    assert machinery.loss_sums(model)[1] == 40
+
+
+@pytest.mark.once
+def test_each_thread_has_a_last_loss_of_its_own():
+    last = machinery.LastLoss()
+    last.update_state(keras.ops.convert_to_tensor(1.0))
+    other = threading.Thread(target=lambda: last.update_state(keras.ops.convert_to_tensor(2.0)))
+    other.start()
+    other.join()
+    assert float(last.result()) == 1.0
+
+
+@pytest.mark.parametrize("own", ["train_step", "test_step"])
+def test_a_step_of_its_own_keeps_its_tracker(own, line):
+    model = line[2]()
+    object.__setattr__(model, own, getattr(model, own))
+    assert not machinery.has_plain_step(model)
 
 
 def test_losses_are_taken_from_logs(line):

@@ -102,6 +102,7 @@ def test_doctor_as_json(keras_lr):
     }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("backend", INSTALLED)
 def test_a_framework_starts_without_a_word(keras_lr, backend):
     ran = keras_lr("schedule", "Cosine(1.0, 0.0, 10)", "--json", "--backend", backend)
@@ -121,6 +122,7 @@ def without_frameworks(*words: str) -> subprocess.CompletedProcess:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
 
+@pytest.mark.once
 def test_without_a_framework_a_command_is_3():
     done = without_frameworks("schedule", "Constant(0.1)", "--json")
     assert done.returncode == 3
@@ -128,6 +130,7 @@ def test_without_a_framework_a_command_is_3():
     assert json.loads(done.stdout)["exit_code"] == 3
 
 
+@pytest.mark.once
 def test_without_a_framework_doctor_still_looks_and_is_3():
     done = without_frameworks("doctor", "--json")
     assert done.returncode == 3, done.stderr

@@ -10,12 +10,10 @@ import pytest
 import keras_lr as klr
 from keras_lr.cli import user_code
 
-pytestmark = pytest.mark.once
-
 TAKEN = ("x", "y", "batch_size")
 
 
-pytestmark = pytest.mark.usefixtures("here")
+pytestmark = [pytest.mark.once, pytest.mark.usefixtures("here")]
 
 
 def notes():

@@ -1,4 +1,4 @@
-"""The only files that import a framework, and the only one that uses Keras's private names.
+"""The only files that import a framework, and the only two that use Keras's private names: `keras.py` and `keras_rates.py`.
 
 `tensorflow.py`, `jax.py` and `torch.py` have the same names in them; `active` gives the one of this process.
 """

@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_lr.backends import keras as machinery
 
-LENGTH = 32  # lengths of a compiled loop are multiples of it
+LENGTH = 96  # lengths of a compiled loop are multiples of it
 
 
 def devices() -> list[str]:
@@ -92,13 +92,13 @@ class Stepper:
             self._placed = (chunk.data, jax.tree.map(jnp.asarray, chunk.data))
         data, count = self._placed[1], len(chunk)
         padded = -(-count // LENGTH) * LENGTH  # few lengths, so that few programs are made
-        rows = jnp.asarray(np.resize(chunk.rows, (padded, chunk.rows.shape[1])), "int32")
-        rates = jnp.asarray(np.resize(learning_rates, padded), keras.config.floatx())
+        rows = np.resize(chunk.rows, (padded, chunk.rows.shape[1])).astype(np.int32)
+        rates = np.resize(learning_rates, padded).astype(keras.config.floatx())
         if self._looped is None:
             self._looped = not slow_in_loops(self._one, self._state, self._metrics, data, rows, rates, 0)
         if self._looped:
             made, self._state = self._together(self._state, self._metrics, data, rows, rates, count)
-            return {name: np.asarray(losses[:count], np.float64) for name, losses in made.items()}
+            return {name: np.asarray(losses, np.float64)[:count] for name, losses in made.items()}
         several = []
         for update in range(count):
             losses, self._state = self._alone(self._state, self._metrics, data, rows, rates, update)

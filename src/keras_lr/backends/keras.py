@@ -1,4 +1,4 @@
-"""Keras's own machinery: the only file that uses a Keras name with a leading underscore. Each has a test.
+"""Keras's own machinery: with `keras_rates.py` the only file that uses a Keras name with a leading underscore. Each has a test.
 
 It reads and swaps the rate of an optimizer, and lists what a training step changes, so that it can be put back.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import functools
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -143,6 +143,7 @@ class Containers:
         self.model = model
         self.own = {name: getattr(model, name, None) for name in self.NAMES}
         self.built = {name: own is None or own.built for name, own in self.own.items()}
+        self._tracker = getattr(model, "_loss_tracker", None)
 
     def take_away(self) -> None:
         """Hides them, so that the model and the optimizer can be built alone."""
@@ -154,10 +155,43 @@ class Containers:
         for name, own in self.own.items():
             object.__setattr__(self.model, name, own)
 
+    def hide_metrics(self) -> None:
+        """Until `restore` the model has no compiled metrics and keeps no mean of its losses; its updates stay the same."""
+        object.__setattr__(self.model, "_compile_metrics", None)
+        if self._tracker is not None:
+            object.__setattr__(self.model, "_loss_tracker", LastLoss())
+
     def restore(self) -> None:
         """Leaves those that were built as they are, and unbuilt ones as new."""
+        if self._tracker is not None:
+            object.__setattr__(self.model, "_loss_tracker", self._tracker)
         for name, own in self.own.items():
             object.__setattr__(self.model, name, own if self.built[name] else _unbuilt(own))
+
+
+class LastLoss(keras.metrics.Metric):
+    """Stands in for the loss tracker of a model: tells the loss of the last batch, and has no variables.
+
+    To empty the tracker and to take the mean again costs a tenth of an update of a small model. Each thread has a loss
+    of its own: the replicas of `tf.distribute` are threads that take turns in the middle of a step.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="loss")
+        self._last = threading.local()
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Keeps the loss of a batch; the mean over one batch is the loss itself, whatever its weight."""
+        del sample_weight
+        self._last.loss = keras.ops.cast(values, self.dtype)
+
+    def result(self) -> Any:
+        """The loss of the last batch; 0 before the first, as a mean has it."""
+        return getattr(self._last, "loss", 0.0)
+
+    def reset_state(self) -> None:
+        """Forgets it."""
+        vars(self._last).clear()
 
 
 def _unbuilt(container: Any) -> Any:
@@ -177,7 +211,7 @@ def build(model: Any, batch: tuple[Any, ...], containers: Containers, *, with_me
         model: A compiled model.
         batch: A first batch.
         containers: Of the model.
-        with_metrics: False hides the compiled metrics, until `containers.restore`.
+        with_metrics: False hides the compiled metrics and the loss tracker, until `containers.restore`.
     """
     containers.take_away()
     try:
@@ -186,15 +220,16 @@ def build(model: Any, batch: tuple[Any, ...], containers: Containers, *, with_me
     finally:
         containers.give_back()
     if not with_metrics:
-        object.__setattr__(model, "_compile_metrics", None)
+        containers.hide_metrics()
     model._symbolic_build(data_batch=batch)
     return state
 
 
 def has_plain_step(model: Any) -> bool:
-    """Whether training and metrics are Keras's own, so that the metrics can be left out without a change of training."""
-    plain = all(getattr(type(model), name) is getattr(keras.Model, name) for name in ("train_step", "compute_metrics"))
-    return plain and not {"train_step", "compute_metrics"} & set(vars(model))
+    """Whether steps and metrics are Keras's own, so that the metrics can be left out without a change of training."""
+    names = {"train_step", "test_step", "compute_metrics"}
+    plain = all(getattr(type(model), name) is getattr(keras.Model, name) for name in names)
+    return plain and not names & set(vars(model))
 
 
 def losses_in(model: Any, logs: dict[str, Any], step: str = "train_step") -> dict[str, Any]:
@@ -204,7 +239,7 @@ def losses_in(model: Any, logs: dict[str, Any], step: str = "train_step") -> dic
         raise ArgumentError("find", f"{step} returns {told}, but no 'loss'", "Return it too", model=model)
     own = model._compile_loss
     names = [] if own is None else [tracker.name for tracker in own.metrics]
-    return {name: logs[name] for name in ["loss", *names] if name in logs}
+    return {"loss": logs["loss"]} | {name: logs[name] for name in names if name in logs}
 
 
 class GlobalState:
@@ -270,95 +305,6 @@ def index_in(optimizer: Any, variable: Any) -> int:
 def overwritten(variable: Any) -> bool:
     """Whether what comes as its gradient is its next value (the scales of float8 training), not a direction."""
     return bool(getattr(variable, "overwrite_with_gradient", False))
-
-
-@contextlib.contextmanager
-def rates_scaled(optimizer: Any, groups: list[int], factors: list[Any], scale_weight_decay: bool) -> Iterator[None]:
-    """Within the block, around `apply`, the rate of each variable is the optimizer's times the factor of its group.
-
-    Nothing is left behind: the methods that Keras hands rates to are stood in for while the block lasts.
-
-    Args:
-        optimizer: A built optimizer that holds its rate itself.
-        groups: The group of each variable that it was built for.
-        factors: The factor of each group: a float, or a tensor where it changes with the step.
-        scale_weight_decay: Whether the decay takes the scaled rate too. There is none where a factor is 0.
-    """
-    decays = factors if scale_weight_decay else [_zero_or_one(factor) for factor in factors]
-    parallel = hasattr(optimizer, "_parallel_update_step")  # PyTorch updates many variables in one call
-    update, scaled = ("_parallel_update_step", _scaled_updates) if parallel else ("update_step", _scaled_update)
-    stand_ins = {update: (scaled, factors), "_apply_weight_decay": (_scaled_decay, decays)}
-    for name, (stand_in, taken) in stand_ins.items():
-        own = functools.partial(getattr(type(optimizer), name), optimizer)
-        object.__setattr__(optimizer, name, functools.partial(stand_in, optimizer, own, groups, taken))
-    try:
-        yield
-    finally:
-        for name in stand_ins:
-            vars(optimizer).pop(name, None)
-
-
-def _scaled_update(optimizer: Any, own: Any, groups: Any, factors: Any, *step: Any) -> None:
-    """The update of one variable, at its own rate."""
-    gradient, variable, learning_rate = step
-    factor = factors[groups[index_in(optimizer, variable)]]
-    with _still_at_zero(optimizer, factor, [variable]):
-        own(gradient, variable, _times(learning_rate, factor))
-
-
-def _scaled_updates(optimizer: Any, own: Any, groups: Any, factors: Any, *step: Any) -> None:
-    """The updates of many variables, in one call for each group."""
-    gradients, variables, learning_rate = step
-    shared = getattr(optimizer, "_u_product", None)  # Nadam's, which moves on in each call but is one for all groups
-    before = None if shared is None else keras.ops.copy(shared.value)
-    for group, places in _by_group(optimizer, groups, variables):
-        if shared is not None:
-            shared.assign(before)
-        together = [variables[place] for place in places]
-        with _still_at_zero(optimizer, factors[group], together):
-            own([gradients[place] for place in places], together, _times(learning_rate, factors[group]))
-
-
-def _scaled_decay(optimizer: Any, own: Any, groups: Any, factors: Any, variables: Any) -> None:
-    """The weight decay of all variables, each at its own rate."""
-    if optimizer.weight_decay is None and not hasattr(optimizer, "adam_weight_decay"):  # Muon has two
-        return
-    decayed = [variable for variable in variables if optimizer._use_weight_decay(variable)]
-    rate = rate_of(optimizer)
-    try:
-        for group, places in _by_group(optimizer, groups, decayed):
-            set_rate(optimizer, rate)
-            scaled = _times(optimizer.learning_rate, factors[group])
-            set_rate(optimizer, lambda value=scaled: value)
-            own([decayed[place] for place in places])
-    finally:
-        set_rate(optimizer, rate)
-
-
-@contextlib.contextmanager
-def _still_at_zero(optimizer: Any, factor: Any, variables: Any) -> Iterator[None]:
-    """Variables stay as they are while a changing factor is 0, whatever velocity the optimizer has."""
-    changing = not isinstance(factor, float)
-    before = [keras.ops.copy(keras.ops.convert_to_tensor(variable)) for variable in variables if changing]
-    yield
-    for variable, value in zip(variables, before, strict=False):
-        optimizer.assign(variable, keras.ops.where(factor == 0.0, value, keras.ops.convert_to_tensor(variable)))
-
-
-def _times(learning_rate: Any, factor: Any) -> Any:
-    return learning_rate if isinstance(factor, float) and factor == 1.0 else learning_rate * factor
-
-
-def _zero_or_one(factor: Any) -> Any:
-    return float(factor != 0.0) if isinstance(factor, float) else keras.ops.cast(factor != 0.0, factor.dtype)
-
-
-def _by_group(optimizer: Any, groups: list[int], variables: Any) -> list[tuple[int, list[int]]]:
-    """The places of the variables, group by group."""
-    places: dict[int, list[int]] = {}
-    for place, variable in enumerate(variables):
-        places.setdefault(groups[index_in(optimizer, variable)], []).append(place)
-    return list(places.items())
 
 
 def loss_sums(model: Any) -> tuple[float, float]:

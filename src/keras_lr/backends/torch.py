@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -62,10 +61,12 @@ class Stepper:
         self._variables = machinery.variables_of(model)
         self._start = [variable.value.detach().clone() for variable in self._variables]
         self._placed: tuple[Any, Any] = (None, None)
+        self._chance = random_state()  # dropout draws from it
         self._gradients = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
 
     def reset(self) -> None:
-        """Goes back to the start."""
+        """Goes back to the start, that of chance included."""
+        set_random_state(self._chance)
         for variable, value in zip(self._variables, self._start, strict=True):
             variable.assign(value)
 
@@ -78,13 +79,14 @@ class Stepper:
             )
             self._placed = (chunk.data, placed)
         rows = keras.ops.convert_to_tensor(chunk.rows, "int64")
-        made = []
-        for own, rate in zip(rows, learning_rates.tolist(), strict=True):
-            for metric in model.metrics:
-                metric.reset_state()
-            with machinery.rate_replaced(model, functools.partial(float, rate)):
+        made, current = [], [0.0]
+        with machinery.rate_replaced(model, lambda: current[0]):
+            for own, rate in zip(rows, learning_rates.tolist(), strict=True):
+                current[0] = rate
+                for metric in model.metrics:
+                    metric.reset_state()
                 losses = machinery.losses_in(model, model.train_step(self._batch(own)))
-            made.append({name: loss.detach().clone() for name, loss in losses.items()})
+                made.append({name: loss.detach().clone() for name, loss in losses.items()})
         return {name: torch.stack([losses[name] for losses in made]).double().cpu().numpy() for name in made[0]}
 
     def _batch(self, rows: Any) -> Any:

@@ -7,6 +7,7 @@ cut where the rule would have stopped it, had it been asked after every update.
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -15,7 +16,8 @@ import numpy as np
 
 from keras_lr.backends.keras import micro_batches
 
-CHUNK = 25  # updates between two looks at the losses
+CHUNK, MOST = 25, 75  # updates between two looks at the losses, and how many at most where they are quick
+QUICK = 0.01  # seconds: as many updates as take so long are made between two looks, within these bounds
 TRAINED, LOOKED_AT = 8, 4  # of a rung of `restart`: updates before its loss counts, and updates whose losses count
 Stop = Callable[[Sequence[float]], tuple[int, str] | None]
 
@@ -77,7 +79,13 @@ class Stepper(Protocol):
 
 
 class Source(Protocol):
-    """Where batches come from."""
+    """Where batches come from.
+
+    Attributes:
+        whole: Whether every chunk is rows of the same data, so that a longer one costs nothing.
+    """
+
+    whole: bool
 
     def take(self, count: int) -> Chunk | None:
         """The next batches, at most `count` and at least one; fewer where the size changes; None at the end."""
@@ -121,9 +129,10 @@ def climb(stepper: Stepper, source: Source, learning_rates: Sequence[float], sto
     several = micro_batches(stepper.model)
     rates = np.repeat(np.asarray(learning_rates, np.float64), several)
     kept: dict[str, list[float]] = {"loss": []}
+    wanted = CHUNK * several
     while len(kept["loss"]) < len(rates):
-        done = len(kept["loss"])
-        chunk = source.take(min(CHUNK * several, len(rates) - done))
+        done, began = len(kept["loss"]), time.perf_counter()
+        chunk = source.take(min(wanted, len(rates) - done))
         if chunk is None:
             return _ramp(kept, several, done // several, "data_ended")
         for name, losses in stepper.updates(chunk, rates[done : done + len(chunk)]).items():
@@ -133,6 +142,9 @@ def climb(stepper: Stepper, source: Source, learning_rates: Sequence[float], sto
         stopped = stop(_rungs(kept["loss"], several))
         if stopped is not None:
             return _ramp(kept, several, *stopped)
+        if source.whole:
+            quick = int(QUICK * len(chunk) / (time.perf_counter() - began))
+            wanted = max(CHUNK * several, min(MOST, quick) // several * several)
     return _ramp(kept, several, len(learning_rates), "reached_end")
 
 

@@ -89,6 +89,7 @@ class _ArrayReader:
 
     def __init__(self, arrays: Arrays, rows: np.ndarray, order: np.random.Generator) -> None:
         self._arrays, self._rows, self._order = arrays, rows, order
+        self.whole = arrays.resident
         self._drawn = np.zeros((0, arrays.size), np.int64)
 
     def take(self, count: int) -> Chunk:
@@ -141,6 +142,8 @@ class Stream(Batches):
 @final
 class _StreamReader:
     """Lays batches of the same shape together."""
+
+    whole = False
 
     def __init__(self, batches: Iterator[Batch]) -> None:
         self._batches = batches

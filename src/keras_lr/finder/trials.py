@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import numpy as np
 
-from keras_lr import backends
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.trial import trial
 from keras_lr.engines.untouched import untouched
@@ -50,11 +49,8 @@ def verified(
             yield batch
 
     with progress("Verifying", updates, verbose) as bar, untouched(model, source.first) as stepper:
-        framework = backends.active()
-        chance = framework.random_state()  # PyTorch draws its dropout from it
 
         def train(rate: float, length: int) -> tuple[Validated, int]:
-            framework.set_random_state(chance)
             rates = rate * shortened(schedule, length) if length else np.zeros(0)
             tested = trial(stepper, source.reader(seed), rates, examples, bar)
             if tested.data_ended:

@@ -11,6 +11,7 @@ from typing import Any, final
 import keras
 
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.keras_rates import rates_scaled
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.optimizers import changing
@@ -103,7 +104,7 @@ class PerLayer(keras.optimizers.Optimizer):
         pairs = [pair for pair in zip(grads, taken, strict=True) if not self.frozen[machinery.index_in(self, pair[1])]]
         groups = [self.groups[machinery.index_in(self, variable)] for variable in machinery.trained_by(inner)]
         factors = [changing.now(f, inner) if changing.is_schedule(f) else f for f in self.factor_values]
-        with machinery.rates_scaled(inner, groups, factors, self.scale_weight_decay):
+        with rates_scaled(inner, groups, factors, self.scale_weight_decay):
             inner.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
 
     @property
