@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr import backends
 from keras_lr.engines.line_search import line_searches
 from keras_lr.engines.ramp import Ramp, climb, restart
 from keras_lr.engines.untouched import untouched
@@ -129,14 +128,11 @@ def _sprints(stepper: Any, source: Batches, curve: Curve, ramp: str, steps: int,
     start = beginning(curve) if steps else None
     if start is None:
         return None
-    framework = backends.active()
-    chance = framework.random_state()  # PyTorch draws its dropout from it
     highest = (curve.learning_rates + ladder.above(curve.learning_rates, ramp))[-1]
 
     apart = unseen(source, seed)
 
     def sprint(rate: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        framework.set_random_state(chance)
         stepper.reset()
         reader = source.reader(seed) if apart is None else apart.reader()
         made = climb(stepper, reader, (rate,) * steps, not_finite, bar)
