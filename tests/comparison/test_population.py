@@ -1,5 +1,7 @@
 """Runs trained by one compiled program are the runs that `fit` makes: the same orders, dropout, losses and metrics."""
 
+import threading
+
 import keras
 import numpy as np
 import pytest
@@ -207,6 +209,48 @@ def test_weights_of_examples_and_classes_accumulation_and_validation_data():
     for more in ({"sample_weight": weights}, {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}}, {"metric": "val_accuracy"}):
         arguments = {**held_out, **more, "learning_rates": None}
         assert_alike(compared(build, X, "population", **arguments), compared(build, X, "sequential", **arguments))
+
+
+@on_jax
+@pytest.mark.parametrize("name", ["dense", "convolution"])
+def test_runs_side_by_side_are_those_of_fit(name, monkeypatch):
+    build, x = MODELS[name]
+    monkeypatch.setattr("keras_lr.backends.jax_population.Program.lanes", lambda *args: 3)
+    monkeypatch.setattr("keras_lr.engines.calibration.seconds_in_lanes", lambda *args: 1e-9)
+    found = compared(build, x, "population", seeds=1)
+    assert found.engine_reason.startswith("The runs are trained by one compiled program, 3 at a time: ")
+    assert_alike(found, compared(build, x, "sequential", seeds=1))
+
+
+@pytest.mark.once
+def test_members_alone_are_trained_side_by_side_and_come_back_in_their_order():
+    class Meeting:
+        validates, updates, together = False, 1, False
+
+        def __init__(self):
+            self.both = threading.Barrier(2, timeout=60)
+
+        def makings(self, *args):
+            return []
+
+        def begin(self, starts, cases):
+            return starts[0][0]
+
+        def epoch(self, state, orders, rates, settings):
+            self.both.wait()
+            loss = float(state + rates[0])
+            return state, np.array([loss]), {"loss": loss}
+
+        def finite(self, state):
+            return True
+
+    starts = tuple(Start(10 * seed, [], np.zeros((2, 1)), seed) for seed in range(2))
+    members = Members(starts, np.array([[1.0, 1.0], [2.0, 2.0]]), 2)
+    found = train_alone(Meeting(), members, lanes=2)
+    assert [[member.losses for member in row] for row in found] == [
+        [(1.0, 1.0), (2.0, 2.0)],
+        [(11.0, 11.0), (12.0, 12.0)],
+    ]
 
 
 @on_jax

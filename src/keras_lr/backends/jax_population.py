@@ -41,6 +41,9 @@ class Program:
         batch_size: Examples in a batch; the last of an epoch may be smaller.
         together: Whether all members are trained by one program, `jax.vmap` over seeds and cases. Else each state is that
             of one member alone.
+
+    Attributes:
+        on_update: Called after each update that is begun, few of which are under way at a time.
     """
 
     def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool) -> None:
@@ -51,6 +54,7 @@ class Program:
         own = {id(variable) for variable in machinery.loss_variables(model)}
         self._tracked = [place for place, one in enumerate(model.metrics_variables) if id(one) in own]
         self._made: dict[tuple[str, int], Any] = {}
+        self.on_update: Callable[[], None] = lambda: None
 
     @property
     def updates(self) -> int:
@@ -108,6 +112,12 @@ class Program:
             return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         except (ValueError, OSError, AttributeError):
             return sys.maxsize
+
+    def lanes(self) -> int:
+        """How many members alone may be trained side by side, in threads: one update rarely fills the cores of a CPU."""
+        if jax.devices()[0].platform != "cpu":
+            return 1
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def slower_together(self) -> bool:
         """Whether a step has convolutions in it and runs on a CPU, where they are slow under `jax.vmap`."""
@@ -194,6 +204,7 @@ class Program:
             size = min(self._size, self.examples - first)
             loss, logs, state = self._made["update", size](state, self._train, orders, rates, handed, update, first)
             losses.append(loss)
+            self.on_update()
         return state, losses, logs
 
     def _updated(

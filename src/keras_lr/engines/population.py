@@ -7,7 +7,9 @@ the model and the settings of the optimizer.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -138,28 +140,48 @@ def train_together(program: Any, members: Members) -> list[list[Member]]:
 
 
 def train_alone(
-    program: Any, members: Members, begin: Callable[[int], object] = lambda seed: None
+    program: Any, members: Members, begin: Callable[[int], object] = lambda seed: None, lanes: int = 1
 ) -> list[list[Member]]:
-    """Trains the members one after the other, all by the same compiled program, each as far as it does not diverge.
+    """Trains each member by itself, all by the same compiled program, and as far as it does not diverge.
 
     Args:
         program: A program for members alone.
         members: The members.
         begin: Called with its seed before each member is trained.
+        lanes: How many are trained at a time, each in a thread of its own.
     """
     compile_all([program], members, complete=True)
-    cases = [(rates, members.settings_of(case)) for case, rates in enumerate(members.rates)]
-    found = []
-    for start in members.starts:
-        row = []
-        for case in cases:
-            begin(start.seed)
-            row.append(_alone(program, start, *case, members.epochs))
-        found.append(row)
-    return found
+    every = list(itertools.product(members.starts, range(len(members.rates))))
+    stopped = threading.Event()
+
+    def one(place: tuple[Start, int]) -> Member:
+        start, case = place
+        begin(start.seed)
+        return _alone(program, start, members.rates[case], members.settings_of(case), members.epochs, lanes, stopped)
+
+    if lanes == 1:
+        found = [one(place) for place in every]
+    else:
+        with ThreadPoolExecutor(lanes) as pool:
+            try:
+                found = list(pool.map(one, every))
+            except BaseException:  # Ctrl-C too: what is under way ends with its epoch
+                stopped.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+    row = len(members.rates)
+    return [found[first : first + row] for first in range(0, len(found), row)]
 
 
-def _alone(program: Any, start: Start, rates: np.ndarray, settings: dict[str, Any], epochs: int) -> Member:
+def _alone(
+    program: Any,
+    start: Start,
+    rates: np.ndarray,
+    settings: dict[str, Any],
+    epochs: int,
+    lanes: int,
+    stopped: threading.Event,
+) -> Member:
     started = time.perf_counter()
     state = program.begin([(start.trainable, start.non_trainable)], 1)
     losses, logs = [], []
@@ -167,9 +189,9 @@ def _alone(program: Any, start: Start, rates: np.ndarray, settings: dict[str, An
         state, lost, logged = _epoch(program, state, start.orders[epoch], rates, settings, epoch)
         losses.append(lost)
         logs.append({name: float(value) for name, value in logged.items()})
-        if _diverged_at(losses, logs, True) is not None:
+        if stopped.is_set() or _diverged_at(losses, logs, True) is not None:
             break
-    return _member(losses, logs, bool(program.finite(state)), time.perf_counter() - started)
+    return _member(losses, logs, bool(program.finite(state)), (time.perf_counter() - started) / lanes)
 
 
 def _epoch(
