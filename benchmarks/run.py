@@ -122,7 +122,9 @@ def speed():
             *table(rows),
             "",
         ]
-    for backend in ("tensorflow", "jax"):
+    for backend in ("tensorflow", "jax", "torch"):
+        if importlib.util.find_spec(backend) is None:
+            continue
         rows = rows_of("many_runs.py", backend)
         lines += [f"Many runs from a script on {backend}, against a loop of its `fit`:", "", *table(rows), ""]
     if importlib.util.find_spec("keras_tuner"):
