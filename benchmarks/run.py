@@ -135,6 +135,10 @@ def speed():
         "",
         *table(rows_of("store_speed.py", "jax")),
         "",
+        "The report of many long runs:",
+        "",
+        *table(rows_of("report_speed.py", "jax")),
+        "",
     ]
     return lines
 
