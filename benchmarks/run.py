@@ -133,7 +133,9 @@ def speed():
             *table(rows),
             "",
         ]
-    for backend in ("tensorflow", "jax"):
+    for backend in ("tensorflow", "jax", "torch"):
+        if importlib.util.find_spec(backend) is None:
+            continue
         rows = rows_of("many_runs.py", backend)
         lines += [f"Many runs from a script on {backend}, against a loop of its `fit`:", "", *table(rows), ""]
     if importlib.util.find_spec("keras_tuner"):
@@ -143,6 +145,10 @@ def speed():
         "Runs written into a store, one transaction each, and read back:",
         "",
         *table(rows_of("store_speed.py", "jax")),
+        "",
+        "The report of many long runs:",
+        "",
+        *table(rows_of("report_speed.py", "jax")),
         "",
     ]
     return lines

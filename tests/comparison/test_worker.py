@@ -165,6 +165,34 @@ def test_a_worker_that_is_killed_is_replaced(found):
         assert case.mean == pytest.approx(other.mean, rel=1e-4)
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="it takes a signal to stop a process")
+def test_a_worker_that_stands_still_is_ended_and_given_up(monkeypatch):
+    """Each process with JAX is really stopped in the midst of its updates."""
+    monkeypatch.setenv("KERAS_LR_HANG_SECONDS", "8")
+    stopped = []
+    plain = worker.Pulse
+
+    class Watched(plain):
+        @property
+        def progress(self):
+            found, process = super().progress, int(self.numbers[3])
+            if found[1] > 0 and process not in stopped:
+                stopped.append(process)
+                os.kill(process, signal.SIGSTOP)
+            return found
+
+    monkeypatch.setattr(worker, "Pulse", Watched)
+    with pytest.raises(
+        klr.ArgumentError, match=r"with JAX made no progress for \d+ s at update \d+, in the last of 2 tries"
+    ):
+        compared(epochs=20_000)
+    assert len(stopped) == 2
+    for process in stopped:
+        with pytest.raises(ProcessLookupError):
+            os.kill(process, 0)
+
+
 def test_a_worker_that_is_killed_again_and_again_is_given_up(monkeypatch):
     def killed(*args):
         raise BrokenProcessPool

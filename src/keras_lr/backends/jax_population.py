@@ -41,6 +41,9 @@ class Program:
         batch_size: Examples in a batch; the last of an epoch may be smaller.
         together: Whether all members are trained by one program, `jax.vmap` over seeds and cases. Else each state is that
             of one member alone.
+
+    Attributes:
+        on_update: Called after each update that is begun, few of which are under way at a time.
     """
 
     def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool) -> None:
@@ -51,6 +54,7 @@ class Program:
         own = {id(variable) for variable in machinery.loss_variables(model)}
         self._tracked = [place for place, one in enumerate(model.metrics_variables) if id(one) in own]
         self._made: dict[tuple[str, int], Any] = {}
+        self.on_update: Callable[[], None] = lambda: None
 
     @property
     def updates(self) -> int:
@@ -194,6 +198,7 @@ class Program:
             size = min(self._size, self.examples - first)
             loss, logs, state = self._made["update", size](state, self._train, orders, rates, handed, update, first)
             losses.append(loss)
+            self.on_update()
         return state, losses, logs
 
     def _updated(

@@ -55,6 +55,10 @@ class Pulse:
         self.numbers[2], self.numbers[3] = 0, os.getpid()
         self.numbers[0] += 1
 
+    def update(self) -> None:
+        """An update is made."""
+        self.numbers[1:3] += 1
+
     @property
     def begun(self) -> int:
         """How many runs were begun."""

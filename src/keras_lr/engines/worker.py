@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import pathlib
 import sys
+import tempfile
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -20,7 +22,9 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.engines import probe
 from keras_lr.engines.calibration import way_to_train
+from keras_lr.engines.crew import LOOK
 from keras_lr.engines.population import Member, Members
+from keras_lr.engines.pulse import Patience, Pulse, hang_limit
 
 BACKEND = "jax"
 TRIES = 2
@@ -38,6 +42,7 @@ class Job:
         batch_size: Examples in a batch.
         members: The members.
         slowest: The seconds for an update from which on they are better trained elsewhere, or None.
+        pulse: The path of the pulse that the worker keeps.
         floatx: Keras's setting.
         image_data_format: Keras's setting.
     """
@@ -48,6 +53,7 @@ class Job:
     batch_size: int
     members: Members
     slowest: float | None = None
+    pulse: str = ""
     floatx: str = dataclasses.field(default_factory=keras.config.floatx)
     image_data_format: str = dataclasses.field(default_factory=keras.config.image_data_format)
 
@@ -82,13 +88,19 @@ class Worker:
         self._start()
 
     def train(self, job: Job) -> Done:
-        """Trains the members of a job. Where the process is killed, another one tries once more."""
+        """Trains the members of a job. Where the process is killed, or stands still, another one tries once more."""
+        limit, why = hang_limit(), ""
         for _ in range(TRIES):
-            try:
-                return self._train(job)
-            except BrokenProcessPool:
-                self._start()
-        return Done(None, f"the process with JAX was killed {TRIES} times, maybe for want of memory")
+            with tempfile.TemporaryDirectory(prefix="keras-lr-", ignore_cleanup_errors=True) as folder:
+                path = str(pathlib.Path(folder) / "pulse")
+                try:
+                    return self._train(dataclasses.replace(job, pulse=path), Pulse(path), Patience(limit))
+                except BrokenProcessPool:
+                    why = f"the process with JAX was killed {TRIES} times, maybe for want of memory"
+                except _StillError as error:
+                    why = f"the process with JAX made {error}, in the last of {TRIES} tries"
+            self._start()
+        return Done(None, why)
 
     def _start(self) -> None:
         from loky import get_reusable_executor
@@ -97,18 +109,31 @@ class Worker:
         self._executor = get_reusable_executor(max_workers=1, timeout=600, env=environment)
         self._ready = self._executor.submit(warm_up)
 
-    def _train(self, job: Job) -> Done:
+    def _train(self, job: Job, pulse: Pulse, patience: Patience) -> Done:
         """Asks whether the model means the same there, and lets it be trained."""
         answer: Future[Any] = self._executor.submit(ask, job)
-        own, theirs = answered(job, eager=True), answer.result()
+        own, theirs = answered(job, eager=True), self._awaited(answer, pulse, patience)
         for found in (theirs, own):
             if isinstance(found, str):
                 return Done(None, f"the model can't be made from its description: {found}")
         if not probe.agree(own, theirs):
             here, after = keras.backend.backend(), f"the model's loss after {probe.UPDATES} updates is"
             return Done(None, f"{after} {own[1]:.7g} on {here} and {theirs[1]:.7g} on JAX")
-        done: Done = self._executor.submit(work, job).result()
+        done: Done = self._awaited(self._executor.submit(work, job), pulse, patience)
         return done
+
+    def _awaited(self, answer: Future[Any], pulse: Pulse, patience: Patience) -> Any:
+        """What the process hands back; ends the process where it stands still."""
+        while not wait([answer], LOOK).done:
+            still = patience.look(pulse.progress if pulse.begun else (0, -1))
+            if still is not None:
+                self._executor.shutdown(wait=True, kill_workers=True)
+                raise _StillError(still)
+        return answer.result()
+
+
+class _StillError(Exception):
+    """The process stood still for too long."""
 
 
 def warm_up() -> str:
@@ -149,7 +174,14 @@ def work(job: Job) -> Done:
         )
         for each in job.members.starts
     )
-    make = backends.programs(model, job.train, job.validation, job.batch_size)
+    plain, pulse = backends.programs(model, job.train, job.validation, job.batch_size), Pulse(job.pulse)
+    pulse.begin()
+
+    def make(together: bool) -> Any:
+        program = plain(together)
+        program.on_update = pulse.update
+        return program
+
     return trained(make, dataclasses.replace(job.members, starts=starts), job.slowest)
 
 

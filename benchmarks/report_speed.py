@@ -1,0 +1,71 @@
+"""How long the record of many long runs takes to be made, drawn and written as a page. Prints one JSON document.
+
+250 rates with 4 seeds and 500 epochs each: 1,000 runs of 500 points. The curves are made up, nothing is trained.
+"""
+
+import dataclasses
+import json
+import pathlib
+import tempfile
+import time
+
+import numpy as np
+
+from keras_lr.comparison import statistics
+from keras_lr.comparison.case import Case, Run
+from keras_lr.comparison.record import Comparison
+
+RATES, SEEDS, POINTS = 250, 4, 500
+
+
+def case(rate, chance):
+    runs = []
+    for seed in range(SEEDS):
+        floor = 0.1 + 0.05 * (np.log10(rate) + 2) ** 2 + 0.01 * chance.random()
+        curve = floor + np.exp(-np.arange(POINTS) / 50) + 0.01 * chance.random(POINTS)
+        history = {"loss": tuple((curve - 0.01).tolist()), "val_loss": tuple(curve.tolist())}
+        history["learning_rate"] = (rate,) * POINTS
+        runs.append(Run(seed, "finished", history["val_loss"][-1], history))
+    scores = [run.score for run in runs]
+    config, code = {"class_name": "SGD", "config": {"learning_rate": rate}}, f"optimizer = keras.optimizers.SGD({rate})"
+    mean, interval = statistics.mean(scores), statistics.interval(scores)
+    return Case(f"lr {rate:.3g}", rate, config, None, code, mean, interval, None, None, (rate,), tuple(runs), "SGD")
+
+
+def record():
+    chance = np.random.default_rng(0)
+    cases = [case(float(rate), chance) for rate in np.geomspace(1e-4, 1.0, RATES)]
+    verdict = statistics.decide([one.scores for one in cases], "min")
+    cases = [dataclasses.replace(one, p_best=chance) for one, chance in zip(cases, verdict.chances, strict=True)]
+    return Comparison(
+        metric="val_loss",
+        mode="min",
+        cases=tuple(cases),
+        best_name=cases[verdict.best].name,
+        alike=tuple(cases[place].name for place in verdict.indistinguishable),
+        reason="The curves are made up.",
+        warnings=(),
+        seeds=tuple(range(SEEDS)),
+        epochs=POINTS,
+        batch_size=None,
+        template="build_model",
+        engine="sequential",
+        engine_reason="Nothing was trained.",
+        versions={},
+    )
+
+
+def main():
+    started = time.perf_counter()
+    result = record()
+    made = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "report.html"
+        result.report(path)
+        row = {"runs": RATES * SEEDS, "points a run": POINTS, "record made and judged, s": made - started}
+        row |= {"report, s": time.perf_counter() - made, "page, MB": path.stat().st_size / 1e6}
+    print(json.dumps({"rows": [row]}))
+
+
+if __name__ == "__main__":
+    main()
