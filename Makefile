@@ -41,8 +41,8 @@ test: $(DEV)
 soak: $(DEV)
 	$(QUIET) KERAS_BACKEND=jax $(BIN)/python benchmarks/soak.py
 
-bench: $(DEV) .venv/.bench .venv/peers/.made
-	$(QUIET) $(BIN)/python benchmarks/run.py
+bench: $(DEV) .venv/.bench .venv/peers/.made  # no cache of compiled programs: a user's first call has none
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python benchmarks/run.py
 
 truth: .venv/.dev
 	rm -f benchmarks/regret/truth.json
