@@ -304,3 +304,21 @@ def test_the_number_of_updates_is_checked():
         klr.ArgumentError, match=r"find\(sprint_steps=-1\): sprint_steps must be a whole number of at least 0"
     ):
         klr.find(make(), np.zeros((64, 64)), np.zeros((64, 10)), sprint_steps=-1)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize(
+    ("errors", "where"), [(2.9, "in training"), (3.1, "on rows kept apart"), (4.1, "on rows kept apart")]
+)
+def test_a_gain_on_rows_kept_apart_counts_from_three_standard_errors_on(errors, where):
+    """Ten batches gain 1 +- d, so that the mean is 3 / d standard errors."""
+    sprints = all_of(1e-2)[0]
+    swing = 3.0 / errors * np.resize([1.0, -1.0], 10)
+    means = sprints.gains.mean(axis=1)
+    gained = [np.full(10, -1.0) if mean < 0.0 else (1.0 + swing) * mean / means.max() for mean in means]
+    unseen_losses = tuple(tuple((9.0 - gain).tolist()) for gain in gained)
+    apart = dataclasses.replace(sprints, unseen_losses=unseen_losses, idle_unseen_losses=(9.0,) * 10)
+    assert read(apart).gain / read(apart).noise == pytest.approx(errors)
+    answer = consensus(ramps(), 1.0, apart)
+    assert answer.learning_rate is not None
+    assert f"gained most {where}" in answer.reason

@@ -107,13 +107,14 @@ def beginning(curve: Curve) -> float | None:
 def _of_sprints(mean_share: float, sprints: Sprints, turned: bool) -> Answer:
     """The answer of the sprints, or why they give none; `turned`: whether the ramps came back up."""
     reading = read(sprints)
-    if sprints.idle_unseen_losses and not _clear(reading, sprints, CLEAR_APART):
-        sprints = sprints.of_training()  # too few rows are kept apart
+    needed = CLEAR_APART if sprints.idle_unseen_losses else LEAST_DESCENT
+    if sprints.idle_unseen_losses and not _clear(reading, sprints, needed):  # too few rows are kept apart
+        sprints, needed = sprints.of_training(), LEAST_DESCENT
         reading = read(sprints)
     if reading is None:
         text = f"Every sprint diverged, at {sprints.learning_rates[0]:.2g} too. Lower min_lr, or check the data and the loss."
         return Answer(None, None, text, ())
-    if not _clear(reading, sprints, LEAST_DESCENT):
+    if not _clear(reading, sprints, needed):
         shown = f"{max(reading.gain, 0.0):.3g} against {reading.noise:.3g}"
         return Answer(None, None, f"Flat: no rate lowered the loss by more than its own noise ({shown}). {_ADVICE}", ())
     if reading.best == sprints.learning_rates[-1] and not turned:
