@@ -50,7 +50,9 @@ def test_the_code_in_the_page_trains_the_best_again(rates, data):
     code = again(rates[0], rates[0].best).replace("x, y,", "x, y, validation_split=0.2, verbose=0,")
     names = {"build_model": build_model, "x": data[0], "y": data[1]}
     exec(code, names)
-    assert names["result"].best.scores == rates[0].best.scores
+    same = names["result"].best
+    # timing decides how runs are made, so that two calls agree to rounding (decision 20); of one way they are equal
+    assert same.scores == pytest.approx(rates[0].best.scores, rel=1e-5)
     assert 0.5 < rates[0].best.p_best <= 1.0
 
 
