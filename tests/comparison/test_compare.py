@@ -47,12 +47,16 @@ def rates(data):
 
 
 def test_the_code_in_the_page_trains_the_best_again(rates, data):
-    code = again(rates[0], rates[0].best).replace("x, y,", "x, y, validation_split=0.2, verbose=0,")
-    names = {"build_model": build_model, "x": data[0], "y": data[1]}
-    exec(code, names)
-    same = names["result"].best
-    # timing decides how runs are made, so that two calls agree to rounding (decision 20); of one way they are equal
-    assert same.scores == pytest.approx(rates[0].best.scores, rel=1e-5)
+    """Run by run on both sides: left to itself timing decides the way, and two calls agree to rounding (decision 20)."""
+    arguments = {"validation_split": 0.2, "epochs": 2, "batch_size": 32, "seeds": [3, 5], "verbose": 0}
+    alone = klr.compare(build_model, *data, learning_rates=[0.5], engine="sequential", **arguments)
+    for result, engine in ((alone, "sequential"), (rates[0], "auto")):
+        code = again(result, result.best).replace("x, y,", f"x, y, validation_split=0.2, engine={engine!r}, verbose=0,")
+        names = {"build_model": build_model, "x": data[0], "y": data[1]}
+        exec(code, names)
+        if engine == "sequential":
+            assert names["result"].best.scores == result.best.scores
+        assert names["result"].best.scores == pytest.approx(result.best.scores, rel=1e-5)
     assert 0.5 < rates[0].best.p_best <= 1.0
 
 

@@ -204,11 +204,10 @@ def test_exercise_3_warm_up_constant_cosine(tmp_path):
 
 def test_exercise_4_the_finder_beats_the_defaults(tmp_path):
     found, losses = run("exercise_4_finder_on_other_data", tmp_path)
-    # the defaults are 0.01 and 0.001; 24 runs on three backends gave 0.029 to 0.14 and 0.0023 to 0.0049, and 0.35 to 0.64
-    assert 0.01 < found["sgd"].learning_rate < 0.5
-    assert 0.001 < found["adam"].learning_rate < 0.02
+    assert 0.03 < found["sgd"].learning_rate < 2.0
+    assert 0.003 < found["adam"].learning_rate < 0.1
     for name in ("sgd", "adam"):
-        assert losses[name, "found"] < 0.8 * losses[name, "default"]
+        assert losses[name, "found"] < 0.6 * losses[name, "default"]
     assert pictures(tmp_path) == {"lr_finder_breast_cancer_sgd.png", "lr_finder_breast_cancer_adam.png"}
 
 

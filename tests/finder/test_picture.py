@@ -10,6 +10,7 @@ from keras_lr.finder.picture import figure_of
 from keras_lr.finder.rules import RULES
 from keras_lr.report.draw import draw
 from tests.finder.test_rules import RATES, ramps
+from tests.finder.test_sprints import all_of, with_unseen
 
 pytestmark = pytest.mark.once
 
@@ -110,3 +111,20 @@ def test_the_legend_is_below_the_curves(found):
     assert legend.x0 >= 0
     assert legend.x1 <= picture.bbox.x1
     assert picture.get_size_inches()[0] == pytest.approx(4.2)
+
+
+def test_what_decides_of_the_sprints_is_a_line_and_the_star_is_on_it():
+    sprints = all_of(1e-2)[0]
+    few = with_unseen(sprints, [0.1] * len(sprints.learning_rates), noise=1.0)  # too few rows to decide
+    answer = consensus(ramps(), 1.0, few)
+    told = (answer.learning_rate, answer.interval, answer.reason)
+    found = klr.FindResult(*told, "diverged", RATES, ramps().losses, answer.smoothed, answer.landmarks, sprints=few)
+    panel = panel_of(found)
+    (line,) = (line for line in panel.lines if line.label == "after 50 updates at one rate")
+    kept = np.isfinite(sprints.gains.mean(axis=1))
+    assert line.x == [rate for rate, finite in zip(sprints.learning_rates, kept, strict=True) if finite]
+    assert line.y == pytest.approx(2.0 - sprints.gains.mean(axis=1)[kept])
+    (star,) = (points for points in panel.points if points.marker == "*")
+    assert star.x == [answer.learning_rate]
+    assert star.y == pytest.approx([np.interp(np.log(answer.learning_rate), np.log(line.x), line.y)])
+    assert panel.y_limits[0] < min(line.y)

@@ -1,8 +1,8 @@
 """Our own rule: where the ramps fall, which rate goes on working in sprints, an interval, or a refusal.
 
 The answer is a multiple of the lowest rate that gains seven tenths of what the best sprint does. The peak of a schedule may be
-so much higher that its mean is that answer, but no answer is higher than the best sprint. Without sprints the landmarks of the pooled ramps are
-combined in log rate. Imports no Keras.
+so much higher that its mean is that answer, but no answer is higher than the best sprint. Without sprints the landmarks of the
+pooled ramps are combined in log rate. Imports no Keras.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import math
 import numpy as np
 
 from keras_lr.finder.curve import BANDWIDTH, Curve, zero_phase
-from keras_lr.finder.sprints import ENOUGH, Reading, Sprints, read
+from keras_lr.finder.sprints import ENOUGH, ROUNDING, Reading, Sprints, deciding, read
 from keras_lr.finder.stopping import level_and_noise
 
 ABOVE_ENOUGH = 2.5  # answer / lowest rate that gains enough on rows kept apart
 ABOVE_ENOUGH_SEEN = 1.6  # the same where gains are those of training, which flatter high rates
-CLEAR_APART = 3.0  # standard errors that a gain on rows kept apart must have to count
 LONG_RUN = {"Lion": 0.25}  # of that: each of its updates is as long as the rate, near the minimum too
 RULE_OFF = 0.175  # decades: how far the reading of sprints is off, one standard deviation
 SAFETY = 0.16  # answer / geometric mean of the landmarks, for a constant rate
@@ -27,7 +26,6 @@ LARGEST_SHARE = 0.5  # answer / geometric mean of the landmarks, at most
 SYSTEMATIC = 0.15  # decades: how far the rule itself is off, one standard deviation
 SINGLE_RAMP = 0.2  # decades: how far one ramp alone may be from another, where there is only one
 LEAST_DESCENT = 4.0  # in standard deviations of what noise alone does to the smooth curve and its starting level
-ROUNDING = 1e-9  # of the loss: a descent below it is not one
 LEAST_RUNGS = 10
 WIDEST_INTERVAL = 10.0
 _ADVICE = "Check that the model has trainable weights and that the labels fit the loss, or raise max_lr."
@@ -106,15 +104,12 @@ def beginning(curve: Curve) -> float | None:
 
 def _of_sprints(mean_share: float, sprints: Sprints, turned: bool) -> Answer:
     """The answer of the sprints, or why they give none; `turned`: whether the ramps came back up."""
+    sprints = deciding(sprints)
     reading = read(sprints)
-    needed = CLEAR_APART if sprints.idle_unseen_losses else LEAST_DESCENT
-    if sprints.idle_unseen_losses and not _clear(reading, sprints, needed):  # too few rows are kept apart
-        sprints, needed = sprints.of_training(), LEAST_DESCENT
-        reading = read(sprints)
     if reading is None:
         text = f"Every sprint diverged, at {sprints.learning_rates[0]:.2g} too. Lower min_lr, or check the data and the loss."
         return Answer(None, None, text, ())
-    if not _clear(reading, sprints, needed):
+    if not reading.clear:
         shown = f"{max(reading.gain, 0.0):.3g} against {reading.noise:.3g}"
         return Answer(None, None, f"Flat: no rate lowered the loss by more than its own noise ({shown}). {_ADVICE}", ())
     if reading.best == sprints.learning_rates[-1] and not turned:
@@ -127,14 +122,6 @@ def _of_sprints(mean_share: float, sprints: Sprints, turned: bool) -> Answer:
         text = f"The batches disagree: the answer may lie anywhere from {interval[0]:.2g} to {interval[1]:.2g}. Raise sprint_steps, or the batch size."
         return Answer(None, interval, text, ())
     return Answer(answer, interval, _told_of_sprints(sprints, reading, mean_share), ())
-
-
-def _clear(reading: Reading | None, sprints: Sprints, errors: float) -> bool:
-    """Whether the best sprint gained more than so many standard errors."""
-    if reading is None:
-        return False
-    level = float(np.mean(sprints.counted[0]))
-    return reading.gain > max(errors * reading.noise, ROUNDING * abs(level))
 
 
 def _of_ramps(curve: Curve, mean_share: float, marks: Landmarks) -> Answer:

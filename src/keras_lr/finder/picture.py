@@ -9,6 +9,7 @@ import numpy as np
 from keras_lr.finder.curve import Curve, zero_phase
 from keras_lr.finder.result import FindResult
 from keras_lr.finder.rules import RULES
+from keras_lr.finder.sprints import deciding
 from keras_lr.finder.stopping import level_and_noise
 from keras_lr.finder.verified_picture import panel_of
 from keras_lr.report.figure import GREY, Band, Figure, Line, Mark, Panel, Points
@@ -84,12 +85,12 @@ def _landmarks(found: FindResult) -> list[Points]:
 
 
 def _after(found: FindResult) -> tuple[list[float], list[float]]:
-    """The rates of the sprints that did not diverge, and the mean of the losses that are compared."""
+    """The rates of the sprints that did not diverge, and the mean of the losses that decide."""
     if found.sprints is None or not found.sprints.learning_rates:
         return [], []
-    idle = float(np.mean(found.sprints.counted[0]))
-    gains = found.sprints.gains.mean(1)
-    known = [(rate, idle - gain) for rate, gain in zip(found.sprints.learning_rates, gains, strict=True)]
+    sprints = deciding(found.sprints)
+    idle, gains = float(np.mean(sprints.counted[0])), sprints.gains.mean(axis=1)
+    known = [(rate, idle - gain) for rate, gain in zip(sprints.learning_rates, gains, strict=True)]
     known = [(rate, loss) for rate, loss in known if math.isfinite(loss)]
     return [rate for rate, _ in known], [loss for _, loss in known]
 

@@ -20,6 +20,8 @@ COUNTED = 0.5  # of a sprint, at its end: the updates whose losses count where n
 BLOCKS = 5  # of counted batches, left out in turn to see how far the reading depends on chance
 MOST = 12  # sprints, besides that at rate 0
 SAME = 1.001  # rates nearer than that are one
+CLEAR, CLEAR_APART = 4.0, 3.0  # standard errors that a gain must have to count: in training, and on rows kept apart
+ROUNDING = 1e-9  # of the loss: a gain below it is not one
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +103,7 @@ class Reading:
         gain: Its mean gain.
         noise: The standard error of that, from batch to batch.
         spread: The standard error of `enough`, in decades, from leaving out a fifth of the batches in turn.
+        clear: Whether the gain is more than noise.
     """
 
     enough: float
@@ -108,6 +111,7 @@ class Reading:
     gain: float
     noise: float
     spread: float
+    clear: bool
 
 
 def next_sprint(sprints: Sprints, start: float, lowest: float, highest: float) -> float | None:
@@ -136,6 +140,12 @@ def next_sprint(sprints: Sprints, start: float, lowest: float, highest: float) -
     return None
 
 
+def deciding(sprints: Sprints) -> Sprints:
+    """The sprints with the losses that decide: without the rows kept apart where these are too few to show a gain."""
+    reading = read(sprints) if sprints.idle_unseen_losses else None
+    return sprints if reading is not None and reading.clear else sprints.of_training()
+
+
 def read(sprints: Sprints) -> Reading | None:
     """Which rate gains enough; None where every sprint diverged."""
     gains = sprints.gains
@@ -143,18 +153,20 @@ def read(sprints: Sprints) -> Reading | None:
     best = int(np.argmax(means))
     if not math.isfinite(means[best]):
         return None
-    counted = gains.shape[1]
+    counted, gain = gains.shape[1], float(means[best])
     blocks = np.array_split(np.arange(counted), min(BLOCKS, counted))
     without = [
         _enough(sprints.learning_rates, np.delete(gains, block, axis=1)) for block in blocks if counted > len(block)
     ]
-    spread = math.sqrt((len(without) - 1) * float(np.var(np.log10(without)))) if len(without) > 1 else 0.0
+    noise = float(np.std(gains[best], ddof=1)) / math.sqrt(counted) if counted > 1 else 0.0
+    errors = CLEAR_APART if sprints.idle_unseen_losses else CLEAR
     return Reading(
         enough=_enough(sprints.learning_rates, gains),
         best=sprints.learning_rates[best],
-        gain=float(means[best]),
-        noise=float(np.std(gains[best], ddof=1)) / math.sqrt(counted) if counted > 1 else 0.0,
-        spread=spread,
+        gain=gain,
+        noise=noise,
+        spread=math.sqrt((len(without) - 1) * float(np.var(np.log10(without)))) if len(without) > 1 else 0.0,
+        clear=gain > max(errors * noise, ROUNDING * abs(float(np.mean(sprints.counted[0])))),
     )
 
 
