@@ -57,12 +57,12 @@ def find_ways(name):
 
     The rule is asked where to stop, but never heard: now and then noise alone looks like divergence.
     """
-    from keras_lr.engines.ramp import climb
-    from keras_lr.engines.untouched import untouched
-    from keras_lr.finder.batches import batches
-    from keras_lr.finder.curve import Curve
-    from keras_lr.finder.ladder import ladder
-    from keras_lr.finder.stopping import Divergence
+    from keras_lr.engines.borrowed.borrow import untouched
+    from keras_lr.engines.borrowed.ramp import climb
+    from keras_lr.finder.deciding.curve import Curve
+    from keras_lr.finder.deciding.stopping import Divergence
+    from keras_lr.finder.measuring.batches import batches
+    from keras_lr.finder.measuring.ladder import ladder
     from keras_lr.report.progress import progress
 
     model, (x, y) = keras_model(name), data(name)

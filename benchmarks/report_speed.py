@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from keras_lr.comparison import statistics
 from keras_lr.comparison.case import Case, Run
 from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.statistics import verdict
 
 RATES, SEEDS, POINTS = 250, 4, 500
 
@@ -28,21 +28,21 @@ def case(rate, chance):
         runs.append(Run(seed, "finished", history["val_loss"][-1], history))
     scores = [run.score for run in runs]
     config, code = {"class_name": "SGD", "config": {"learning_rate": rate}}, f"optimizer = keras.optimizers.SGD({rate})"
-    mean, interval = statistics.mean(scores), statistics.interval(scores)
+    mean, interval = verdict.mean(scores), verdict.interval(scores)
     return Case(f"lr {rate:.3g}", rate, config, None, code, mean, interval, None, None, (rate,), tuple(runs), "SGD")
 
 
 def record():
     chance = np.random.default_rng(0)
     cases = [case(float(rate), chance) for rate in np.geomspace(1e-4, 1.0, RATES)]
-    verdict = statistics.decide([one.scores for one in cases], "min")
-    cases = [dataclasses.replace(one, p_best=chance) for one, chance in zip(cases, verdict.chances, strict=True)]
+    decision = verdict.decide([one.scores for one in cases], "min")
+    cases = [dataclasses.replace(one, p_best=chance) for one, chance in zip(cases, decision.chances, strict=True)]
     return Comparison(
         metric="val_loss",
         mode="min",
         cases=tuple(cases),
-        best_name=cases[verdict.best].name,
-        alike=tuple(cases[place].name for place in verdict.indistinguishable),
+        best_name=cases[decision.best].name,
+        alike=tuple(cases[place].name for place in decision.indistinguishable),
         reason="The curves are made up.",
         warnings=(),
         seeds=tuple(range(SEEDS)),

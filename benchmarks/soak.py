@@ -27,9 +27,9 @@ with contextlib.suppress(ImportError):  # Keras seeds it on every backend; impor
     importlib.import_module("tensorflow")
 
 import keras_lr as klr
-from keras_lr.comparison.engines import Sequential
-from keras_lr.comparison.summary import Measured
-from keras_lr.engines.training import TrainingRun
+from keras_lr.comparison.execution.engines import Sequential
+from keras_lr.comparison.summarize import Measured
+from keras_lr.engines.fit import TrainingRun
 
 KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 RATES = [float(rate) for rate in np.geomspace(1e-4, 1.0, 100)]

@@ -11,9 +11,9 @@ import time
 
 import numpy as np
 
-from keras_lr.comparison.store import Store
-from keras_lr.comparison.summary import Measured
-from keras_lr.engines.training import TrainingRun
+from keras_lr.comparison.store.store import Store
+from keras_lr.comparison.summarize import Measured
+from keras_lr.engines.fit import TrainingRun
 
 SHAPES = {"short": (10, 4, 80), "long": (100, 6, 5000)}  # epochs, metrics, updates
 RUNS = 300

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 import keras_lr as klr
-from keras_lr.finder.rules import RULES
+from keras_lr.finder.deciding.other_finders import RULES
 from keras_lr.report.text import rate as number
 
 DOCS = pathlib.Path(__file__).parent

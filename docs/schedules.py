@@ -10,8 +10,8 @@ import keras_lr as klr
 from keras_lr import schedules
 from keras_lr.report import draw
 from keras_lr.report.figure import Figure
-from keras_lr.schedules.expression import parse
-from keras_lr.schedules.picture import figure_of
+from keras_lr.schedules.figure import figure_of
+from keras_lr.schedules.text import parse
 
 HERE = pathlib.Path(__file__).parent
 STEPS = 100

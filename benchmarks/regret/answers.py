@@ -19,8 +19,8 @@ from tasks import TASKS, further
 from truth import SHAPES, STORES
 
 import keras_lr as klr
-from keras_lr.finder.consensus import consensus
-from keras_lr.finder.ladder import mean_share
+from keras_lr.finder.deciding.consensus import consensus
+from keras_lr.finder.measuring.ladder import mean_share
 
 FOUND = STORES / "answers.json"
 SEEDS = (100, 101, 102)  # none of those that the truth was trained with

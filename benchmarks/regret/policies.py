@@ -1,4 +1,4 @@
-"""Ways of verifying, tried on `lengths.json` without training: what the rates that they pick lose, against `truth.json`.
+"""Ways of search, tried on `lengths.json` without training: what the rates that they pick lose, against `truth.json`.
 
     python benchmarks/regret/policies.py
 
@@ -14,7 +14,7 @@ import numpy as np
 from score import truths
 from tasks import TASKS
 
-from keras_lr.finder import verifying
+from keras_lr.finder.verifying import search
 
 HERE = pathlib.Path(__file__).parent
 RUN = 1000  # updates of a run that is played
@@ -42,13 +42,13 @@ class Played:
     def __call__(self, rate, updates):
         """The loss after so many updates at a rate, and the updates made."""
         if rate == 0.0:
-            return verifying.Validated((self.untrained,), (1,)), updates
+            return search.Validated((self.untrained,), (1,)), updates
         place = max(0.0, A_DECADE * math.log10(rate) - FIRST)
         several = [self._between(row, place) for row in self.losses]
         loss = float(np.interp(math.log(updates / RUN), np.log(self.shares), several))
         if not math.isfinite(loss):
-            return verifying.Validated(), updates // 3
-        return verifying.Validated((loss,), (1,)), updates
+            return search.Validated(), updates // 3
+        return search.Validated((loss,), (1,)), updates
 
     @staticmethod
     def _between(row, place):
@@ -67,8 +67,8 @@ def plain(train, start):
 
 def chosen(train, start):
     """What `find` would answer."""
-    untrained = verifying.Validated((train.untrained,), (1,))
-    return verifying.verify(train, start, 2 * RUN, untrained).learning_rate
+    untrained = search.Validated((train.untrained,), (1,))
+    return search.verify(train, start, 2 * RUN, untrained).learning_rate
 
 
 def lost(way, shape):
@@ -88,12 +88,12 @@ def lost(way, shape):
 def main():
     with np.errstate(invalid="ignore"):
         for name, numbers in {"five rates, the lowest wins": None, **WAYS}.items():
-            own = {key: getattr(verifying, key) for key in numbers or {}}
+            own = {key: getattr(search, key) for key in numbers or {}}
             for key, value in (numbers or {}).items():
-                setattr(verifying, key, value)
+                setattr(search, key, value)
             told = [lost(plain if numbers is None else chosen, shape) for shape in ("constant", "cosine")]
             for key, value in own.items():
-                setattr(verifying, key, value)
+                setattr(search, key, value)
             print(f"{name:40s}", *(f"{mean:.4f} / {worst:.4f}" for mean, worst in told), sep="   ")
 
 

@@ -50,24 +50,24 @@ from keras_lr.schedules import Tanh as Tanh
 from keras_lr.schedules import TimeDecay as TimeDecay
 from keras_lr.schedules import Triangular as Triangular
 from keras_lr.schedules import WarmupStableDecay as WarmupStableDecay
+from keras_lr.schedules.compare import compare_schedules as compare_schedules
 from keras_lr.schedules.importers import from_keras as from_keras
 from keras_lr.schedules.importers import from_optax as from_optax
 from keras_lr.schedules.importers import from_timm as from_timm
 from keras_lr.schedules.importers import from_torch as from_torch
 from keras_lr.schedules.importers import from_transformers as from_transformers
-from keras_lr.schedules.side_by_side import compare_schedules as compare_schedules
 
 if TYPE_CHECKING:
-    from keras_lr.comparison import Case as Case
-    from keras_lr.comparison import Comparison as Comparison
-    from keras_lr.comparison import compare as compare
-    from keras_lr.finder import BatchSize as BatchSize
-    from keras_lr.finder import CriticalRate as CriticalRate
-    from keras_lr.finder import FindResult as FindResult
-    from keras_lr.finder import FoundThenFitted as FoundThenFitted
-    from keras_lr.finder import find as find
-    from keras_lr.finder import find_batch_size as find_batch_size
-    from keras_lr.finder import find_then_fit as find_then_fit
+    from keras_lr.comparison.case import Case as Case
+    from keras_lr.comparison.compare import compare as compare
+    from keras_lr.comparison.record import Comparison as Comparison
+    from keras_lr.finder.deciding.critical import CriticalRate as CriticalRate
+    from keras_lr.finder.find import find as find
+    from keras_lr.finder.find_batch_size import BatchSize as BatchSize
+    from keras_lr.finder.find_batch_size import find_batch_size as find_batch_size
+    from keras_lr.finder.find_then_fit import FoundThenFitted as FoundThenFitted
+    from keras_lr.finder.find_then_fit import find_then_fit as find_then_fit
+    from keras_lr.finder.result import FindResult as FindResult
 
 __version__ = "0.1.0"
 

@@ -11,8 +11,7 @@ import sys
 
 import pytest
 
-import keras_lr_cli
-from keras_lr.cli import user_code
+from keras_lr_cli import main, user_code
 
 TRAIN = """
 import keras
@@ -145,13 +144,13 @@ def here(folder, monkeypatch):
 @pytest.fixture
 def quick(here, monkeypatch, capsys):
     """The same as `keras_lr`, in this process and on its backend: faster, but without the start of the framework."""
-    monkeypatch.setattr(keras_lr_cli, "_start", lambda *_: None)
+    monkeypatch.setattr(main.main, "_start", lambda *_: None)
 
     def run(*words: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["keras-lr", *words])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            keras_lr_cli.main()
+            main.main.main()
         return Ran(ended.value.code or 0, *capsys.readouterr())
 
     return run

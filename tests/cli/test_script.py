@@ -13,7 +13,7 @@ import time
 import pytest
 
 import keras_lr as klr
-import keras_lr_cli
+from keras_lr_cli import main
 
 pytestmark = pytest.mark.once
 
@@ -25,9 +25,9 @@ RUN = ("--steps-per-epoch", "100", "--epochs", "10")
 @pytest.mark.parametrize("words", [(), *[(name,) for name in (*COMMANDS, "store")], ("store", "check")], ids=str)
 def test_help_imports_neither_a_framework_nor_keras(words):
     code = (
-        "import sys, keras_lr_cli\n"
+        "import sys, main.main\n"
         f"sys.argv = ['keras-lr', *{words!r}, '--help']\n"
-        "try:\n    keras_lr_cli.main()\n"
+        "try:\n    main.main.main()\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
         "heavy = {'keras_lr', 'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules)\n"
         "print(sorted(heavy), file=sys.stderr)\n"
@@ -39,7 +39,7 @@ def test_help_imports_neither_a_framework_nor_keras(words):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_and_option_has_a_help_text(command):
-    callback = {info.name or info.callback.__name__: info.callback for info in keras_lr_cli.app.registered_commands}[
+    callback = {info.name or info.callback.__name__: info.callback for info in main.main.app.registered_commands}[
         command
     ]
     assert callback.__doc__
@@ -49,7 +49,7 @@ def test_every_command_and_option_has_a_help_text(command):
 
 
 def test_options_of_find_have_the_defaults_of_the_function():
-    ours = inspect.signature(keras_lr_cli.find).parameters
+    ours = inspect.signature(main.main.find).parameters
     for name, parameter in inspect.signature(klr.find).parameters.items():
         if name in ("min_lr", "max_lr", "steps", "repeats", "ramp", "seed"):
             assert ours[name].default == parameter.default, name

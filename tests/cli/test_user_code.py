@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.cli import user_code
+from keras_lr_cli import user_code
 
 TAKEN = ("x", "y", "batch_size")
 

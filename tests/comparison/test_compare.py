@@ -8,8 +8,8 @@ import pytest
 
 import keras_lr as klr
 from keras_lr import backends
-from keras_lr.comparison.page import again
-from keras_lr.comparison.plan import direction
+from keras_lr.comparison.planning.plan import direction
+from keras_lr.comparison.views.page import again
 
 
 def build_model():

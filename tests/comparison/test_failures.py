@@ -6,11 +6,11 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.case import Run
-from keras_lr.comparison.page import page_of, row_of
-from keras_lr.comparison.pictures import figure_of
+from keras_lr.comparison.views.figures import figure_of
+from keras_lr.comparison.views.page import page_of, row_of
 from keras_lr.core import records
 from keras_lr.engines import failures
-from tests.comparison.made import case, result
+from tests.comparison.results import case, result
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = X.sum(axis=1)

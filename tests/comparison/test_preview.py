@@ -5,7 +5,8 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison import preview
-from tests.comparison.kept import X, Y, build_line, compare
+from keras_lr.comparison.planning import auto_rates
+from tests.comparison.stored import X, Y, build_line, compare
 
 PLAN = {"learning_rates": [0.1, 0.01], "seeds": 3, "epochs": 4, "metric": "loss", "batch_size": 8}
 
@@ -47,12 +48,11 @@ def test_halving_and_budget_are_told():
 
 
 def test_auto_asks_find_nothing(tmp_path, monkeypatch):
-    from keras_lr.comparison import widening
 
     def find(*args, **named):
         raise AssertionError("find was asked")
 
-    monkeypatch.setattr(widening, "find", find)
+    monkeypatch.setattr(auto_rates, "find", find)
     arguments = {**PLAN, "learning_rates": "auto"}
     told = preview(build_line, X, Y, **arguments)
     assert (len(told.cases), told.runs) == (5, 15)

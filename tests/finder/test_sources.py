@@ -68,7 +68,7 @@ def test_batches_of_any_sizes(line):
 def test_large_arrays_are_read_row_by_row(line, monkeypatch):
     """Arrays too large to be handed over whole give the same batches."""
     whole = klr.find(line[2](), X, Y, batch_size=8, **RAMP)
-    monkeypatch.setattr("keras_lr.finder.batches.RESIDENT", 0)
+    monkeypatch.setattr("keras_lr.finder.measuring.batches.RESIDENT", 0)
     assert klr.find(line[2](), X, Y, batch_size=8, **RAMP).losses == whole.losses
 
 

@@ -9,7 +9,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.backends import keras as machinery
-from keras_lr.comparison.optimizers import with_rate
+from keras_lr.comparison.planning.optimizers import with_rate
 from keras_lr.optimizers import SGD, Adam, Coupled
 from tests.optimizers import twins
 

@@ -33,7 +33,7 @@ from keras_lr import (
     Triangular,
     WarmupStableDecay,
 )
-from keras_lr.schedules.shapes import LEFT
+from keras_lr.schedules.atoms.shapes import LEFT
 
 
 @keras.saving.register_keras_serializable(package="tests")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.schedules.arithmetic import COMPILED
+from keras_lr.schedules.ops import COMPILED
 from tests.schedules.catalogue import SCHEDULES
 
 SHAPE = 0.1 * (klr.Constant(1.0, 2) >> klr.Cosine(1.0, 0.0, 5)).warmup(3)

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from keras_lr import schedules
-from keras_lr.schedules.expression import METHODS, parse
+from keras_lr.schedules.text import METHODS, parse
 
 pytestmark = pytest.mark.once
 

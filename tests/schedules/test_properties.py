@@ -9,7 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import keras_lr as klr
-from keras_lr.schedules.shapes import SHAPES
+from keras_lr.schedules.atoms.shapes import SHAPES
 
 pytestmark = pytest.mark.once
 

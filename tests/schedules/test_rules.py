@@ -8,7 +8,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr import backends
-from keras_lr.schedules.arithmetic import COMPILED
+from keras_lr.schedules.ops import COMPILED
 from tests.schedules.catalogue import FORMULAS, SCHEDULES, WITH_UNITS
 
 STEPS = np.arange(30)

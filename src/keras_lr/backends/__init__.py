@@ -18,8 +18,6 @@ import numpy as np
 
 from keras_lr.core.errors import KerasLRError
 
-_PROGRAMS = {"tensorflow": "tensorflow_program", "jax": "jax_population", "torch": "torch_program"}
-
 
 def active() -> ModuleType:
     """The module of the backend that Keras runs on in this process.
@@ -34,7 +32,7 @@ def active() -> ModuleType:
         raise KerasLRError(
             f"keras-lr works on the backends tensorflow, jax and torch, not on {name!r}. Set KERAS_BACKEND."
         )
-    return importlib.import_module(f"keras_lr.backends.{name}")
+    return importlib.import_module(f"keras_lr.backends.{name}.stepper")
 
 
 @contextlib.contextmanager
@@ -56,7 +54,7 @@ def random_state() -> Iterator[None]:
             other,
         ) in others.items():  # their datasets are read on every backend, and Keras seeds TensorFlow always
             if name in sys.modules and other is not None:
-                importlib.import_module(f"keras_lr.backends.{name}").set_random_state(other)
+                importlib.import_module(f"keras_lr.backends.{name}.stepper").set_random_state(other)
         state.restore()
 
 
@@ -64,7 +62,7 @@ def _state_of(name: str) -> object:
     """The state of a framework's global seed; of TensorFlow that isn't imported yet, that of one that nobody has seeded."""
     if name not in sys.modules:
         return (None, None) if name == "tensorflow" else None
-    return importlib.import_module(f"keras_lr.backends.{name}").random_state()
+    return importlib.import_module(f"keras_lr.backends.{name}.stepper").random_state()
 
 
 def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Any]:
@@ -76,5 +74,5 @@ def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callab
     """
     import keras
 
-    module = importlib.import_module(f"keras_lr.backends.{_PROGRAMS[keras.backend.backend()]}")
+    module = importlib.import_module(f"keras_lr.backends.{keras.backend.backend()}.program")
     return functools.partial(module.Program, model, module.on_device(train), module.on_device(validation), batch_size)

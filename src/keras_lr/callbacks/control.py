@@ -15,7 +15,7 @@ from typing import Any, final
 import keras
 
 from keras_lr.backends import keras as machinery
-from keras_lr.callbacks import changes
+from keras_lr.callbacks import live_rate
 from keras_lr.callbacks.binding import bind_rates
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
@@ -112,7 +112,7 @@ class LearningRateControl(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         """Begins a new record; wishes that were uttered before are kept."""
         del logs
-        changes.check_changeable(_NAME, self.model)
+        live_rate.check_changeable(_NAME, self.model)
         self.changes, self._base, self._bound = [], None, False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -121,9 +121,9 @@ class LearningRateControl(keras.callbacks.Callback):
         if not self._bound:
             bind_rates(self.model, self.params, epoch)
             rate = machinery.rate_of(machinery.optimizers_of(self.model)[0])
-            self._base = changes.as_ours(rate) if changes.is_schedule(rate) else Constant(changes.number(rate))
+            self._base = live_rate.as_ours(rate) if live_rate.is_schedule(rate) else Constant(live_rate.number(rate))
             self._bound = True
-        changes.tell_ignored(self.model)
+        live_rate.tell_ignored(self.model)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Does what has been wished for since the last update."""
@@ -139,7 +139,7 @@ class LearningRateControl(keras.callbacks.Callback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Notes what the training step was compiled with."""
         del epoch, logs
-        changes.remember(self.model)
+        live_rate.remember(self.model)
 
     def _wish(self, kind: str, value: float) -> None:
         with self._lock:
@@ -149,7 +149,7 @@ class LearningRateControl(keras.callbacks.Callback):
         """One change, within the bounds, and its record."""
         optimizer = machinery.optimizers_of(self.model)[0]
         step = machinery.steps_of(self.model)
-        before = changes.rate_at(optimizer, step)
+        before = live_rate.rate_at(optimizer, step)
         if before == 0.0:
             text = f"{_NAME}: the rate of update {step} is 0, which no factor changes. Nothing is done."
             warnings.warn(text, stacklevel=2)
@@ -158,7 +158,7 @@ class LearningRateControl(keras.callbacks.Callback):
         wanted = max(wanted, min(self.min_lr, before) if kind == "scale" else self.min_lr)
         if self.max_lr is not None:
             wanted = min(wanted, max(self.max_lr, before) if kind == "scale" else self.max_lr)
-        changes.scale(self.model, wanted / before)
+        live_rate.scale(self.model, wanted / before)
         so_far = self.changes[-1].scale if self.changes else 1.0
         self.changes.append(Change(step, wanted, so_far * wanted / before))
 

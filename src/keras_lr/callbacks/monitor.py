@@ -9,9 +9,9 @@ import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
-from keras_lr.callbacks import changes
+from keras_lr.callbacks import live_rate
 from keras_lr.callbacks.binding import bind_rates
-from keras_lr.callbacks.groups import Group, groups_of, hyperparameter
+from keras_lr.callbacks.logged_rates import Group, groups_of, hyperparameter
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 
@@ -91,7 +91,7 @@ class LearningRateMonitor(keras.callbacks.Callback):
         if not self._bound:
             bind_rates(self.model, self.params, epoch)
             self._bound = True
-        changes.tell_ignored(self.model)
+        live_rate.tell_ignored(self.model)
         self._pieces = []
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
@@ -99,7 +99,7 @@ class LearningRateMonitor(keras.callbacks.Callback):
         del logs
         self._look(batch)
         if self.observe:
-            self._observed.append(changes.number(self._first().learning_rate))
+            self._observed.append(live_rate.number(self._first().learning_rate))
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Puts the rate of the batch into its logs, if asked to."""
@@ -130,7 +130,7 @@ class LearningRateMonitor(keras.callbacks.Callback):
             logs.update({f"learning_rate/{name}": rates[-1] for name, rates in self.groups.items() if rates})
             last = max(begun, self.steps[-1])
             logs.update({word: hyperparameter(word, optimizer, last) for word in self.also})
-        changes.remember(self.model)
+        live_rate.remember(self.model)
 
     def _look(self, batch: int | None) -> None:
         """Begins a new piece where an epoch begins or a rate was changed, maybe by a callback that comes after this one."""
@@ -158,19 +158,20 @@ class _Piece:
         self.first_step, self.first_batch = first_step, first_batch
         self.groups: list[Group] = groups_of(model)
         self._marks = [
-            (each, machinery.rate_of(each), changes.changed(each)) for each in machinery.optimizers_of(model)
+            (each, machinery.rate_of(each), live_rate.changed(each)) for each in machinery.optimizers_of(model)
         ]
         self._ahead: tuple[int, list[float]] = (first_step, [])
 
     def old(self) -> bool:
         """Whether a rate has been changed since. Reads nothing from a device."""
         return any(
-            machinery.rate_of(each) is not rate or changes.changed(each) != before for each, rate, before in self._marks
+            machinery.rate_of(each) is not rate or live_rate.changed(each) != before
+            for each, rate, before in self._marks
         )
 
     def next(self, model: Any) -> _Piece:
         """The piece that begins with the last change; where somebody else made it, with the update about to be made."""
-        told = [changes.changed(each) for each, _, before in self._marks if changes.changed(each) != before]
+        told = [live_rate.changed(each) for each, _, before in self._marks if live_rate.changed(each) != before]
         step = max((change.step for change in told), default=machinery.steps_of(model))
         return _Piece(model, step, self.first_batch + step - self.first_step)
 

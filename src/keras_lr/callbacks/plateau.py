@@ -12,14 +12,14 @@ from typing import Any, final
 import keras
 
 from keras_lr.backends import keras as machinery
-from keras_lr.callbacks import changes
+from keras_lr.callbacks import live_rate
 from keras_lr.callbacks.binding import bind_rates
 from keras_lr.callbacks.plateau_rule import Plateau, State
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Bound, Scaled, Schedule
 from keras_lr.schedules import length as lengths
-from keras_lr.schedules.looking import longest_rise
+from keras_lr.schedules.inspect import longest_rise
 
 _NAME = "ReduceLROnPlateau"
 _FILE_VERSION = 1
@@ -125,12 +125,12 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
         """Binds a schedule with units, and takes up the state of an earlier run."""
         del logs
         if not self._attached:
-            changes.check_changeable(_NAME, self.model)
+            live_rate.check_changeable(_NAME, self.model)
             bind_rates(self.model, self.params, epoch)
             self._first_counted = self._steps_before_counting()
             self._read(epoch)
             self._attached = True
-        changes.tell_ignored(self.model)
+        live_rate.tell_ignored(self.model)
         if self.every_steps:
             self._window.open(*machinery.loss_sums(self.model))
 
@@ -146,8 +146,8 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
         """Measures, decides, and writes the state."""
         logs = {} if logs is None else logs
         optimizer = machinery.optimizers_of(self.model)[0]
-        logs.setdefault("learning_rate", changes.rate_at(optimizer, machinery.steps_of(self.model) - 1))
-        changes.remember(self.model)
+        logs.setdefault("learning_rate", live_rate.rate_at(optimizer, machinery.steps_of(self.model) - 1))
+        live_rate.remember(self.model)
         if self.every_steps:
             self._window.add(None, *machinery.loss_sums(self.model), steps=self._steps_of_epoch())
         elif self.monitor in logs:
@@ -170,11 +170,11 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
             return
         factor = self.factor if decision == "reduce" else self.up_factor
         assert factor is not None
-        changes.scale(self.model, factor, low=self.min_lr, high=self.max_lr)
+        live_rate.scale(self.model, factor, low=self.min_lr, high=self.max_lr)
         if decision == "reduce" and self._best_weights is not None:
             self.model.set_weights(self._best_weights)
         if self.verbose:
-            rate = changes.rate_at(optimizer, machinery.steps_of(self.model))
+            rate = live_rate.rate_at(optimizer, machinery.steps_of(self.model))
             keras.utils.io_utils.print_msg(f"\n{_NAME}: {self.monitor} is {value:.4g}; the rate is now {rate:.4g}.")
 
     def _steps_of_epoch(self) -> int | None:
@@ -202,7 +202,7 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
             if told["version"] != _FILE_VERSION or told["monitor"] != self.monitor or told["mode"] != self.rule.mode:
                 raise ValueError("it is of another monitor")
             state, window = State(**told["state"]), _Window(**told["window"])
-            changes.restore(self.model, told["rates"])
+            live_rate.restore(self.model, told["rates"])
         except (ValueError, KeyError, TypeError) as error:
             repair = "Delete the file for a new run, or pass the one that belongs to this run"
             rule = f"the file can't be read as the state of this callback ({type(error).__name__}: {error})"
@@ -224,7 +224,7 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
             "monitor": self.monitor,
             "mode": self.rule.mode,
             "epoch": epoch,
-            "rates": changes.scales(self.model),
+            "rates": live_rate.scales(self.model),
             "state": self.state.as_dict(),
             "window": self._window.as_dict(),
         }

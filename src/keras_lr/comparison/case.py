@@ -6,7 +6,7 @@ import dataclasses
 import math
 from typing import Any
 
-from keras_lr.comparison import statistics
+from keras_lr.comparison.statistics import verdict
 from keras_lr.report import text
 
 NOT_MADE = ("not run", "dropped")
@@ -129,9 +129,9 @@ class Case:
         """The metric after the last epoch, by seed, of the runs that finished and count."""
         return {run.seed: run.score for run in self.runs if run.score is not None and run.counts}
 
-    def curve(self, metric: str) -> statistics.Curve:
+    def curve(self, metric: str) -> verdict.Curve:
         """The mean of a metric over the runs that finished and count, epoch by epoch, with its t-interval."""
-        return statistics.curve([run.history.get(metric, ()) for run in self.runs if run.seed in self.scores])
+        return verdict.curve([run.history.get(metric, ()) for run in self.runs if run.seed in self.scores])
 
     def __repr__(self) -> str:
         spread = "" if self.interval is None else f", interval=({text.interval(self.interval).replace(' to ', ', ')})"

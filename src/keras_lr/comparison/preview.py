@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_lr import backends
-from keras_lr.comparison.budget import Budget, duration
-from keras_lr.comparison.cost import Cost, cost_of_a_run, updates_per_epoch
-from keras_lr.comparison.elsewhere import Elsewhere
-from keras_lr.comparison.halving import FACTOR, rungs_of
-from keras_lr.comparison.identity import difference
-from keras_lr.comparison.plan import WHERE, Plan, planned
-from keras_lr.comparison.preparing import Prepared, prepared
-from keras_lr.comparison.run import compare
-from keras_lr.comparison.salvage import contents_of
-from keras_lr.comparison.store import plan_in
-from keras_lr.comparison.widening import AROUND, BEYOND, Ladders, stored_starts
+from keras_lr.comparison.compare import compare
+from keras_lr.comparison.execution.workers import Elsewhere
+from keras_lr.comparison.planning.auto_rates import AROUND, BEYOND, Ladders, stored_starts
+from keras_lr.comparison.planning.budget import Budget, duration
+from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
+from keras_lr.comparison.planning.halving import FACTOR, rungs_of
+from keras_lr.comparison.planning.plan import WHERE, Plan, planned
+from keras_lr.comparison.prepared import Prepared, prepared
+from keras_lr.comparison.store.identity import difference
+from keras_lr.comparison.store.salvage import contents_of
+from keras_lr.comparison.store.store import plan_in
 from keras_lr.core.errors import ArgumentError
 from keras_lr.report import text
 

@@ -150,7 +150,7 @@ class Comparison:
         References:
             Wortsman et al., "Small-scale proxies for large-scale Transformer training instabilities", 2023.
         """
-        from keras_lr.comparison.tables import sensitivity_table
+        from keras_lr.comparison.views.tables import sensitivity_table
 
         return sensitivity_table(self)
 
@@ -164,7 +164,7 @@ class Comparison:
             A pandas table with the columns optimizer, schedule, best_rate, largest_stable, smallest_unstable (NaN where
             there is none) and margin, which is largest_stable / best_rate.
         """
-        from keras_lr.comparison.tables import stability_table
+        from keras_lr.comparison.views.tables import stability_table
 
         return stability_table(self)
 
@@ -185,8 +185,8 @@ class Comparison:
         Raises:
             ArgumentError: No run has logged the metric, or the target isn't finite.
         """
-        from keras_lr.comparison.plan import direction
-        from keras_lr.comparison.tables import time_to_table
+        from keras_lr.comparison.planning.plan import direction
+        from keras_lr.comparison.views.tables import time_to_table
         from keras_lr.core import checks
 
         name = self._logged("time_to", metric)
@@ -207,8 +207,8 @@ class Comparison:
         Raises:
             ArgumentError: There is no heat map of a single rate, or of a single optimizer and schedule.
         """
-        from keras_lr.comparison.heatmap import heatmap_of
-        from keras_lr.comparison.pictures import figure_of
+        from keras_lr.comparison.views.figures import figure_of
+        from keras_lr.comparison.views.heatmap import heatmap_of
         from keras_lr.core import checks
         from keras_lr.report.draw import draw
 
@@ -227,7 +227,7 @@ class Comparison:
         """
         import pathlib
 
-        from keras_lr.comparison.page import page_of
+        from keras_lr.comparison.views.page import page_of
 
         pathlib.Path(path).write_text(page_of(self), encoding="utf-8")
 
@@ -275,7 +275,7 @@ class Comparison:
         }
 
     def _repr_html_(self) -> str:
-        from keras_lr.comparison.page import fragment_of
+        from keras_lr.comparison.views.page import fragment_of
 
         return fragment_of(self)
 
@@ -284,7 +284,7 @@ class Comparison:
         return f"<Comparison of {size}, best: {self.best_name!r}>"
 
     def __str__(self) -> str:
-        from keras_lr.comparison.page import HEADER, row_of
+        from keras_lr.comparison.views.page import HEADER, row_of
 
         rows = text.table([*HEADER], [row_of(self, case) for case in self.ranked])
         return "\n\n".join([self.reason, rows, *self.warnings])

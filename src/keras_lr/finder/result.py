@@ -8,14 +8,14 @@ from typing import Any
 
 from keras_lr.core import checks, records
 from keras_lr.core.errors import ArgumentError
-from keras_lr.finder.consensus import Landmarks, consensus
-from keras_lr.finder.critical import CriticalRate, cross_check, warmup_steps
-from keras_lr.finder.curve import Curve
-from keras_lr.finder.ladder import mean_share
-from keras_lr.finder.rules import RULES, Suggestion, suggest
-from keras_lr.finder.shapes import KINDS, shape_of
-from keras_lr.finder.sprints import Sprints
-from keras_lr.finder.verifying import Verification
+from keras_lr.finder.deciding.consensus import Landmarks, consensus
+from keras_lr.finder.deciding.critical import CriticalRate, cross_check, warmup_steps
+from keras_lr.finder.deciding.curve import Curve
+from keras_lr.finder.deciding.other_finders import RULES, Suggestion, suggest
+from keras_lr.finder.deciding.sprints import Sprints
+from keras_lr.finder.measuring.ladder import mean_share
+from keras_lr.finder.target import KINDS, shape_of
+from keras_lr.finder.verifying.search import Verification
 from keras_lr.schedules import Schedule
 
 
@@ -148,7 +148,7 @@ class FindResult:
         Returns:
             The matplotlib figure.
         """
-        from keras_lr.finder.picture import figure_of
+        from keras_lr.finder.figure import figure_of
         from keras_lr.report import draw
 
         return draw.draw(figure_of(self), path=path, ax=ax)
@@ -170,7 +170,7 @@ class FindResult:
         return " ".join([*said, *filter(None, [cross_check(self.learning_rate, self.critical)])])
 
     def _repr_html_(self) -> str:
-        from keras_lr.finder.picture import figure_of
+        from keras_lr.finder.figure import figure_of
         from keras_lr.report import draw, html
 
         return f"<p>{html.escape(str(self))}</p>{draw.svg(figure_of(self))}"

@@ -21,11 +21,11 @@ import numpy as np
 from keras_lr import backends
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules.arithmetic import COMPILED, HOST, Arithmetic
 from keras_lr.schedules.length import Length, RunLength, Steps
+from keras_lr.schedules.ops import COMPILED, HOST, Arithmetic
 
 if TYPE_CHECKING:
-    from keras_lr.schedules.looking import Finding
+    from keras_lr.schedules.inspect import Finding
 
 schedule = dataclasses.dataclass(frozen=True, repr=False)
 LARGEST_TABLE = 2**18  # steps: a megabyte in float32
@@ -157,7 +157,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     def __rshift__(self, other: Schedule) -> Schedule:
         """This schedule to its end, then `other` from its own step 0."""
-        return _operator("operators", "Then", self, other) if isinstance(other, Schedule) else NotImplemented
+        return _operator("algebra", "Then", self, other) if isinstance(other, Schedule) else NotImplemented
 
     def __mul__(self, other: Any) -> Schedule:
         """The product, step by step; a number scales the schedule."""
@@ -201,7 +201,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     def clip(self, low: float | None = None, high: float | None = None) -> Schedule:
         """The schedule, but never below `low` nor above `high`."""
-        return _operator("operators", "Clip", self, low, high)
+        return _operator("algebra", "Clip", self, low, high)
 
     def repeat(self, times: int | None = None, *, gain: float = 1.0, stretch: float = 1.0) -> Schedule:
         """The schedule again and again (`times` in all, or for ever).
@@ -237,25 +237,25 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     def extend(self, steps: int) -> Schedule:
         """The schedule with its last constant part `steps` updates longer; what comes after it comes later."""
-        from keras_lr.schedules.phases import extended
+        from keras_lr.schedules.operators.phases import extended
 
         return extended(self, steps)
 
     def area(self, steps: int | None = None) -> float:
         """The sum of the rates of the first `steps` updates (default: the schedule's length): the way that it can go."""
-        from keras_lr.schedules.looking import area
+        from keras_lr.schedules.inspect import area
 
         return area(self, steps)
 
     def check(self, steps: int | None = None) -> tuple[Finding, ...]:
         """What is unusual about the schedule in a run of `steps` updates (default: its length); empty where nothing is."""
-        from keras_lr.schedules.looking import check
+        from keras_lr.schedules.inspect import check
 
         return check(self, steps)
 
     def describe(self, steps: int | None = None) -> str:
         """The schedule in words, over `steps` updates (default: its length): rates, phases, area, and what is unusual."""
-        from keras_lr.schedules.looking import describe
+        from keras_lr.schedules.inspect import describe
 
         return describe(self, steps)
 
@@ -271,7 +271,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
             The matplotlib figure.
         """
         from keras_lr.report import draw
-        from keras_lr.schedules.picture import figure_of
+        from keras_lr.schedules.figure import figure_of
 
         return draw.draw(figure_of(self, steps), path=path, ax=ax)
 
@@ -296,7 +296,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
 def as_schedule(where: str, value: Any) -> Schedule:
     """A schedule as it is, a number as a constant one; anything else is an error."""
-    from keras_lr.schedules.constants import Constant
+    from keras_lr.schedules.atoms.constants import Constant
 
     if isinstance(value, Schedule):
         return value
@@ -310,14 +310,14 @@ def rounded(number: Fraction) -> float | int:
 
 def _operator(module: str, name: str, *arguments: Any) -> Schedule:
     """An operator of a module that itself needs this one."""
-    made: Schedule = getattr(importlib.import_module(f"keras_lr.schedules.{module}"), name)(*arguments)
+    made: Schedule = getattr(importlib.import_module(f"keras_lr.schedules.operators.{module}"), name)(*arguments)
     return made
 
 
 def _combine(name: str, left: Any, right: Any) -> Schedule:
     if left is None or right is None:
         raise ArgumentError("schedule", "find gave no answer to multiply with", "See found.reason", learning_rate=None)
-    return _operator("operators", name, as_schedule(name, left), as_schedule(name, right))
+    return _operator("algebra", name, as_schedule(name, left), as_schedule(name, right))
 
 
 def _has_units(value: Any, is_length: bool) -> bool:

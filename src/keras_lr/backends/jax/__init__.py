@@ -1,0 +1,1 @@
+"""JAX, under the same names as the other backends."""

@@ -1,0 +1,1 @@
+"""TensorFlow, under the same names as the other backends."""

@@ -1,0 +1,1 @@
+"""PyTorch, under the same names as the other backends."""

@@ -1,0 +1,1 @@
+"""From the arguments of `compare` to a plan of runs."""

@@ -1,0 +1,133 @@
+"""Successive halving: all cases for a share of the epochs, the better part of them for more, the best for all.
+
+Every rung is a complete comparison of its own, from scratch and with schedules as short as itself: a run under a falling
+rate that is looked at half-way tells little of its end.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from keras_lr.backends import keras as machinery
+from keras_lr.callbacks.live_rate import as_ours, is_schedule
+from keras_lr.comparison.planning import optimizers
+from keras_lr.comparison.planning.plan import WHERE, Place, Plan
+from keras_lr.comparison.statistics import verdict
+from keras_lr.comparison.summarize import Measured, scores_of
+from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import Adopted, Bound, Function, Schedule
+from keras_lr.schedules.length import Length
+
+HALVING = "halving"
+FACTOR = 3  # a rung has a third of the next one's epochs, and keeps a third of its cases
+MOST = 2  # shorter rungs: one of less than a ninth of the epochs would say little
+SHARES = "Give lengths in shares of the run, such as '10%', or leave prune out"
+
+
+def rungs_of(plan: Plan) -> tuple[int, ...]:
+    """The epochs of the shorter rungs, in ascending order; none where nothing is halved.
+
+    Example:
+        >>> plan = Plan(dict, (None,) * 9, (0, 1), 10, None, "loss", "min", {}, prune="halving")
+        >>> rungs_of(plan)
+        (2, 4)
+    """
+    if plan.prune != HALVING:
+        return ()
+    count = MOST if len(plan.cases) > FACTOR else 1
+    epochs = {math.ceil(plan.epochs / FACTOR**place) for place in range(1, count + 1)}
+    return tuple(sorted(epochs - {plan.epochs}))
+
+
+def check(plan: Plan) -> None:
+    """Refuses a plan that can't be halved.
+
+    Raises:
+        ArgumentError: There are too few cases, seeds or epochs, the rates are not known in advance, or a schedule has a
+            length of its own.
+    """
+    if plan.prune != HALVING:
+        return
+    if plan.auto:
+        rule = "prune='halving' needs the rates in advance"
+        raise ArgumentError(WHERE, rule, "Pass a list of rates, or leave prune out", learning_rates="auto")
+    if len(plan.cases) < 2:
+        rule = "there is one case, so none can be dropped"
+        raise ArgumentError(WHERE, rule, "Pass several rates, or leave prune out", prune=HALVING)
+    if len(plan.seeds) < 2:
+        rule = "with one seed no case can be told from another, so none can be dropped"
+        raise ArgumentError(WHERE, rule, "Pass seeds=3, or leave prune out", prune=HALVING)
+    if plan.epochs < FACTOR:
+        rule = f"prune='halving' needs {FACTOR} epochs or more, for a first rung of a third of them"
+        raise ArgumentError(WHERE, rule, "Pass more, or leave prune out", epochs=plan.epochs)
+    for case in plan.cases:
+        check_shortens(case.rate if is_schedule(case.rate) else None)
+        if case.rate is None and case.optimizer is not None:
+            check_rates(case.optimizer)
+
+
+def check_rates(optimizer: Any) -> None:
+    """Refuses an optimizer whose schedule can't be shortened."""
+    for one in optimizers.inside(optimizer):
+        rate = machinery.rate_of(one)
+        check_shortens(rate if is_schedule(rate) else None)
+
+
+def check_shortens(schedule: Any) -> None:
+    """Refuses a schedule with a length that a shorter run doesn't shorten."""
+    if schedule is None:
+        return
+    fixed = fixed_length(as_ours(schedule))
+    if fixed is not None:
+        shown = optimizers.schedule_code(schedule)
+        rule = f"prune='halving' can't shorten {shown}, as {fixed} is no share of the run"
+        raise ArgumentError(WHERE, rule, SHARES, prune=HALVING)
+
+
+def fixed_length(schedule: Schedule) -> str | None:
+    """A length in a schedule that stays as it is in a shorter run, as text; None where all are shares.
+
+    Example:
+        >>> from keras_lr import Cosine, Constant
+        >>> fixed_length((Constant(1.0, "55%") >> Cosine(1.0, 0.0, "40%")).warmup("5%")), fixed_length(Cosine(1.0, 0.0, "3ep"))
+        (None, "'3ep'")
+    """
+    if isinstance(schedule, Adopted):
+        return "the length of a schedule of Keras"
+    if isinstance(schedule, (Bound, Function)):
+        return f"that of {type(schedule).__name__}"
+    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]
+        value = getattr(schedule, field.name)
+        if isinstance(value, Schedule):
+            found = fixed_length(value)
+            if found is not None:
+                return found
+        elif "Steps" in str(field.type):
+            for length in value if isinstance(value, tuple) else (value,):
+                if length is not None and not _is_share(length):
+                    return repr(length)
+    return None
+
+
+def kept(plan: Plan, cases: Sequence[int], found: Mapping[Place, Measured]) -> list[int]:
+    """Which cases of a rung go on: the better third, and all that can't be told from the best.
+
+    Args:
+        plan: The plan of the rung.
+        cases: The numbers of its cases.
+        found: Its runs.
+    """
+    decision = verdict.decide([scores_of(plan, case, found) for case in cases], plan.mode)
+    if decision.best is None:
+        return list(cases)
+    places = {decision.best, *decision.indistinguishable, *decision.order[: math.ceil(len(cases) / FACTOR)]}
+    return [cases[place] for place in sorted(places)]
+
+
+def _is_share(length: Any) -> bool:
+    if isinstance(length, Length):
+        return not (length.steps or length.epochs or length.examples)
+    return isinstance(length, str) and length.strip().endswith("%")

@@ -1,0 +1,271 @@
+"""What a comparison will do: cases x seeds, checked as a whole before the first run."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import keras
+
+from keras_lr.callbacks.live_rate import is_schedule
+from keras_lr.comparison.planning import data_checks, optimizers
+from keras_lr.core import checks
+from keras_lr.core.errors import ArgumentError, UserCodeError
+
+WHERE = "compare"
+AS_COMPILED = "as compiled"
+LARGEST_SEED = 2**32 - 1  # NumPy takes no larger one
+Place = tuple[int, int]
+"""A run in the plan: the number of its case, and its seed."""
+PRUNES = ("divergence", "halving")
+AUTO = "auto"
+LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "dice", "r2", "similarity")
+
+
+@dataclasses.dataclass(frozen=True)
+class PlannedCase:
+    """One way to train: what takes the place of the template's optimizer and rate. None: the template's own."""
+
+    name: str
+    optimizer_name: str | None = None
+    optimizer: Any = None
+    schedule_name: str | None = None
+    schedule: Any = None
+    learning_rate: float | None = None
+
+    @property
+    def rate(self) -> Any:
+        """The rate that the optimizer gets, or None for its own."""
+        return optimizers.times(self.learning_rate, self.schedule)
+
+    def optimizer_for(self, template: Any) -> Any:
+        """A new optimizer for a model that was compiled with `template`; the template where nothing takes its place."""
+        if self.optimizer is None and self.rate is None:
+            return template
+        if self.optimizer is None:
+            return optimizers.with_rate(template, self.rate)
+        return optimizers.rewrapped(template, optimizers.with_rate(self.optimizer, self.rate))
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """Everything that a comparison does.
+
+    `data` are arguments of `fit`. `prune` says which runs are cut. While `auto` is set the cases have no rates yet.
+    """
+
+    build_model: Callable[[], Any]
+    cases: tuple[PlannedCase, ...]
+    seeds: tuple[int, ...]
+    epochs: int
+    batch_size: int | None
+    metric: str
+    mode: str
+    data: Mapping[str, Any]
+    prune: str | None = "divergence"
+    auto: bool = False
+
+    @property
+    def fit_arguments(self) -> dict[str, Any]:
+        """What every run passes to `fit`."""
+        return {**self.data, "epochs": self.epochs, "batch_size": self.batch_size}
+
+    @property
+    def has_validation(self) -> bool:
+        """Whether `fit` gets anything to validate on."""
+        return self.data["validation_data"] is not None or self.data["validation_split"] > 0.0
+
+
+def planned(
+    build_model: Any,
+    data: Mapping[str, Any],
+    *,
+    learning_rates: Any,
+    schedules: Any,
+    optimizers: Any,
+    seeds: Any,
+    epochs: Any,
+    batch_size: Any,
+    metric: Any,
+    mode: str,
+    prune: Any = "divergence",
+) -> Plan:
+    """The plan, with every argument checked that can be checked without a model.
+
+    Raises:
+        ArgumentError: An argument breaks a rule.
+    """
+    if not callable(build_model) or isinstance(build_model, keras.Model):
+        repair = "Pass a function without arguments that makes and compiles a new model"
+        raise ArgumentError(WHERE, "build_model must be a function", repair, build_model=build_model)
+    parts = ("x", "y", "sample_weight", "validation_data", "validation_split")
+    data_checks.check_data(*(data[name] for name in parts))
+    data_checks.check_batch_size(data["x"], data["validation_split"], batch_size)
+    plan = Plan(
+        build_model=build_model,
+        cases=cases_of(optimizers, schedules, None if _is_auto(learning_rates) else learning_rates),
+        seeds=seeds_of(seeds),
+        epochs=checks.whole(WHERE, epochs=epochs),
+        batch_size=batch_size,
+        metric=_checked_metric(metric),
+        mode=direction(metric, checks.one_of(WHERE, ["auto", "min", "max"], mode=mode)),
+        data=data,
+        prune=_checked_prune(prune),
+        auto=_is_auto(learning_rates),
+    )
+    if plan.metric.startswith("val_") and not plan.has_validation:
+        rule = f"the metric {plan.metric!r} needs validation data"
+        repair = "Pass validation_data or validation_split=0.2, or compare by metric='loss'"
+        raise ArgumentError(WHERE, rule, repair, metric=metric)
+    return plan
+
+
+def called(build_model: Callable[[], Any]) -> Any:
+    """What the user's function makes.
+
+    Raises:
+        UserCodeError: It raised; its exception is the cause.
+    """
+    try:
+        return build_model()
+    except Exception as error:
+        raise UserCodeError(f"{WHERE}: build_model raised {type(error).__name__}: {error}") from error
+
+
+def cases_of(optimizers: Any, schedules: Any, learning_rates: Any) -> tuple[PlannedCase, ...]:
+    """Every optimizer with every schedule at every rate; where none of the three is given, the template alone.
+
+    Args:
+        optimizers: A list of Keras's names, or a dict name -> instance, or None.
+        schedules: A dict name -> schedule, or None.
+        learning_rates: A list of rates, or None.
+    """
+    product = itertools.product(_optimizers(optimizers), _schedules(schedules), _rates(learning_rates))
+    return tuple(_case(*chosen) for chosen in product)
+
+
+def seeds_of(seeds: Any) -> tuple[int, ...]:
+    """A count as 0, 1, 2..., or a list as it is."""
+    if not isinstance(seeds, Iterable) or isinstance(seeds, str):
+        return tuple(range(checks.whole(WHERE, seeds=seeds)))
+    listed = list(seeds)
+    if not listed:
+        raise ArgumentError(WHERE, "there must be at least one seed", "Pass a count such as 3, or a list", seeds=seeds)
+    if any(
+        isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed <= LARGEST_SEED for seed in listed
+    ):
+        raise ArgumentError(
+            WHERE, "a seed must be a whole number from 0 to 2**32 - 1", "Pass such as [0, 1, 2]", seeds=seeds
+        )
+    _refuse_twice("a seed", listed, seeds=seeds)
+    return tuple(int(seed) for seed in listed)
+
+
+def at_rate(case: PlannedCase, rate: float) -> PlannedCase:
+    """A case that was planned without a rate, at a rate."""
+    optimizer = None if case.optimizer_name is None else (case.optimizer_name, case.optimizer)
+    schedule = None if case.schedule_name is None else (case.schedule_name, case.schedule)
+    return _case(optimizer, schedule, rate)
+
+
+def _case(optimizer: tuple[str, Any] | None, schedule: tuple[str, Any] | None, rate: float | None) -> PlannedCase:
+    words = [chosen[0] for chosen in (optimizer, schedule) if chosen is not None]
+    if rate is not None:
+        words.append(f"lr {rate:g}" if float(f"{rate:g}") == rate else f"lr {rate!r}")
+    optimizer_name, instance = optimizer or (None, None)
+    schedule_name, shape = schedule or (None, None)
+    return PlannedCase(", ".join(words) or AS_COMPILED, optimizer_name, instance, schedule_name, shape, rate)
+
+
+def _rates(learning_rates: Any) -> list[float | None]:
+    if learning_rates is None:
+        return [None]
+    if not isinstance(learning_rates, Iterable) or isinstance(learning_rates, (str, Mapping)):
+        repair = "Pass a list such as [0.1, 0.01, 0.001], or 'auto' for rates around the one that find gives"
+        raise ArgumentError(WHERE, "learning_rates must be a list of numbers", repair, learning_rates=learning_rates)
+    listed = list(learning_rates)
+    if not listed:
+        repair = "Pass at least one rate, or leave it out"
+        raise ArgumentError(WHERE, "there is no case to compare", repair, learning_rates=learning_rates)
+    rates: list[float | None] = [checks.above_zero(WHERE, learning_rates=rate) for rate in listed]
+    _refuse_twice("a rate", rates, learning_rates=learning_rates)
+    return rates
+
+
+def _schedules(schedules: Any) -> list[tuple[str, Any] | None]:
+    if schedules is None:
+        return [None]
+    repair = "Pass such as {'cosine': keras_lr.Cosine(1.0, 0.0, '100%')}"
+    if not isinstance(schedules, Mapping):
+        raise ArgumentError(WHERE, "schedules must be a dict from names to schedules", repair, schedules=schedules)
+    if not schedules:
+        raise ArgumentError(
+            WHERE, "there is no case to compare", "Pass at least one, or leave it out", schedules=schedules
+        )
+    for name, schedule in schedules.items():
+        if not isinstance(name, str) or not is_schedule(schedule):
+            raise ArgumentError(WHERE, f"{name!r} is no name of a schedule", repair, schedules=schedule)
+    return list(schedules.items())
+
+
+def _optimizers(chosen: Any) -> list[tuple[str, Any] | None]:
+    if chosen is None:
+        return [None]
+    repair = "Pass a list of names such as ['sgd', 'adam'], or a dict from names to optimizers of Keras 3"
+    if isinstance(chosen, str) or not isinstance(chosen, Iterable):
+        raise ArgumentError(WHERE, "optimizers must be a list or a dict", repair, optimizers=chosen)
+    if not isinstance(chosen, Mapping):
+        chosen = list(chosen)
+        _refuse_twice("a name", chosen, optimizers=chosen)
+        chosen = {name: _by_name(name, repair) for name in chosen}
+    if not chosen:
+        raise ArgumentError(
+            WHERE, "there is no case to compare", "Pass at least one, or leave it out", optimizers=chosen
+        )
+    for name, optimizer in chosen.items():
+        if not isinstance(name, str) or not isinstance(optimizer, keras.optimizers.Optimizer):
+            raise ArgumentError(WHERE, f"{name!r} is no name of an optimizer of Keras 3", repair, optimizers=optimizer)
+    return list(chosen.items())
+
+
+def _by_name(name: Any, repair: str) -> Any:
+    if not isinstance(name, str):
+        raise ArgumentError(WHERE, "a list of optimizers must have names", repair, optimizers=name)
+    try:
+        return keras.optimizers.get(name)
+    except Exception as error:
+        raise ArgumentError(WHERE, f"Keras has no optimizer named {name!r}", repair, optimizers=name) from error
+
+
+def _refuse_twice(what: str, listed: list[Any], **argument: Any) -> None:
+    twice = next((value for place, value in enumerate(listed) if value in listed[:place]), None)
+    if twice is not None:
+        raise ArgumentError(
+            WHERE, f"{what} must be given once, but {twice!r} is given twice", "Leave one out", **argument
+        )
+
+
+def _is_auto(learning_rates: Any) -> bool:
+    return isinstance(learning_rates, str) and learning_rates == AUTO
+
+
+def _checked_prune(prune: Any) -> str | None:
+    if prune is not None and (not isinstance(prune, str) or prune not in PRUNES):
+        repair = "Pass one of these, or None for runs that all go to their end"
+        raise ArgumentError(WHERE, "prune must be 'divergence', 'halving' or None", repair, prune=prune)
+    return prune
+
+
+def _checked_metric(metric: Any) -> str:
+    if not isinstance(metric, str) or not metric.removeprefix("val_"):
+        raise ArgumentError(WHERE, "metric must be a name", "Pass such as 'val_loss' or 'val_accuracy'", metric=metric)
+    return metric
+
+
+def direction(metric: str, mode: str) -> str:
+    """Whether less or more is better: "min" or "max", by the metric's name where the user doesn't say."""
+    if mode != "auto":
+        return mode
+    return "max" if any(word in metric.lower() for word in LARGER_IS_BETTER) and not metric.endswith("loss") else "min"

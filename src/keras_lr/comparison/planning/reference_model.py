@@ -1,0 +1,102 @@
+"""The first model that `build_model` makes: looked at and not trained, it tells what all runs start from."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_lr import backends
+from keras_lr.backends import keras as machinery
+from keras_lr.comparison.planning import data_checks, optimizers
+from keras_lr.comparison.planning.plan import WHERE, Plan, PlannedCase, called
+from keras_lr.comparison.summarize import Description, describe
+from keras_lr.core.errors import ArgumentError
+
+
+class Template:
+    """A first model, which is looked at and not trained: it tells what the template is before any run.
+
+    Attributes:
+        model: The model.
+        descriptions: What each case's optimizer will be.
+        metric: The name under which the metric will be logged.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        with backends.random_state():
+            keras.utils.set_random_seed(plan.seeds[0])
+            self.model = self._call()
+            self._check_model()
+            self.descriptions = [self.described(case) for case in plan.cases]
+            self.metric = self._checked_metric()
+
+    def build(self) -> Any:
+        """Another model, which must be a new one."""
+        model, function = self._call(), self._plan.build_model
+        if model is self.model:
+            repair = "Make and compile the model within it"
+            raise ArgumentError(WHERE, "build_model returned the same model twice", repair, build_model=function)
+        if model.optimizer is self.model.optimizer:
+            repair = "Make the optimizer within it"
+            raise ArgumentError(WHERE, "build_model gave two models the same optimizer", repair, build_model=function)
+        return model
+
+    def _call(self) -> Any:
+        return called(self._plan.build_model)
+
+    def _check_model(self) -> None:
+        model, function = self.model, self._plan.build_model
+        if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
+            repair = "Build it with `import keras`, which is Keras 3"
+            raise ArgumentError(
+                WHERE, "build_model returned a model of tf_keras, which is Keras 2", repair, build_model=function
+            )
+        if not isinstance(model, keras.Model):
+            rule = f"build_model must return a keras.Model, and returned {_kind(model)}"
+            raise ArgumentError(WHERE, rule, "End it with `return model`", build_model=function)
+        if not machinery.step_takes_rate(model):
+            rule = "build_model returned a model that is not compiled"
+            raise ArgumentError(WHERE, rule, "Call model.compile(optimizer, loss) in it", build_model=function)
+
+    def described(self, case: PlannedCase) -> Description:
+        """What a case's optimizer will be.
+
+        Raises:
+            ArgumentError: There is no one rate in it, and the case has one.
+        """
+        template = self.model.optimizer if case.optimizer is None else case.optimizer
+        if (case.rate is not None or self._plan.auto) and not optimizers.holds_one(template):
+            rule = "the optimizer holds several optimizers, so there is no one rate to set"
+            raise ArgumentError(WHERE, rule, "Leave out learning_rates and schedules", optimizer=template)
+        return describe(case, self.model.optimizer)
+
+    def _checked_metric(self) -> str:
+        """Looks for the metric among those of the compiled model, built by a batch of the arrays."""
+        plan, data = self._plan, self._plan.data
+        if not data_checks.arrays_of(data["x"]) or type(self.model).train_step is not keras.Model.train_step:
+            return plan.metric
+        batch = data_checks.first_batch(data["x"], data["y"], data["sample_weight"], plan.batch_size)
+        machinery.build(self.model, batch, machinery.Containers(self.model))
+        known = list(self.model.get_metrics_result())
+        return logged_name(plan.metric, [*known, *([f"val_{name}" for name in known] if plan.has_validation else [])])
+
+
+def logged_name(metric: str, names: Sequence[str]) -> str:
+    """The name under which a metric is logged: Keras numbers the metrics that it names itself, as in "auc_1".
+
+    Raises:
+        ArgumentError: No name, or more than one, fits.
+    """
+    numbered = [name for name in names if re.fullmatch(rf"{re.escape(metric)}_\d+", name)]
+    if metric not in names and len(numbered) != 1:
+        rule = f"the model has no metric {metric!r}"
+        raise ArgumentError(WHERE, rule, f"Pass one of {', '.join(names)}", metric=metric)
+    return metric if metric in names else numbered[0]
+
+
+def _kind(value: Any) -> str:
+    return "None" if value is None else f"a {type(value).__name__}"

@@ -1,0 +1,1 @@
+"""The SQLite store that keeps every finished run."""

@@ -1,0 +1,201 @@
+"""What is in the file of a store: its tables, and runs as rows of them.
+
+A curve is one packed array, so that a run of any length is a few rows. Each run and each copy of the plan carries a digest
+of its content: SQLite notices a broken page, but not a flipped bit within a number.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from keras_lr.comparison.planning.plan import Place
+from keras_lr.comparison.summarize import Measured
+from keras_lr.engines.fit import TrainingRun
+
+APPLICATION = 0x6B6C7273  # "klrs", in the file's header: this is a store of keras-lr
+
+# The n-th entry brings a store of version n - 1 to version n; the first makes an empty file a store.
+STEPS: list[tuple[str, ...]] = [
+    (
+        f"PRAGMA application_id = {APPLICATION}",
+        "CREATE TABLE plan (copy INTEGER PRIMARY KEY, identity TEXT NOT NULL, digest TEXT NOT NULL)",
+        "CREATE TABLE run (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, seed INTEGER NOT NULL, outcome TEXT NOT NULL,"
+        " epoch INTEGER, batch INTEGER, seconds REAL NOT NULL, error TEXT, versions TEXT NOT NULL, digest TEXT NOT NULL,"
+        " UNIQUE (place, seed))",
+        "CREATE TABLE curve (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
+        " width INTEGER NOT NULL, points BLOB NOT NULL)",
+    ),
+]
+CURVES = 1 << 20  # numbers for the curves of a run: those from id * CURVES on; an index could break on its own
+COPIES = 2  # of the plan: without it no run can be told from another
+_FIELDS = "place, seed, outcome, epoch, batch, seconds, error, versions"
+_RATES, _LOSSES = "learning_rate", "loss"
+
+
+class DamagedError(Exception):
+    """A row that can be read and isn't what was written."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Stored:
+    """A run in a store.
+
+    Attributes:
+        place: The number of its case in the plan, and its seed.
+        measured: What was measured.
+        versions: What it was made with.
+    """
+
+    place: Place
+    measured: Measured
+    versions: Mapping[str, str]
+
+
+def version_of(connection: sqlite3.Connection) -> int | None:
+    """The version of a store; 0 of an empty file, and None where the file is another program's."""
+    ((application,),) = connection.execute("PRAGMA application_id")
+    ((version,),) = connection.execute("PRAGMA user_version")
+    ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
+    if application == APPLICATION and version > 0:
+        return int(version)
+    return 0 if (application, version, tables) == (0, 0, 0) else None
+
+
+def bring_up(connection: sqlite3.Connection, version: int) -> None:
+    """Makes the tables, or brings those of an older version up to this one, within the caller's transaction."""
+    for step in STEPS[version:]:
+        for statement in step:
+            connection.execute(statement)
+    connection.execute(f"PRAGMA user_version = {len(STEPS)}")
+
+
+def write_plan(connection: sqlite3.Connection, identity: Mapping[str, Any]) -> None:
+    """Writes the plan's identity, twice."""
+    text = json.dumps(identity)
+    rows = [(copy, text, _digest(text)) for copy in range(COPIES)]
+    connection.executemany("INSERT INTO plan (copy, identity, digest) VALUES (?, ?, ?)", rows)
+
+
+def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
+    """The plan's identity, from the first copy that is whole.
+
+    Raises:
+        DamagedError: None is.
+    """
+    for copy in range(COPIES):
+        try:
+            for text, digest in connection.execute("SELECT identity, digest FROM plan WHERE copy = ?", (copy,)):
+                if _digest(text) == digest:
+                    return dict(json.loads(text))
+        except (sqlite3.DatabaseError, UnicodeDecodeError):
+            continue
+    raise DamagedError("its plan can't be read")
+
+
+def write_run(connection: sqlite3.Connection, stored: Stored) -> None:
+    """Writes a run, in the place of one that failed there, within the caller's transaction."""
+    fields, curves = _fields(stored), _curves(stored.measured)
+    for (number,) in connection.execute("SELECT id FROM run WHERE place = ? AND seed = ?", stored.place).fetchall():
+        connection.execute("DELETE FROM curve WHERE id BETWEEN ? AND ?", _numbers(number))
+        connection.execute("DELETE FROM run WHERE id = ?", (number,))
+    marks = ", ".join("?" * (len(fields) + 1))
+    row = connection.execute(
+        f"INSERT INTO run ({_FIELDS}, digest) VALUES ({marks})", (*fields, _digest(fields, *curves))
+    )
+    first, _ = _numbers(row.lastrowid or 0)
+    rows = [(first + place, *curve) for place, curve in enumerate(curves)]
+    connection.executemany("INSERT INTO curve (id, kind, name, width, points) VALUES (?, ?, ?, ?, ?)", rows)
+
+
+def read_runs(connection: sqlite3.Connection) -> Iterator[Stored]:
+    """Every run of a store, one after the other.
+
+    Raises:
+        DamagedError: One of them isn't what was written.
+    """
+    for (number,) in connection.execute("SELECT id FROM run ORDER BY id").fetchall():
+        yield read_run(connection, number)
+
+
+def read_run(connection: sqlite3.Connection, number: int) -> Stored:
+    """The run in a row.
+
+    Raises:
+        DamagedError: It isn't what was written.
+        LookupError: There is none.
+    """
+    row = connection.execute(f"SELECT {_FIELDS}, digest FROM run WHERE id = ?", (number,)).fetchone()
+    if row is None:
+        raise LookupError(number)
+    select = "SELECT kind, name, width, points FROM curve WHERE id BETWEEN ? AND ? ORDER BY id"
+    curves = connection.execute(select, _numbers(number)).fetchall()
+    *fields, digest = row
+    if _digest(fields, *curves) != digest:
+        raise DamagedError(f"the run in row {number} isn't what was written")
+    return _stored(fields, curves)
+
+
+def _numbers(run: int) -> tuple[int, int]:
+    """The first and the last number that a curve of a run may have."""
+    return run * CURVES, run * CURVES + CURVES - 1
+
+
+def _fields(stored: Stored) -> tuple[Any, ...]:
+    run = stored.measured.run
+    epoch, batch = run.diverged_at or (None, None)
+    versions = json.dumps(dict(stored.versions))
+    return (*stored.place, run.outcome, epoch, batch, run.seconds, run.error, versions)
+
+
+def _curves(measured: Measured) -> list[tuple[str, str, int, bytes]]:
+    curves = [("epoch", name, *packed(values)) for name, values in measured.run.history.items()]
+    curves.append(("update", _RATES, *packed(measured.learning_rates)))
+    if measured.losses is not None:
+        curves.append(("update", _LOSSES, *packed(measured.losses)))
+    return curves
+
+
+def _stored(fields: Sequence[Any], curves: Sequence[tuple[str, str, int, bytes]]) -> Stored:
+    case, seed, outcome, epoch, batch, seconds, error, versions = fields
+    values = {(kind, name): unpacked(width, points) for kind, name, width, points in curves}
+    history = {name: points for (kind, name), points in values.items() if kind == "epoch"}
+    run = TrainingRun(history, outcome, None if epoch is None else (epoch, batch), seconds, error)
+    measured = Measured(run, values["update", _RATES], values.get(("update", _LOSSES)))
+    return Stored((case, seed), measured, json.loads(versions))
+
+
+def packed(values: Sequence[float]) -> tuple[int, bytes]:
+    """Numbers as bytes, and the bytes of each: 4 where that loses nothing, else 8.
+
+    Example:
+        >>> packed([0.5, 1.0])[0], packed([0.1])[0]
+        (4, 8)
+    """
+    wide = np.asarray(values, "<f8")
+    with np.errstate(over="ignore"):
+        narrow = wide.astype("<f4")
+    if np.array_equal(narrow.astype("<f8"), wide, equal_nan=True):
+        return 4, narrow.tobytes()
+    return 8, wide.tobytes()
+
+
+def unpacked(width: int, points: bytes) -> tuple[float, ...]:
+    """What was packed."""
+    return tuple(np.frombuffer(points, f"<f{width}").astype(float).tolist())
+
+
+def _digest(*parts: Any) -> str:
+    """A digest of texts, numbers and bytes, which tells them apart by their kind too."""
+    summed = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        for value in part if isinstance(part, (tuple, list)) else [part]:
+            data = value if isinstance(value, bytes) else repr(value).encode(errors="surrogatepass")
+            summed.update(f"{type(value).__name__} {len(data)} ".encode() + data)
+    return summed.hexdigest()

@@ -1,0 +1,1 @@
+"""Worker processes that execute runs, and how they are watched."""

@@ -1,0 +1,1 @@
+"""Pure rules from curves to a learning rate."""

@@ -1,0 +1,130 @@
+"""The critical rate: the smallest at which the optimizer's own update raises the loss of its batch. Imports no Keras.
+
+It is the edge of the first update, measured by forward passes; what training makes of the weights later may bear more.
+So it is no bound of the answer: it tells where a warm-up has to begin.
+
+References:
+    Kalra and Barkeshli 2024, why warm up the learning rate. https://arxiv.org/abs/2406.09405
+    Kalra et al. 2026, critical sharpness. https://arxiv.org/abs/2601.16979
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import statistics
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from keras_lr.engines.borrowed.line_search import LineSearch
+
+BATCHES = 5
+LOWEST, HIGHEST = 1e-10, 1e6
+PRECISION = 1.1  # the two rates that a search ends between, as a ratio
+
+
+@dataclasses.dataclass(frozen=True)
+class CriticalRate:
+    """The rate above which the optimizer's first update raises the loss of its own batch.
+
+    Attributes:
+        learning_rate: The median over batches, or None; then `reason` says why.
+        interval: The lowest and the highest of them, or None.
+        reason: How it was measured.
+        learning_rates: That of each batch.
+    """
+
+    learning_rate: float | None
+    interval: tuple[float, float] | None
+    reason: str
+    learning_rates: tuple[float, ...] = ()
+
+
+def next_rate(search: LineSearch, first: float) -> float | None:
+    """Where to look next: doubling up to a loss above that before the update, halving down to one that isn't, then between.
+
+    Args:
+        search: The losses so far.
+        first: The rate to begin with.
+
+    Returns:
+        A rate, or None where the search is over.
+    """
+    if not math.isfinite(search.loss):
+        return None
+    if not search.tried:
+        return min(max(first, LOWEST), HIGHEST)
+    fell, rose = _between(search)
+    if rose == math.inf:
+        return 2.0 * fell if 2.0 * fell <= HIGHEST else None
+    if fell == 0.0:
+        return 0.5 * rose if 0.5 * rose >= LOWEST else None
+    return math.sqrt(fell * rose) if rose / fell > PRECISION else None
+
+
+def critical(searches: Sequence[LineSearch] | None) -> CriticalRate:
+    """The critical rate that several searches agree on; None stands for a model that can't be searched."""
+    if searches is None:
+        return CriticalRate(None, None, "The model has its own train_step, whose loss no forward pass alone can give.")
+    if not searches:
+        return CriticalRate(None, None, "The update of the optimizer doesn't move the weights.")
+    ends = [_between(search) for search in searches if search.tried]
+    found = tuple(math.sqrt(fell * rose) for fell, rose in ends if fell > 0.0 and rose < math.inf)
+    if 2 * len(found) <= len(searches):
+        why = (
+            "no rate raised it"
+            if all(rose == math.inf for _, rose in ends)
+            else "it rose at every rate, or is not finite"
+        )
+        return CriticalRate(None, None, f"The loss has no edge along the update: {why}.", found)
+    middle, low, high = statistics.median(found), min(found), max(found)
+    return CriticalRate(
+        middle,
+        (low, high),
+        f"On {len(found)} of {len(searches)} batches the first update lowers the loss of its own batch up to "
+        f"{middle:.2g} ({low:.2g} to {high:.2g}) and raises it above.",
+        found,
+    )
+
+
+def warmup_steps(learning_rate: float | None, edge: CriticalRate | None) -> int | None:
+    """The shortest warm-up whose first update is not above the critical rate: ceil(learning_rate / critical) - 1.
+
+    A warm-up of n updates begins at learning_rate / (n + 1), and rises by that with each update, so by one critical rate
+    at most.
+
+    Args:
+        learning_rate: The rate at the end of the warm-up.
+        edge: The critical rate at its start.
+
+    Returns:
+        Updates, 0 where the rate is below its edge; None where one of the two isn't known.
+
+    Example:
+        >>> warmup_steps(0.01, CriticalRate(0.003, (0.002, 0.004), "")), warmup_steps(0.001, CriticalRate(0.003, None, ""))
+        (3, 0)
+    """
+    if learning_rate is None or edge is None or edge.learning_rate is None:
+        return None
+    return max(0, math.ceil(learning_rate / edge.learning_rate * (1.0 - 1e-9)) - 1)
+
+
+def cross_check(learning_rate: float | None, edge: CriticalRate | None) -> str | None:
+    """The answer beside the critical rate, in a sentence; None where there is nothing to say."""
+    if edge is None:
+        return None
+    steps = warmup_steps(learning_rate, edge)
+    if learning_rate is None or edge.learning_rate is None or steps is None:
+        return edge.reason
+    ratio = learning_rate / edge.learning_rate
+    where = f"{ratio:.2g} times the critical rate of the first update, {edge.learning_rate:.2g}"
+    if steps == 0:
+        return f"The answer is {where}: it needs no warm-up for stability."
+    return f"The answer is {where}: begin with a warm-up of {steps} updates or more."
+
+
+def _between(search: LineSearch) -> tuple[float, float]:
+    """The lowest rate at which the loss rose, infinite without one, and the highest below it where it didn't, or 0."""
+    rose = min((rate for rate, loss in search.tried if not loss <= search.loss), default=math.inf)
+    return max((rate for rate, loss in search.tried if rate < rose), default=0.0), rose

@@ -1,0 +1,1 @@
+"""Verifies an answer by short trainings."""

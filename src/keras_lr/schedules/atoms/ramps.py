@@ -1,0 +1,232 @@
+"""Schedules that go from one rate to another in a given time: straight, along a cosine, a power, or another shape."""
+
+from __future__ import annotations
+
+import dataclasses
+from fractions import Fraction
+from typing import Any, final
+
+from keras_lr.core import checks
+from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import length as lengths
+from keras_lr.schedules.atoms import shapes
+from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.length import Length, RunLength, Steps
+from keras_lr.schedules.ops import Arithmetic
+
+
+class _Ramp(Schedule):
+    """What the ramps share: `start` and `end` are rates, `steps` a length; the end is reached at t = steps and held."""
+
+    start: float
+    end: float
+    steps: Steps
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        object.__setattr__(self, "start", checks.at_least_zero(name, start=self.start))
+        object.__setattr__(self, "end", checks.at_least_zero(name, end=self.end))
+        lengths.parse(name, 0, steps=self.steps)
+
+    @property
+    def extent(self) -> Length:
+        return lengths.parse(type(self).__name__, 0, steps=self.steps)
+
+    def placed(self, run: RunLength, start: Fraction) -> Schedule:
+        return dataclasses.replace(self, steps=lengths.place(self.extent, run, start))  # type: ignore[type-var]
+
+    def _progress(self, step: Any, xp: Arithmetic) -> tuple[Any, Any]:
+        """How much of the ramp is over, and how much is left."""
+        return shapes.progress(step, self.extent.steps, xp)
+
+
+@final
+@register
+@schedule
+class Linear(_Ramp):
+    """Goes from `start` to `end` in a straight line, then stays there.
+
+    lr(t) = start + (end - start) * min(t, T) / T,  T = `steps`.
+
+    Args:
+        start: The rate at step 0. 0 or more.
+        end: The rate from step T on. 0 or more.
+        steps: T: updates, or a length with a unit (`"3ep"`, `"10%"`, `"5000ex"`).
+
+    Example:
+        >>> Linear(0.0, 1.0, 4).evaluate([0, 1, 4, 9]).tolist()
+        [0.0, 0.25, 1.0, 1.0]
+    """
+
+    start: float
+    end: float
+    steps: Steps
+
+    def formula(self, step: Any, xp: Arithmetic) -> Any:
+        return shapes.between(self.start, self.end, self._progress(step, xp), "linear", xp)
+
+
+@final
+@register
+@schedule
+class Cosine(_Ramp):
+    """Goes from `start` to `end` along half a cosine, then stays there.
+
+    lr(t) = end + (start - end) * ((1 + cos(pi * min(t, T) / T)) / 2) ** power,  T = `steps`.
+
+    Args:
+        start: The rate at step 0. 0 or more.
+        end: The rate from step T on. 0 or more.
+        steps: T: updates, or a length with a unit (`"3ep"`, `"10%"`, `"5000ex"`).
+        power: Above 0; above 1 the rate falls earlier.
+
+    Example:
+        >>> Cosine(1.0, 0.0, 4).evaluate([0, 2, 4, 9]).round(6).tolist()
+        [1.0, 0.5, 0.0, 0.0]
+
+    References:
+        Loshchilov and Hutter 2017, SGDR, eq. 5. https://arxiv.org/abs/1608.03983
+    """
+
+    start: float
+    end: float
+    steps: Steps
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "power", checks.above_zero("Cosine", power=self.power))
+
+    def formula(self, step: Any, xp: Arithmetic) -> Any:
+        return shapes.between(self.start, self.end, self._progress(step, xp), "cosine", xp, self.power)
+
+
+@final
+@register
+@schedule
+class Polynomial(_Ramp):
+    """Goes from `start` to `end` along a power of the time that is left, then stays there.
+
+    lr(t) = end + (start - end) * (1 - min(t, T) / T) ** power,  T = `steps`.
+
+    Args:
+        start: The rate at step 0. 0 or more.
+        end: The rate from step T on. 0 or more.
+        steps: T: updates, or a length with a unit (`"3ep"`, `"10%"`, `"5000ex"`).
+        power: Above 0; 1 is a straight line.
+
+    Example:
+        >>> Polynomial(1.0, 0.0, 4, power=2).evaluate([0, 2, 4]).tolist()
+        [1.0, 0.25, 0.0]
+    """
+
+    start: float
+    end: float
+    steps: Steps
+    power: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "power", checks.above_zero("Polynomial", power=self.power))
+
+    def formula(self, step: Any, xp: Arithmetic) -> Any:
+        return shapes.between(self.start, self.end, self._progress(step, xp), "linear", xp, self.power)
+
+
+@final
+@register
+@schedule
+class Ramp(_Ramp):
+    """Goes from `start` to `end` along a shape that has a name, then stays there.
+
+    lr(t) = end + (start - end) * left(p ** warp) ** power,  p = min(t, T) / T,  T = `steps`,  left(p) is
+
+    - "linear": 1 - p
+    - "cosine": (1 + cos(pi * p)) / 2
+    - "1-sqrt": 1 - sqrt(p), the cooldown that falls at once and lands softly
+    - "1-square": 1 - p ** 2
+    - "exponential": 2 * 0.5 ** p - 1
+    - "rex": (1 - p) / (1 - p / 2)
+
+    and "geometric" is start * (end / start) ** (p ** warp), the same factor at every step.
+
+    Args:
+        start: The rate at step 0. 0 or more.
+        end: The rate from step T on. 0 or more.
+        steps: T: updates, or a length with a unit (`"3ep"`, `"10%"`, `"5000ex"`).
+        shape: One of the names above.
+        power: Above 0; above 1 the rate falls earlier.
+        warp: Above 0; above 1 the rate falls later (the k of k-decay).
+
+    Example:
+        >>> Ramp(1.0, 0.0, 4, "1-sqrt").evaluate([0, 1, 4]).tolist()
+        [1.0, 0.5, 0.0]
+
+    References:
+        "1-sqrt": Haegele et al. 2024. https://arxiv.org/abs/2405.18392
+        "rex": Chen et al. 2021. https://arxiv.org/abs/2107.04197
+        `warp`: Zhang and Li 2020, k-decay. https://arxiv.org/abs/2004.05909
+    """
+
+    start: float
+    end: float
+    steps: Steps
+    shape: str = "linear"
+    power: float = 1.0
+    warp: float = 1.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        shapes.check("Ramp", self.shape, self.end)
+        if self.shape == shapes.GEOMETRIC:
+            checks.above_zero("Ramp", start=self.start)
+        object.__setattr__(self, "power", checks.above_zero("Ramp", power=self.power))
+        object.__setattr__(self, "warp", checks.above_zero("Ramp", warp=self.warp))
+
+    def formula(self, step: Any, xp: Arithmetic) -> Any:
+        p, q = self._progress(step, xp)
+        if self.warp != 1.0:
+            p = xp.power(p, self.warp)
+            q = 1.0 - p
+        return shapes.between(self.start, self.end, (p, q), self.shape, xp, self.power)
+
+
+@final
+@register
+@schedule
+class Tanh(_Ramp):
+    """Goes from `start` to `end` along a hyperbolic tangent, then stays where that ends.
+
+    lr(t) = end + (start - end) * (1 - tanh(low + (high - low) * min(t, T) / T)) / 2,  T = `steps`.
+
+    Args:
+        start: The rate that it comes from (at step 0 it is below it by the tail that `low` cuts off). 0 or more.
+        end: The rate that it goes to (at step T it is above it by the tail that `high` cuts off). 0 or more.
+        steps: T: updates, or a length with a unit (`"3ep"`, `"10%"`, `"5000ex"`).
+        low: Where on the tangent it begins.
+        high: Where it ends, above `low`.
+
+    Example:
+        >>> Tanh(1.0, 0.0, 4).evaluate([0, 2, 4]).round(4).tolist()
+        [1.0, 0.982, 0.0025]
+
+    References:
+        Hsueh et al. 2019, HTD. https://arxiv.org/abs/1806.01593
+    """
+
+    start: float
+    end: float
+    steps: Steps
+    low: float = -7.0
+    high: float = 3.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        object.__setattr__(self, "low", checks.finite("Tanh", low=self.low))
+        object.__setattr__(self, "high", checks.finite("Tanh", high=self.high))
+        if self.high <= self.low:
+            raise ArgumentError("Tanh", f"high must be above low, {self.low!r}", "Swap them", high=self.high)
+
+    def formula(self, step: Any, xp: Arithmetic) -> Any:
+        p, q = self._progress(step, xp)
+        return self.end + (self.start - self.end) * 0.5 * (1.0 - xp.tanh(self.low * q + self.high * p))

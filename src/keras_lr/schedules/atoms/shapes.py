@@ -1,0 +1,57 @@
+"""The ways from one rate to another: how much of a ramp is left when a share p of its time is over.
+
+The share that is left, q = 1 - p, is counted by itself: a compiler may make a division by T a product with 1 / T, so that p
+comes out as 0.9999999 or 1.0000001 at the end, and the root of 1 - p as 3e-4 or as no number.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+from keras_lr.core import checks
+from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules.ops import Arithmetic
+
+LEFT: dict[str, Callable[[Any, Any, Arithmetic], Any]] = {
+    "linear": lambda p, q, xp: q,
+    "cosine": lambda p, q, xp: (1.0 + xp.cos(math.pi * p)) / 2.0,
+    "1-sqrt": lambda p, q, xp: 1.0 - xp.sqrt(p),
+    "1-square": lambda p, q, xp: q * (1.0 + p),
+    "exponential": lambda p, q, xp: xp.maximum(2.0 * xp.power(0.5, p) - 1.0, 0.0),
+    "rex": lambda p, q, xp: q / (1.0 - p / 2.0),
+}
+"""Each falls from 1 at p = 0, q = 1 to 0 at p = 1, q = 0."""
+
+GEOMETRIC = "geometric"
+"""The one shape that is no share of the difference: start * (end / start) ** p."""
+
+SHAPES = (*LEFT, GEOMETRIC)
+
+
+def check(where: str, shape: str, end: float) -> None:
+    """A known shape; a geometric one can't reach 0.
+
+    Raises:
+        ArgumentError: The shape has no such name, or is geometric and ends at 0.
+    """
+    checks.one_of(where, SHAPES, shape=shape)
+    if shape == GEOMETRIC and end == 0.0:
+        raise ArgumentError(where, "a geometric ramp can't go through 0", "Pass an end above 0, such as 1e-6", end=end)
+
+
+def progress(step: Any, steps: float, xp: Arithmetic) -> tuple[Any, Any]:
+    """The shares p and q of `steps` that are over and that are left; an empty ramp is at its end."""
+    if not steps:
+        return xp.real(step) * 0.0 + 1.0, xp.real(step) * 0.0
+    done = xp.minimum(xp.maximum(step, 0), steps)
+    return xp.minimum(xp.real(done) / steps, 1.0), xp.minimum(xp.real(steps - done) / steps, 1.0)
+
+
+def between(start: Any, end: float, pq: tuple[Any, Any], shape: str, xp: Arithmetic, power: float = 1.0) -> Any:
+    """The rate on the way from `start` to `end` when the shares p and q of the time are over and left."""
+    if shape == GEOMETRIC:
+        return start * xp.power(end / start, pq[0])
+    left = LEFT[shape](*pq, xp)
+    return end + (start - end) * (left if power == 1.0 else xp.power(left, power))

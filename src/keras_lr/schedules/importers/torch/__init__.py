@@ -1,0 +1,1 @@
+"""PyTorch's schedulers, by name or as live objects."""

@@ -1,0 +1,252 @@
+"""Schedules with a name of their own: the configuration is the user's words, the value an expression of atoms.
+
+Here are those that fall; `cycles` has those that come and go, `plans` those that plan a whole run.
+"""
+
+from __future__ import annotations
+
+import abc
+import functools
+import itertools
+from fractions import Fraction
+from typing import Any, final
+
+from keras_lr.core import checks
+from keras_lr.schedules import length as lengths
+from keras_lr.schedules.atoms.constants import Piecewise
+from keras_lr.schedules.atoms.decays import Exponential, InverseTime
+from keras_lr.schedules.atoms.ramps import Linear, Ramp
+from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.length import Length, RunLength, Steps
+from keras_lr.schedules.ops import Arithmetic
+
+
+class Named(Schedule):
+    """A schedule that is a short word for an expression of others."""
+
+    @property
+    @abc.abstractmethod
+    def expression(self) -> Schedule:
+        """The same schedule, written in atoms and operators."""
+
+    @property
+    def extent(self) -> Length | None:
+        return self.expression.extent
+
+    @property
+    def plain(self) -> bool:
+        return self.expression.plain
+
+    @property
+    def tabular(self) -> bool:
+        return self.expression.tabular
+
+    def placed(self, run: RunLength, start: Fraction) -> Schedule:
+        return self.expression.placed(run, start)
+
+    def formula(self, step: Any, xp: Arithmetic) -> Any:
+        return self.expression.formula(step, xp)
+
+
+@final
+@register
+@schedule
+class StepDecay(Named):
+    """Multiplies the rate by `rate` once in `per` steps, all at once.
+
+    lr(t) = start * rate ** (t // per).
+
+    Args:
+        start: The first rate. 0 or more.
+        rate: The factor, above 0. Below 1 the rate falls.
+        per: Steps between two falls: updates, or a length with a unit such as `"10ep"`.
+
+    Example:
+        >>> StepDecay(0.1, 0.5, per=2).evaluate(range(5)).tolist()
+        [0.1, 0.1, 0.05, 0.05, 0.025]
+    """
+
+    start: float
+    rate: float
+    per: Steps
+
+    def __post_init__(self) -> None:
+        checks.at_least_zero("StepDecay", start=self.start)
+        checks.above_zero("StepDecay", rate=self.rate)
+        lengths.parse("StepDecay", per=self.per)
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        return Exponential(self.start, self.rate).every(self.per)
+
+
+@final
+@register
+@schedule
+class MultiStepDecay(Named):
+    """Multiplies the rate by `rate` at each of some steps.
+
+    lr(t) = start * rate ** (how many boundaries b <= t).
+
+    Args:
+        start: The first rate. 0 or more.
+        rate: The factor, above 0. Below 1 the rate falls.
+        boundaries: Where it is applied, rising: updates, or lengths with a unit.
+
+    Example:
+        >>> MultiStepDecay(0.4, 0.5, [2, 3]).evaluate(range(5)).tolist()
+        [0.4, 0.4, 0.2, 0.1, 0.1]
+    """
+
+    start: float
+    rate: float
+    boundaries: tuple[Steps, ...]
+
+    def __post_init__(self) -> None:
+        checks.at_least_zero("MultiStepDecay", start=self.start)
+        checks.above_zero("MultiStepDecay", rate=self.rate)
+        object.__setattr__(self, "boundaries", tuple(self.boundaries))
+        _ = self.expression  # its boundaries are checked there
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        rates = itertools.accumulate([self.start, *[self.rate] * len(self.boundaries)], lambda rate, by: rate * by)
+        return Piecewise(self.boundaries, tuple(rates))
+
+
+@final
+@register
+@schedule
+class TimeDecay(Named):
+    """Divides the rate by a number that grows with time: the `decay` argument of optimizers before Keras 3.
+
+    lr(t) = start / (1 + decay * t / per).
+
+    Args:
+        start: The first rate. 0 or more.
+        decay: How fast it falls, 0 or more.
+        per: Steps in which the divisor grows by `decay`: updates, or a length with a unit such as `"1ep"`.
+
+    Example:
+        >>> TimeDecay(0.1, decay=1.0).evaluate([0, 1, 4]).tolist()
+        [0.1, 0.05, 0.02]
+    """
+
+    start: float
+    decay: float
+    per: Steps = 1
+
+    def __post_init__(self) -> None:
+        checks.at_least_zero("TimeDecay", start=self.start)
+        checks.at_least_zero("TimeDecay", decay=self.decay)
+        lengths.parse("TimeDecay", per=self.per)
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        return InverseTime(self.start, self.decay, self.per)
+
+
+@final
+@register
+@schedule
+class Budgeted(Named):
+    """Falls in a straight line to 0 at the end of the budget, whatever that is.
+
+    lr(t) = start * (1 - min(t, T) / T),  T = `steps`.
+
+    Args:
+        start: The first rate. 0 or more.
+        steps: T, the budget: updates, or a length with a unit. Default: the whole run.
+
+    Example:
+        >>> Budgeted(1.0, 4).evaluate(range(6)).tolist()
+        [1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+    References:
+        Li, Yumer and Ramanan 2020, eq. 2. https://arxiv.org/abs/1905.04753
+    """
+
+    start: float
+    steps: Steps = "100%"
+
+    def __post_init__(self) -> None:
+        checks.at_least_zero("Budgeted", start=self.start)
+        lengths.parse("Budgeted", steps=self.steps)
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        return Linear(self.start, 0.0, self.steps)
+
+
+@final
+@register
+@schedule
+class Rex(Named):
+    """Falls slowly, then fast: between a straight line and a constant rate.
+
+    lr(t) = end + (start - end) * (1 - p) / (1 - p / 2),  p = min(t, T) / T,  T = `steps`.
+
+    Args:
+        start: The first rate. 0 or more.
+        end: The rate from step T on. 0 or more.
+        steps: T: updates, or a length with a unit. Default: the whole run.
+
+    Example:
+        >>> Rex(1.0, 0.0, 4).evaluate([0, 2, 4]).round(4).tolist()
+        [1.0, 0.6667, 0.0]
+
+    References:
+        Chen et al. 2021. https://arxiv.org/abs/2107.04197
+    """
+
+    start: float
+    end: float = 0.0
+    steps: Steps = "100%"
+
+    def __post_init__(self) -> None:
+        checks.at_least_zero("Rex", start=self.start)
+        checks.at_least_zero("Rex", end=self.end)
+        lengths.parse("Rex", steps=self.steps)
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        return Ramp(self.start, self.end, self.steps, "rex")
+
+
+@final
+@register
+@schedule
+class KDecay(Named):
+    """A cosine or a straight line that falls later: its time is p ** k.
+
+    lr(t) = end + (start - end) * left(p ** k),  p = min(t, T) / T,  T = `steps`,  left as in `Ramp`.
+
+    Args:
+        start: The first rate. 0 or more.
+        end: The rate from step T on. 0 or more.
+        steps: T: updates, or a length with a unit. Default: the whole run.
+        k: Above 0; 1 is the plain shape.
+        shape: One of `Ramp`'s shapes.
+
+    Example:
+        >>> KDecay(1.0, 0.0, 4, k=2.0).evaluate([0, 2, 4]).round(4).tolist()
+        [1.0, 0.8536, 0.0]
+
+    References:
+        Zhang and Li 2020. https://arxiv.org/abs/2004.05909
+    """
+
+    start: float
+    end: float = 0.0
+    steps: Steps = "100%"
+    k: float = 2.0
+    shape: str = "cosine"
+
+    def __post_init__(self) -> None:
+        checks.above_zero("KDecay", k=self.k)
+        lengths.parse("KDecay", steps=self.steps)
+        _ = self.expression  # the rest is checked there
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        return Ramp(self.start, self.end, self.steps, self.shape, warp=self.k)

@@ -1,0 +1,170 @@
+"""Named schedules that plan a whole run, of a known length or of none."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from typing import final
+
+from keras_lr.core import checks
+from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import length as lengths
+from keras_lr.schedules.atoms import shapes
+from keras_lr.schedules.atoms.constants import Constant
+from keras_lr.schedules.atoms.decays import InverseSqrt
+from keras_lr.schedules.atoms.ramps import Linear, Ramp
+from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.length import Steps
+from keras_lr.schedules.named.falling import Named
+
+
+@final
+@register
+@schedule
+class WarmupStableDecay(Named):
+    """Rises, holds, and falls: the schedule whose length can be decided late.
+
+    A rise of `warmup_steps`, `peak`, and a fall to `end` in the last `decay_steps` of `steps` updates.
+
+    Args:
+        peak: The rate between the two.
+        steps: The whole length, warm-up and decay included: updates, or a length with a unit. Default: the whole run.
+        warmup_steps: The length of the rise, as `.warmup` makes it.
+        decay_steps: The length of the fall.
+        end: The last rate. 0 or more.
+        shape: One of `Ramp`'s shapes.
+
+    Example:
+        >>> WarmupStableDecay(1.0, 8, warmup_steps=3, decay_steps=2).evaluate(range(9)).tolist()
+        [0.25, 0.5, 0.75, 1.0, 1.0, 1.0, 1.0, 0.5, 0.0]
+        >>> WarmupStableDecay(1.0, 8, warmup_steps=3, decay_steps=2).extend(2).evaluate([5, 8, 9, 10]).tolist()
+        [1.0, 1.0, 0.5, 0.0]
+
+    References:
+        Hu et al. 2024, MiniCPM, section 4. https://arxiv.org/abs/2404.06395
+    """
+
+    peak: float
+    steps: Steps = "100%"
+    warmup_steps: Steps = "5%"
+    decay_steps: Steps = "20%"
+    end: float = 0.0
+    shape: str = "linear"
+
+    def __post_init__(self) -> None:
+        checks.at_least_zero("WarmupStableDecay", peak=self.peak)
+        checks.at_least_zero("WarmupStableDecay", end=self.end)
+        shapes.check("WarmupStableDecay", self.shape, self.end)
+        whole = lengths.parse("WarmupStableDecay", steps=self.steps)
+        rise = lengths.parse("WarmupStableDecay", 0, warmup_steps=self.warmup_steps)
+        fall = lengths.parse("WarmupStableDecay", 0, decay_steps=self.decay_steps)
+        rest = whole - rise - fall
+        if any(part < 0 for part in (rest.steps, rest.epochs, rest.share, rest.examples)) and _one_unit(
+            whole, rise, fall
+        ):
+            rule = f"warm-up and decay are longer than the whole, {self.steps!r}"
+            raise ArgumentError("WarmupStableDecay", rule, "Make them shorter", decay_steps=self.decay_steps)
+
+    def lengthened(self, steps: int) -> Schedule | None:
+        """The same plan with a longer middle."""
+        return dataclasses.replace(self, steps=self.steps + steps) if isinstance(self.steps, int) else None
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        whole, rise, fall = (lengths.parse("", 0, n=n) for n in (self.steps, self.warmup_steps, self.decay_steps))
+        stable = Constant(self.peak, whole - rise - fall) >> Ramp(self.peak, self.end, fall, self.shape)
+        return stable.warmup(rise)
+
+
+@final
+@register
+@schedule
+class Infinite(Named):
+    """Rises, falls to a rate that can be held for ever, and from it to the end whenever that is decided.
+
+    A rise of `warmup_steps` to `peak`, a fall of `cooldown_steps` to `constant`, `constant_steps` there, and a geometric fall
+    of `annealing_steps` to `end`.
+
+    Args:
+        peak: The highest rate.
+        constant: The rate that is held.
+        end: The last rate, above 0.
+        warmup_steps: Updates, or a length with a unit, as the next three.
+        cooldown_steps: From the peak to the constant rate.
+        constant_steps: At the constant rate; `.extend(n)` adds to it.
+        annealing_steps: From there to the end.
+        shape: The shape of the first fall, one of `Ramp`'s.
+
+    Example:
+        >>> Infinite(1.0, 0.5, 0.125, 1, 2, 2, 2).evaluate(range(8)).round(4).tolist()
+        [0.5, 1.0, 0.75, 0.5, 0.5, 0.5, 0.25, 0.125]
+
+    References:
+        Ibrahim et al. 2024, section 4.2. https://arxiv.org/abs/2403.08763
+    """
+
+    peak: float
+    constant: float
+    end: float
+    warmup_steps: Steps
+    cooldown_steps: Steps
+    constant_steps: Steps
+    annealing_steps: Steps
+    shape: str = "cosine"
+
+    def __post_init__(self) -> None:
+        for name in ("peak", "constant", "end"):
+            checks.above_zero("Infinite", **{name: getattr(self, name)})
+        for name in ("warmup_steps", "cooldown_steps", "constant_steps", "annealing_steps"):
+            lengths.parse("Infinite", 0, **{name: getattr(self, name)})
+        _ = self.expression  # the rest is checked there
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        fall = Ramp(self.peak, self.constant, self.cooldown_steps, self.shape)
+        hold = Constant(self.constant, self.constant_steps)
+        last = Ramp(self.constant, self.end, self.annealing_steps, shapes.GEOMETRIC)
+        return fall.warmup(self.warmup_steps) >> hold >> last
+
+
+@final
+@register
+@schedule
+class Noam(Named):
+    """Rises in a straight line and falls as one over the square root of time: the transformer's schedule.
+
+    lr(t) = scale * model_dim ** -0.5 * min((t + 1) ** -0.5, (t + 1) * warmup_steps ** -1.5).
+
+    Args:
+        model_dim: The width of the model.
+        warmup_steps: The length of the rise, in updates.
+        scale: A factor of the whole.
+
+    Example:
+        >>> Noam(64, 4).evaluate([0, 3, 15]).tolist()
+        [0.015625, 0.0625, 0.03125]
+
+    References:
+        Vaswani et al. 2017, eq. 3. https://arxiv.org/abs/1706.03762
+    """
+
+    model_dim: int
+    warmup_steps: int
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.whole("Noam", model_dim=self.model_dim)
+        checks.whole("Noam", warmup_steps=self.warmup_steps)
+        checks.above_zero("Noam", scale=self.scale)
+
+    @functools.cached_property
+    def expression(self) -> Schedule:
+        peak = self.scale * (self.model_dim * self.warmup_steps) ** -0.5
+        rise = Linear(peak / self.warmup_steps, peak, self.warmup_steps - 1)
+        return rise >> InverseSqrt(peak, self.warmup_steps)
+
+
+def _one_unit(*parts: lengths.Length) -> bool:
+    """Whether lengths can be compared before a run is known."""
+    kinds = {name for part in parts for name in ("steps", "epochs", "share", "examples") if getattr(part, name)}
+    return len(kinds) == 1

@@ -1,0 +1,1 @@
+"""`keras-lr demo`: find, compare and train on real images of digits."""

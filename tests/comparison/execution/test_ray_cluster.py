@@ -1,0 +1,109 @@
+"""Runs of a Ray cluster: the same as here; workers and nodes that are lost cost no run. Not in the quick tests."""
+
+import os
+import re
+import signal
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import keras_lr as klr
+from keras_lr.engines.workers import heartbeat
+from tests.comparison.execution import faults
+from tests.comparison.stored import stored
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.once,
+    pytest.mark.skipif(sys.platform != "linux", reason="it kills processes"),
+]
+X, Y = faults.X, faults.Y
+SHORT = {"learning_rates": [0.1, 0.01], "seeds": 2, "epochs": 2, "batch_size": 10, "metric": "loss", "verbose": 0}
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    """No cluster but the test's own, which needs no token."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    yield
+    import ray
+
+    assert not ray.is_initialized()
+
+
+@pytest.fixture
+def cluster():
+    """Two nodes, on one of which the driver is."""
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.other = made.add_node(num_cpus=1)
+    yield made
+    made.shutdown()
+
+
+def slowly():
+    time.sleep(0.5)
+    return faults.build_model()
+
+
+def test_a_cluster_of_this_machine_is_started_and_ended(tmp_path):
+    """A run is killed once by its own process, one stands still until it is given up, and the rest is as it is here."""
+    os.environ |= {heartbeat.VARIABLE: "5", faults.FOLDER: str(tmp_path)}
+    try:
+        rates = [faults.KILLED, faults.STOPPED, 1e38, 0.1]
+        arguments = SHORT | {"learning_rates": rates, "seeds": 1}
+        before = signal.getsignal(signal.SIGTERM)
+        there = klr.compare(faults.build_model, X, Y, engine="ray", workers=2, store=tmp_path / "r.sqlite", **arguments)
+        assert signal.getsignal(signal.SIGTERM) == before
+        here = klr.compare(faults.build_model, X, Y, engine="sequential", **arguments)
+    finally:
+        del os.environ[heartbeat.VARIABLE], os.environ[faults.FOLDER]
+    assert [case.runs[0].outcome for case in there.cases] == ["finished", "failed", "diverged", "finished"]
+    # the last report of a run that stops itself at once may be of an earlier update
+    assert re.fullmatch(r"no progress for \d+ s at update [0-3], in each of 2 tries", there.cases[1].runs[0].error)
+    assert (tmp_path / "killed").exists()
+    for place in (0, 3):
+        one, other = (found.cases[place].runs[0].history for found in (here, there))
+        assert np.allclose(one["loss"], other["loss"], rtol=1e-5)  # the same updates in float32
+    assert there.engine == "ray"
+    assert there.engine_reason.startswith(
+        "The runs are made one by one, on a Ray cluster of this machine of 1 node and "
+    )
+    assert sorted(place for place, _ in stored(tmp_path / "r.sqlite")) == [(case, 0) for case in range(4)]
+
+
+def test_a_node_that_is_removed_costs_no_run(cluster, monkeypatch, tmp_path):
+    """And the cluster that was there stays."""
+    import ray
+
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    store, removed = tmp_path / "runs.sqlite", []
+
+    def remove():
+        while not (store.exists() and len(stored(store)) >= 2):
+            time.sleep(0.1)
+        cluster.remove_node(cluster.other, allow_graceful=False)
+        removed.append(len(stored(store)))
+
+    thread = threading.Thread(target=remove, daemon=True)
+    thread.start()
+    arguments = SHORT | {"learning_rates": [0.1, 0.05, 0.01], "seeds": 4}
+    found = klr.compare(slowly, X, Y, engine="ray", store=store, **arguments)
+    thread.join()
+    assert removed and 2 <= removed[0] < 12
+    assert "of 2 nodes and 2 cores, 1 for each" in found.engine_reason
+    assert sorted(place for place, _ in stored(store)) == [(case, seed) for case in range(3) for seed in range(4)]
+    assert [run.outcome for case in found.cases for run in case.runs] == ["finished"] * 12
+    ray.init(cluster.address, log_to_driver=False)
+    try:
+        end = time.monotonic() + 120.0  # a node that says no goodbye is missed only after some health checks
+        while sum(node["Alive"] for node in ray.nodes()) > 1 and time.monotonic() < end:
+            time.sleep(0.2)
+        assert sum(node["Alive"] for node in ray.nodes()) == 1
+    finally:
+        ray.shutdown()
