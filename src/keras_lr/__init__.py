@@ -51,11 +51,6 @@ from keras_lr.schedules import TimeDecay as TimeDecay
 from keras_lr.schedules import Triangular as Triangular
 from keras_lr.schedules import WarmupStableDecay as WarmupStableDecay
 from keras_lr.schedules.compare import compare_schedules as compare_schedules
-from keras_lr.schedules.importers import from_keras as from_keras
-from keras_lr.schedules.importers import from_optax as from_optax
-from keras_lr.schedules.importers import from_timm as from_timm
-from keras_lr.schedules.importers import from_torch as from_torch
-from keras_lr.schedules.importers import from_transformers as from_transformers
 
 if TYPE_CHECKING:
     from keras_lr.comparison.case import Case as Case
@@ -68,6 +63,11 @@ if TYPE_CHECKING:
     from keras_lr.finder.find_then_fit import FoundThenFitted as FoundThenFitted
     from keras_lr.finder.find_then_fit import find_then_fit as find_then_fit
     from keras_lr.finder.result import FindResult as FindResult
+    from keras_lr.schedules.importers.api import from_keras as from_keras
+    from keras_lr.schedules.importers.api import from_optax as from_optax
+    from keras_lr.schedules.importers.api import from_timm as from_timm
+    from keras_lr.schedules.importers.api import from_torch as from_torch
+    from keras_lr.schedules.importers.api import from_transformers as from_transformers
 
 __version__ = "0.1.0"
 
@@ -82,6 +82,11 @@ _ON_USE = {
     "find": "keras_lr.finder",
     "find_batch_size": "keras_lr.finder",
     "find_then_fit": "keras_lr.finder",
+    "from_keras": "keras_lr.schedules.importers.api",
+    "from_optax": "keras_lr.schedules.importers.api",
+    "from_timm": "keras_lr.schedules.importers.api",
+    "from_torch": "keras_lr.schedules.importers.api",
+    "from_transformers": "keras_lr.schedules.importers.api",
 }
 
 
