@@ -192,7 +192,8 @@ def _set_plain_ticks(axis: Any, decades: float) -> None:
 
 def _counts(panel: Panel) -> bool:
     """Whether every x is a whole number, such as an epoch or an update."""
-    return all(float(value).is_integer() for part in (*panel.lines, *panel.points) for value in part.x)
+    parts: list[Line | Points] = [*panel.lines, *panel.points]
+    return all(float(value).is_integer() for part in parts for value in part.x)
 
 
 def _draw_x_names(panel: Panel, axis: Any) -> float:
