@@ -17,7 +17,7 @@ from keras_lr.comparison.planning.plan import WHERE, Place, Plan, PlannedCase
 from keras_lr.comparison.summarize import Measured
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun, train
-from keras_lr.engines.programs.jax_process import BACKEND, MISSING, Done, available, trained
+from keras_lr.engines.programs.jax_process import BACKEND, MISSING, ProgramResult, available, train_members
 from keras_lr.engines.workers.heartbeat import Beat, Pulse, attended
 
 ENGINES = ["auto", "sequential", "population"]
@@ -127,7 +127,7 @@ class Population:
             self._reasons[one_by_one.name] = one_by_one.reason
             yield from one_by_one.runs([(case, seed) for seed in group.seeds for case in group.cases])
 
-    def _place(self) -> Callable[[Workshop, Group], Done]:
+    def _place(self) -> Callable[[Workshop, Group], ProgramResult]:
         if _on_jax():
             return self._done_here
         return There() if self._only else Nearest(self._against, self._there_at_once())
@@ -139,9 +139,9 @@ class Population:
         return self._only or (self._against is None and runs * updates * UPDATE > PROCESS)
 
     @staticmethod
-    def _done_here(shop: Workshop, group: Group) -> Done:
+    def _done_here(shop: Workshop, group: Group) -> ProgramResult:
         make = backends.programs(shop.traced(group), shop.train, shop.validation, shop.batch_size)
-        return trained(make, shop.members(group))
+        return train_members(make, shop.members(group))
 
 
 def engine_for(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) -> Engine:
