@@ -40,10 +40,14 @@ _LAZY = {
 }  # fmt: skip
 
 if TYPE_CHECKING:
-    from keras_lr.comparison import Case, Comparison, compare
-    from keras_lr.finder import (
-        BatchSize, CriticalRate, FindResult, FoundThenFitted, find, find_batch_size, find_then_fit,
-    )  # fmt: skip
+    from keras_lr.comparison.case import Case
+    from keras_lr.comparison.compare import compare
+    from keras_lr.comparison.record import Comparison
+    from keras_lr.finder.deciding.critical import CriticalRate
+    from keras_lr.finder.find import find
+    from keras_lr.finder.find_batch_size import BatchSize, find_batch_size
+    from keras_lr.finder.find_then_fit import FoundThenFitted, find_then_fit
+    from keras_lr.finder.result import FindResult
 else:
     del TYPE_CHECKING
 
