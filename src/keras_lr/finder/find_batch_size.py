@@ -162,10 +162,10 @@ def _fitting(stepper: Any, source: Arrays, sizes: list[int], bar: Any) -> tuple[
         try:
             stepper.updates(Chunk.repeated(batch, 1), np.zeros(1))
         except Exception as error:
-            said = failures.summary(failures.described(error))
+            said = failures.summary(failures.describe(error))
             if not said.startswith(failures.OUT_OF_MEMORY):
                 raise
-            failures.release(error)
+            failures.release_memory(error)
             return tuple(tried), said
         tried.append(size)
         bar.step()

@@ -171,7 +171,7 @@ def test_a_worker_that_stands_still_is_ended_and_given_up(monkeypatch):
     """Each process with JAX is really stopped in the midst of its updates."""
     monkeypatch.setenv("KERAS_LR_HANG_SECONDS", "8")
     stopped = []
-    plain = jax_process.Pulse
+    plain = jax_process.Heartbeat
 
     class Watched(plain):
         @property
@@ -182,7 +182,7 @@ def test_a_worker_that_stands_still_is_ended_and_given_up(monkeypatch):
                 os.kill(process, signal.SIGSTOP)
             return found
 
-    monkeypatch.setattr(jax_process, "Pulse", Watched)
+    monkeypatch.setattr(jax_process, "Heartbeat", Watched)
     with pytest.raises(
         klr.ArgumentError, match=r"with JAX made no progress for \d+ s at update \d+, in the last of 2 tries"
     ):

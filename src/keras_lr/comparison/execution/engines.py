@@ -18,7 +18,7 @@ from keras_lr.comparison.summarize import Measured
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun, train
 from keras_lr.engines.programs.jax_process import BACKEND, MISSING, ProgramResult, available, train_members
-from keras_lr.engines.workers.heartbeat import Beat, Pulse, attended
+from keras_lr.engines.workers.heartbeat import Heartbeat, HeartbeatCallback, interrupt_hangs
 
 ENGINES = ["auto", "sequential", "population"]
 NO_PROGRAM = "the runs can't share a program"
@@ -56,9 +56,9 @@ class Sequential:
         plan: Plan,
         build: Callable[[], Any],
         reason: str,
-        attend: Callable[[Callable[[Pulse], TrainingRun]], TrainingRun] = attended,
+        watch: Callable[[Callable[[Heartbeat], TrainingRun]], TrainingRun] = interrupt_hangs,
     ) -> None:
-        self._plan, self._build, self.reason, self._attend = plan, build, reason, attend
+        self._plan, self._build, self.reason, self._watch = plan, build, reason, watch
 
     def runs(self, places: Sequence[Place]) -> Runs:
         """Makes runs, each with a new model."""
@@ -72,13 +72,13 @@ class Sequential:
                 machinery.replace_optimizer(model, optimizer)
 
         monitor = LearningRateMonitor()
-        arguments, whole = self._plan.fit_arguments, self._plan.prune is None
+        arguments, stop = self._plan.fit_arguments, self._plan.prune is not None
 
-        def make(pulse: Pulse) -> TrainingRun:
-            callbacks = [_MetricCheck(self._plan), monitor, Beat(pulse)]
-            return train(self._build, prepare, arguments, seed=seed, callbacks=callbacks, to_the_end=whole)
+        def make(heartbeat: Heartbeat) -> TrainingRun:
+            callbacks = [_MetricCheck(self._plan), monitor, HeartbeatCallback(heartbeat)]
+            return train(self._build, prepare, arguments, seed=seed, callbacks=callbacks, stop_on_divergence=stop)
 
-        return Measured(self._attend(make), tuple(monitor.learning_rates))
+        return Measured(self._watch(make), tuple(monitor.learning_rates))
 
 
 class Population:

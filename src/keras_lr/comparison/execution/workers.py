@@ -26,9 +26,9 @@ from keras_lr.comparison.summarize import Measured
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun
-from keras_lr.engines.workers.heartbeat import Pulse, hang_limit
-from keras_lr.engines.workers.local import Processes, thread_variables
-from keras_lr.engines.workers.pool import Crew, Lost, carried_out
+from keras_lr.engines.workers.heartbeat import Heartbeat, hang_limit
+from keras_lr.engines.workers.local import LocalPool, thread_variables
+from keras_lr.engines.workers.pool import LostRun, Pool, execute
 
 RAY = "ray"
 ENGINES = [*engines.ENGINES, RAY]
@@ -104,10 +104,10 @@ class Elsewhere:
         """Makes runs, and hands each over as soon as it ends."""
         with contextlib.ExitStack() as stack:
             crew = stack.enter_context(contextlib.closing(self._crew(stack, len(places))))
-            for place, answer in carried_out(crew, places, hang_limit()):
-                yield place, _failed(answer) if isinstance(answer, Lost) else answer
+            for place, answer in execute(crew, places, hang_limit()):
+                yield place, _failed(answer) if isinstance(answer, LostRun) else answer
 
-    def _crew(self, stack: contextlib.ExitStack, runs: int) -> Crew:
+    def _crew(self, stack: contextlib.ExitStack, runs: int) -> Pool[Place]:
         if self.name == RAY:
             from keras_lr.comparison.execution.ray_cluster import Cluster
 
@@ -117,7 +117,7 @@ class Elsewhere:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         self._sent.save(folder)
         work = functools.partial(made_here, str(folder))
-        return Processes(min(self._workers, runs), work, folder, environment(self._threads))
+        return LocalPool(min(self._workers, runs), work, folder, environment(self._threads))
 
 
 def cores_of_this_process() -> int:
@@ -134,15 +134,15 @@ def environment(threads: int | None) -> dict[str, str]:
     return variables | (thread_variables(threads) if threads else {})
 
 
-def made_here(folder: str, pulse: str, place: Place) -> Measured:
+def made_here(folder: str, heartbeat: str, place: Place) -> Measured:
     """Makes a run of a plan that was saved in a folder. Runs in a worker on this machine."""
-    return made(_opened(folder), place, Pulse(pulse))
+    return made(_opened(folder), place, Heartbeat(heartbeat))
 
 
-def made(plan: Plan, place: Place, pulse: Pulse) -> Measured:
+def made(plan: Plan, place: Place, heartbeat: Heartbeat) -> Measured:
     """Makes a run, as the sequential engine makes it. Runs in a worker, wherever that is."""
-    pulse.begin()
-    engine = Sequential(plan, functools.partial(called, plan.build_model), "", lambda make: make(pulse))
+    heartbeat.start_run()
+    engine = Sequential(plan, functools.partial(called, plan.build_model), "", lambda make: make(heartbeat))
     ((_, measured),) = engine.runs([place])
     return dataclasses.replace(measured, run=dataclasses.replace(measured.run, exception=None))
 
@@ -152,5 +152,5 @@ def _opened(folder: str) -> Plan:
     return transport.saved(pathlib.Path(folder)).open()
 
 
-def _failed(lost: Lost) -> Measured:
+def _failed(lost: LostRun) -> Measured:
     return Measured(TrainingRun({}, "failed", None, 0.0, lost.reason), ())

@@ -23,8 +23,8 @@ from keras_lr.backends import keras as machinery
 from keras_lr.engines.programs import equivalence
 from keras_lr.engines.programs.calibration import way_to_train
 from keras_lr.engines.programs.population import MemberRun, Members
-from keras_lr.engines.workers.heartbeat import Patience, Pulse, hang_limit
-from keras_lr.engines.workers.pool import LOOK
+from keras_lr.engines.workers.heartbeat import HangTimer, Heartbeat, hang_limit
+from keras_lr.engines.workers.pool import POLL
 
 BACKEND = "jax"
 TRIES = 2
@@ -42,7 +42,7 @@ class Job:
         batch_size: Examples in a batch.
         members: The members.
         slowest: The seconds for an update from which on they are better trained elsewhere, or None.
-        pulse: The path of the pulse that the worker keeps.
+        heartbeat: The path of the heartbeat of the worker.
         floatx: Keras's setting.
         image_data_format: Keras's setting.
     """
@@ -53,7 +53,7 @@ class Job:
     batch_size: int
     members: Members
     slowest: float | None = None
-    pulse: str = ""
+    heartbeat: str = ""
     floatx: str = dataclasses.field(default_factory=keras.config.floatx)
     image_data_format: str = dataclasses.field(default_factory=keras.config.image_data_format)
 
@@ -92,9 +92,9 @@ class JaxProcess:
         limit, why = hang_limit(), ""
         for _ in range(TRIES):
             with tempfile.TemporaryDirectory(prefix="keras-lr-", ignore_cleanup_errors=True) as folder:
-                path = str(pathlib.Path(folder) / "pulse")
+                path = str(pathlib.Path(folder) / "heartbeat")
                 try:
-                    return self._train(dataclasses.replace(job, pulse=path), Pulse(path), Patience(limit))
+                    return self._train(dataclasses.replace(job, heartbeat=path), Heartbeat(path), HangTimer(limit))
                 except BrokenProcessPool:
                     why = f"the process with JAX was killed {TRIES} times, maybe for want of memory"
                 except _StillError as error:
@@ -109,23 +109,23 @@ class JaxProcess:
         self._executor = get_reusable_executor(max_workers=1, timeout=600, env=environment)
         self._ready = self._executor.submit(warm_up)
 
-    def _train(self, job: Job, pulse: Pulse, patience: Patience) -> ProgramResult:
+    def _train(self, job: Job, heartbeat: Heartbeat, timer: HangTimer) -> ProgramResult:
         """Asks whether the model means the same there, and lets it be trained."""
         answer: Future[Any] = self._executor.submit(ask, job)
-        own, theirs = answered(job, eager=True), self._awaited(answer, pulse, patience)
+        own, theirs = answered(job, eager=True), self._awaited(answer, heartbeat, timer)
         for found in (theirs, own):
             if isinstance(found, str):
                 return ProgramResult(None, f"the model can't be made from its description: {found}")
         if not equivalence.agree(own, theirs):
             here, after = keras.backend.backend(), f"the model's loss after {equivalence.UPDATES} updates is"
             return ProgramResult(None, f"{after} {own[1]:.7g} on {here} and {theirs[1]:.7g} on JAX")
-        done: ProgramResult = self._awaited(self._executor.submit(work, job), pulse, patience)
+        done: ProgramResult = self._awaited(self._executor.submit(work, job), heartbeat, timer)
         return done
 
-    def _awaited(self, answer: Future[Any], pulse: Pulse, patience: Patience) -> Any:
+    def _awaited(self, answer: Future[Any], heartbeat: Heartbeat, timer: HangTimer) -> Any:
         """What the process hands back; ends the process where it stands still."""
-        while not wait([answer], LOOK).done:
-            still = patience.look(pulse.progress if pulse.begun else (0, -1))
+        while not wait([answer], POLL).done:
+            still = timer.check(heartbeat.progress if heartbeat.runs else (0, -1))
             if still is not None:
                 self._executor.shutdown(wait=True, kill_workers=True)
                 raise _StillError(still)
@@ -174,12 +174,12 @@ def work(job: Job) -> ProgramResult:
         )
         for each in job.members.starts
     )
-    plain, pulse = backends.programs(model, job.train, job.validation, job.batch_size), Pulse(job.pulse)
-    pulse.begin()
+    plain, heartbeat = backends.programs(model, job.train, job.validation, job.batch_size), Heartbeat(job.heartbeat)
+    heartbeat.start_run()
 
     def make(together: bool) -> Any:
         program = plain(together)
-        program.on_update = pulse.update
+        program.on_update = heartbeat.count_update
         return program
 
     return train_members(make, dataclasses.replace(job.members, starts=starts), job.slowest)
