@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import os
 import pathlib
+import runpy
 import sys
 import traceback
 from typing import Annotated, Any
@@ -39,9 +39,11 @@ app = typer.Typer(
 )
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"keras-lr {importlib.metadata.version('keras-lr')}")
+def _version(requested: bool) -> None:
+    """Prints the version, which it reads from its file, because importing `keras_lr` would import Keras."""
+    if requested:
+        package = pathlib.Path(importlib.util.find_spec("keras_lr").origin).parent  # type: ignore[union-attr, arg-type]
+        typer.echo(f"keras-lr {runpy.run_path(str(package / 'core' / 'version.py'))['__version__']}")
         raise typer.Exit
 
 
@@ -70,7 +72,7 @@ def demo(
 
     Trains with the rate found, and watches the rate of every update.
     """
-    _run("demo", backend, as_json, data=data, output=output, seed=seed)
+    _run("demo.run", backend, as_json, data=data, output=output, seed=seed)
 
 
 @app.command()

@@ -133,7 +133,9 @@ def _print_cause(error: UserCodeError) -> None:
 
 def _is_machinery(step: types.TracebackType) -> bool:
     name = str(step.tb_frame.f_globals.get("__name__"))
-    return name.startswith(("keras_lr.", "importlib.")) or step.tb_frame.f_code.co_filename.startswith("<frozen ")
+    return name.startswith(("keras_lr.", "keras_lr_cli.", "importlib.")) or step.tb_frame.f_code.co_filename.startswith(
+        "<frozen "
+    )
 
 
 @contextlib.contextmanager

@@ -17,31 +17,40 @@ from keras_lr_cli import main
 
 pytestmark = pytest.mark.once
 
-COMMANDS = ("demo", "find", "compare", "schedule", "doctor")
+COMMANDS = ("demo", "find", "batch-size", "compare", "schedule", "store", "doctor")
 COSINE = "(Constant(1.0, '55%') >> Cosine(1.0, 0.0, '40%')).warmup('5%')"
 RUN = ("--steps-per-epoch", "100", "--epochs", "10")
 
 
-@pytest.mark.parametrize("words", [(), *[(name,) for name in (*COMMANDS, "store")], ("store", "check")], ids=str)
-def test_help_imports_neither_a_framework_nor_keras(words):
+@pytest.mark.parametrize(
+    "words",
+    [("--version",), *[(*command, "--help") for command in ((), *[(name,) for name in COMMANDS], ("store", "check"))]],
+    ids=str,
+)
+def test_help_and_version_import_neither_a_framework_nor_keras(words):
     code = (
-        "import sys, main.main\n"
-        f"sys.argv = ['keras-lr', *{words!r}, '--help']\n"
-        "try:\n    main.main.main()\n"
+        "import sys, keras_lr_cli.main\n"
+        f"sys.argv = ['keras-lr', *{words!r}]\n"
+        "try:\n    keras_lr_cli.main.main()\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
         "heavy = {'keras_lr', 'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules)\n"
         "print(sorted(heavy), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Usage" in done.stdout
+    assert ("Usage" if "--help" in words else klr.__version__) in done.stdout
     assert done.stderr == "[]\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def declarations():
+    return {
+        info.callback.__name__: info.callback
+        for info in (*main.app.registered_commands, *main.stores.registered_commands)
+    }
+
+
+@pytest.mark.parametrize("command", declarations())
 def test_every_command_and_option_has_a_help_text(command):
-    callback = {info.name or info.callback.__name__: info.callback for info in main.main.app.registered_commands}[
-        command
-    ]
+    callback = declarations()[command]
     assert callback.__doc__
     for parameter in inspect.signature(callback, eval_str=True).parameters.values():
         (declared,) = parameter.annotation.__metadata__
@@ -49,7 +58,7 @@ def test_every_command_and_option_has_a_help_text(command):
 
 
 def test_options_of_find_have_the_defaults_of_the_function():
-    ours = inspect.signature(main.main.find).parameters
+    ours = inspect.signature(main.find).parameters
     for name, parameter in inspect.signature(klr.find).parameters.items():
         if name in ("min_lr", "max_lr", "steps", "repeats", "ramp", "seed"):
             assert ours[name].default == parameter.default, name
@@ -96,9 +105,7 @@ def test_schedule_as_json(quick):
     )
     assert document["rates"] == bound.evaluate(document["steps"]).tolist()
     assert (document["highest"], document["lowest"]) == (1.0, 0.0)
-    assert document["area"] == pytest.approx(
-        sum(klr.schedules.expression.parse(document["schedule"]).evaluate(range(1000)))
-    )
+    assert document["area"] == pytest.approx(sum(klr.schedules.text.parse(document["schedule"]).evaluate(range(1000))))
     assert document["findings"] == []
 
 

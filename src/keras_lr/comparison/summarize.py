@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import math
 import platform
 import sys
@@ -21,6 +20,7 @@ from keras_lr.comparison.record import Comparison
 from keras_lr.comparison.statistics import verdict
 from keras_lr.comparison.statistics.verdict import Verdict
 from keras_lr.comparison.views.tables import near_divergence
+from keras_lr.core.version import __version__
 from keras_lr.engines import failures
 from keras_lr.engines.fit import TrainingRun
 from keras_lr.report import text
@@ -121,7 +121,7 @@ def versions() -> dict[str, str]:
     backend = keras.backend.backend()
     framework = getattr(sys.modules.get(backend), "__version__", "")
     return {
-        "keras-lr": importlib.metadata.version("keras-lr"),
+        "keras-lr": __version__,
         "keras": keras.__version__,
         "backend": f"{backend} {framework}".strip(),
         "numpy": np.__version__,

@@ -9,11 +9,12 @@ from typing import Any
 
 from rich.console import Console
 
+import keras_lr
 from keras_lr_cli import tables
 from keras_lr_cli.outcome import DONE, FAILED, Answer
 
 _FRAMEWORKS = ("tensorflow", "jax", "torch")
-_NEEDED = ("keras-lr", "keras", "numpy", "pandas", "scipy", "matplotlib")
+_NEEDED = ("keras", "numpy", "pandas", "scipy", "matplotlib")
 _OPTIONAL = {"scikit-learn": "demo"}
 
 
@@ -26,7 +27,7 @@ def run(*, trouble: str | None) -> Answer:
     Returns:
         The versions; exit code 0 when a backend works, 3 else.
     """
-    versions: dict[str, Any] = {"python": platform.python_version()}
+    versions: dict[str, Any] = {"python": platform.python_version(), "keras-lr": keras_lr.__version__}
     versions |= {name: version(name) for name in (*_NEEDED, *_FRAMEWORKS, *_OPTIONAL)}
     backend = None
     devices: list[str] = []

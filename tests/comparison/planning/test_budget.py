@@ -100,7 +100,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
     assert result.reason == "No run was made: the budget is 5 s, and a run is expected to take 10 s."
     assert result.engine_reason.startswith("The runs are made one after the other")
     left, right = figure_of(result).panels
-    assert (left.title, right.title) == ("No run was made", "No run was made")
+    assert (left.title, right.title) == ("No run was trained", "No run was trained")
     result.save(tmp_path / "a.json")
     assert klr.Comparison.load(tmp_path / "a.json") == result
     assert set(result.table()["not_run"]) == {3}

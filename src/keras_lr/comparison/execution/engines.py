@@ -17,8 +17,8 @@ from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.plan import WHERE, Plan, PlannedCase
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun, train
-from keras_lr.engines.programs.jax_process import BACKEND, MISSING, Done, available, trained
-from keras_lr.engines.workers.heartbeat import Beat, Pulse, attended
+from keras_lr.engines.programs.jax_process import BACKEND, MISSING, ProgramResult, available, train_members
+from keras_lr.engines.workers.heartbeat import Heartbeat, HeartbeatCallback, interrupt_hangs
 
 ENGINES = ["auto", "sequential", "population"]
 NO_PROGRAM = "the runs can't share a program"
@@ -56,9 +56,9 @@ class Sequential:
         plan: Plan,
         build: Callable[[], Any],
         reason: str,
-        attend: Callable[[Callable[[Pulse], TrainingRun]], TrainingRun] = attended,
+        watch: Callable[[Callable[[Heartbeat], TrainingRun]], TrainingRun] = interrupt_hangs,
     ) -> None:
-        self._plan, self._build, self.reason, self._attend = plan, build, reason, attend
+        self._plan, self._build, self.reason, self._watch = plan, build, reason, watch
 
     def runs(self, keys: Sequence[RunKey]) -> Runs:
         """Makes runs, each with a new model."""
@@ -72,13 +72,13 @@ class Sequential:
                 machinery.replace_optimizer(model, optimizer)
 
         monitor = LearningRateMonitor()
-        arguments, whole = self._plan.fit_arguments, self._plan.prune is None
+        arguments, stop = self._plan.fit_arguments, self._plan.prune is not None
 
-        def make(pulse: Pulse) -> TrainingRun:
-            callbacks = [_MetricCheck(self._plan), monitor, Beat(pulse)]
-            return train(self._build, prepare, arguments, seed=seed, callbacks=callbacks, to_the_end=whole)
+        def make(heartbeat: Heartbeat) -> TrainingRun:
+            callbacks = [_MetricCheck(self._plan), monitor, HeartbeatCallback(heartbeat)]
+            return train(self._build, prepare, arguments, seed=seed, callbacks=callbacks, stop_on_divergence=stop)
 
-        return RunMeasurement(self._attend(make), tuple(monitor.learning_rates))
+        return RunMeasurement(self._watch(make), tuple(monitor.learning_rates))
 
 
 class Population:
@@ -127,7 +127,7 @@ class Population:
             self._reasons[one_by_one.name] = one_by_one.reason
             yield from one_by_one.runs([self._plan.key(case, seed) for seed in group.seeds for case in group.cases])
 
-    def _place(self) -> Callable[[Workshop, Group], Done]:
+    def _place(self) -> Callable[[Workshop, Group], ProgramResult]:
         if _on_jax():
             return self._done_here
         return There() if self._only else Nearest(self._against, self._there_at_once())
@@ -139,9 +139,9 @@ class Population:
         return self._only or (self._against is None and runs * updates * UPDATE > PROCESS)
 
     @staticmethod
-    def _done_here(shop: Workshop, group: Group) -> Done:
+    def _done_here(shop: Workshop, group: Group) -> ProgramResult:
         make = backends.programs(shop.traced(group), shop.train, shop.validation, shop.batch_size)
-        return trained(make, shop.members(group))
+        return train_members(make, shop.members(group))
 
 
 def engine_for(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) -> Engine:

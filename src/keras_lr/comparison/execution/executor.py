@@ -107,7 +107,7 @@ class Making:
             raise error
         if error is None:  # it was raised in another process, or the process died
             said = f"{WHERE}: every case failed, the first: {failures.summary(told)}"
-            raise UserCodeError(said) from failures.Told(told)
+            raise UserCodeError(said) from failures.RemoteTraceback(told)
         raise UserCodeError(f"{WHERE}: every case raised, the first {type(error).__name__}: {error}") from error
 
 

@@ -19,7 +19,7 @@ from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks, optimizers
 from keras_lr.comparison.planning.plan import Plan, PlannedCase
 from keras_lr.core.errors import ArgumentError
-from keras_lr.engines.programs.population import Member, Members, Start
+from keras_lr.engines.programs.population import MemberRun, Members, SeedStart
 from keras_lr.optimizers import PerLayer
 from keras_lr.schedules import Bound
 
@@ -107,7 +107,7 @@ class Workshop:
         self.train, self.validation = machinery.arrays_of_fit(dict(plan.data))
         self.batch_size = plan.batch_size or 32
         self._examples = len(keras.tree.flatten(self.train)[0])
-        self._starts: dict[int, Start] = {}
+        self._starts: dict[int, SeedStart] = {}
         self._known: dict[int, tuple[str, dict[str, float]]] = {}
 
     def groups(self, keys: Sequence[RunKey]) -> Iterator[Group]:
@@ -142,7 +142,7 @@ class Workshop:
             self._complete(model)
             return model
 
-    def measured(self, group: Group, found: list[list[Member]]) -> Iterator[tuple[RunKey, RunMeasurement]]:
+    def measured(self, group: Group, found: list[list[MemberRun]]) -> Iterator[tuple[RunKey, RunMeasurement]]:
         """The runs of a group by their keys, with the rates in their histories."""
         updates = group.rates.shape[1] // self.plan.epochs
         for (row, seed), (column, case) in itertools.product(enumerate(group.seeds), enumerate(group.cases)):
@@ -171,7 +171,7 @@ class Workshop:
         together = {name: np.array([own[name] for own in floats]) for name in floats[0]}
         return {name: values for name, values in together.items() if len(set(values)) > 1}
 
-    def _start(self, seed: int) -> Start:
+    def _start(self, seed: int) -> SeedStart:
         """What a seed decides, drawn in the order in which `fit` would draw it."""
         if seed not in self._starts:
             with backends.random_state():
@@ -181,7 +181,7 @@ class Workshop:
                 drawn = [np.random.permutation(self._examples) for _ in range(self.plan.epochs + more)]  # noqa: NPY002
                 self._complete(model)
                 orders = np.asarray(drawn[more:], np.int32)
-                self._starts[seed] = Start(*machinery.values_of(model), orders, seed)
+                self._starts[seed] = SeedStart(*machinery.values_of(model), orders, seed)
         return self._starts[seed]
 
     def _rates(self, model: Any, cases: Sequence[int]) -> np.ndarray:

@@ -135,8 +135,8 @@ def _write(result: dict[str, Any], output: pathlib.Path) -> None:
 
 def _versions() -> dict[str, str | None]:
     backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    versions = {name: doctor.version(name) for name in ("keras-lr", "keras", backend)}
-    return {"python": platform.python_version(), "backend": backend, **versions}
+    versions = {name: doctor.version(name) for name in ("keras", backend)}
+    return {"python": platform.python_version(), "backend": backend, "keras-lr": keras_lr.__version__, **versions}
 
 
 @contextlib.contextmanager
