@@ -1,7 +1,7 @@
 """keras-lr finds, schedules, watches and compares learning rates for Keras 3 models.
 
-`import keras_lr` loads the schedules, the optimizers and the callbacks, so that a saved model can be loaded. The finder
-and the comparison need more libraries, so they load on first use.
+`import keras_lr` loads the schedules, the optimizers and the callbacks, so that a saved model can be loaded. The finder,
+the comparison and the importers load on first use.
 """
 
 from typing import TYPE_CHECKING
@@ -19,7 +19,6 @@ from keras_lr.schedules import (
     Rex, Scaled, Schedule, SlantedTriangular, StepDecay, Tanh, TimeDecay, Triangular, WarmupStableDecay,
 )  # fmt: skip
 from keras_lr.schedules.compare import compare_schedules
-from keras_lr.schedules.importers import from_keras, from_optax, from_timm, from_torch, from_transformers
 
 __all__ = [
     "Adopted", "ArgumentError", "BatchSize", "Bound", "Budgeted", "Case", "Comparison", "Constant", "Cosine",
@@ -37,6 +36,9 @@ _LAZY = {
     "keras_lr.finder": (
         "BatchSize", "CriticalRate", "FindResult", "FoundThenFitted", "find", "find_batch_size", "find_then_fit",
     ),
+    "keras_lr.schedules.importers.api": (
+        "from_keras", "from_optax", "from_timm", "from_torch", "from_transformers",
+    ),
 }  # fmt: skip
 
 if TYPE_CHECKING:
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     from keras_lr.finder.find_batch_size import BatchSize, find_batch_size
     from keras_lr.finder.find_then_fit import FoundThenFitted, find_then_fit
     from keras_lr.finder.result import FindResult
+    from keras_lr.schedules.importers.api import from_keras, from_optax, from_timm, from_torch, from_transformers
 else:
     del TYPE_CHECKING
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from keras_lr import schedules
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules import importers
 from keras_lr.schedules.base import Schedule, as_schedule
 
 METHODS = ("warmup", "cooldown", "clip", "repeat", "every", "delay", "skip", "retime", "extend", "bind")
@@ -59,7 +58,7 @@ def names() -> dict[str, type[Schedule]]:
     """The schedules that a text may name."""
     found = {
         name: value
-        for name, value in {**vars(schedules), **vars(importers)}.items()
+        for name, value in vars(schedules).items()
         if isinstance(value, type) and issubclass(value, Schedule)
     }
     return {name: kind for name, kind in sorted(found.items()) if name not in _NOT_IN_TEXT}
