@@ -45,7 +45,7 @@ def bind_rates(model: Any, params: dict[str, Any], epoch: int) -> None:
             )
         base = rate.schedule if isinstance(rate, Scaled) else rate
         if isinstance(base, Bound) or base.unbound:
-            run = Run(params.get("steps"), params["epochs"], epoch, machinery.steps_counted(optimizer))
+            run = Run(params.get("steps"), params["epochs"], epoch, machinery.step_count(optimizer))
             bound = bound_for(base, run)
             if bound is not base:
                 machinery.set_rate(optimizer, bound)

@@ -14,7 +14,6 @@ from typing import Any, cast
 
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules.base import KINDS, Schedule, as_schedule
-from keras_lr.schedules.importers import extra_schedules as _extra_schedules  # noqa: F401  (registers its schedules)
 
 METHODS = ("warmup", "cooldown", "clip", "repeat", "every", "delay", "skip", "retime", "extend", "bind")
 LONGEST_TEXT = 10_000

@@ -1,15 +1,17 @@
 """Successive halving: complete shorter runs first, and cases that are dropped have no score."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.halving import fixed_length, kept, rungs_of
+from keras_lr.comparison.store.exports import rows_of
 from keras_lr.comparison.store.salvage import contents_of
-from keras_lr.comparison.summarize import Measured
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import heatmap_of
 from keras_lr.comparison.views.page import page_of, row_of
@@ -101,7 +103,10 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
     assert len(stored(path)) == 14
     contents = contents_of(path)
     assert (contents.open_ended, contents.planned) == (True, 2 * 4 * 3)
-    assert contents.plan["cases"][4]["name"] == f"{contents.plan['cases'][0]['name']}, rung of 1 epochs"
+    assert (len(contents.plan["cases"]), contents.plan["rungs"]) == (4, [1])
+    assert {row[0] for row in rows_of(contents)} >= {
+        f"{case['name']}, rung of 1 epochs" for case in contents.plan["cases"]
+    }
     assert compare(path, **arguments) == halved
     with pytest.raises(klr.ArgumentError, match="it holds another plan: .*prune is 'halving' there"):
         compare(path, **{**arguments, "prune": "divergence"})
@@ -119,13 +124,15 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
 )
 def test_what_is_kept(scores, places):
     class Plan:
-        seeds, metric, mode = (0, 1, 2), "loss", "min"
+        seeds, metric, mode, key = (0, 1, 2), "loss", "min", functools.partial(RunKey, 1)
 
     found = {}
     for case, own in enumerate(scores):
         for seed, score in enumerate(own):
             run = TrainingRun({"loss": (score,)}, "finished", None, 1.0)
-            found[case, seed] = Measured(run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ())
+            found[RunKey(1, case, seed)] = RunMeasurement(
+                run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ()
+            )
     assert kept(Plan(), range(len(scores)), found) == places
 
 

@@ -12,10 +12,11 @@ from typing import Any
 
 from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.live_rate import as_ours, is_schedule
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import optimizers
-from keras_lr.comparison.planning.plan import WHERE, Place, Plan
+from keras_lr.comparison.planning.plan import WHERE, Plan
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.summarize import Measured, scores_of
+from keras_lr.comparison.summarize import scores_of
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Adopted, Bound, Function, Schedule
 from keras_lr.schedules import length as lengths
@@ -104,13 +105,13 @@ def fixed_length(schedule: Schedule) -> str | None:
     return next((fixed for fixed in (*found, *own) if fixed is not None), None)
 
 
-def kept(plan: Plan, cases: Sequence[int], found: Mapping[Place, Measured]) -> list[int]:
+def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
     """Which cases of a rung go on: the better third, and all that can't be told from the best.
 
     Args:
         plan: The plan of the rung.
         cases: The numbers of its cases.
-        found: Its runs.
+        found: All runs so far.
     """
     decision = verdict.decide([scores_of(plan, case, found) for case in cases], plan.mode)
     if decision.best is None:
