@@ -36,21 +36,15 @@ KINDS: dict[str, type[Schedule]] = {}
 
 
 def schedule(kind: Kind) -> Kind:
-    """Makes a class with fields a frozen dataclass, and collects the rules of its fields."""
-    frozen: Any = dataclasses.dataclass(frozen=True, repr=False)(cast(Any, kind))
-    frozen._rules = {
-        field.name: field.metadata["rule"] for field in dataclasses.fields(frozen) if "rule" in field.metadata
-    }
-    if "_call" not in vars(frozen):
-        frozen._call = frozen.__name__
-    return cast(Kind, frozen)
-
-
-def register(kind: Kind) -> Kind:
-    """Registers a class by its name, with Keras (to load it) and in `KINDS`."""
-    KINDS[kind.__name__] = kind
-    registered: Kind = keras.saving.register_keras_serializable(package="keras_lr")(kind)
-    return registered
+    """Makes a class a frozen dataclass and collects the rules of its fields; registers it by its name unless abstract."""
+    made: Any = dataclasses.dataclass(frozen=True, repr=False, eq=False)(cast(Any, kind))
+    made._rules = {field.name: field.metadata["rule"] for field in dataclasses.fields(made) if "rule" in field.metadata}
+    if "_call" not in vars(made):
+        made._call = made.__name__
+    if not made.__abstractmethods__:
+        KINDS[made.__name__] = made
+        keras.saving.register_keras_serializable(package="keras_lr")(made)
+    return cast(Kind, made)
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
@@ -81,6 +75,15 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
             if rule.many or not self._verbatim:
                 object.__setattr__(self, name, value)
         self._check_fields()
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(cast(Any, self)))
+
+    def __eq__(self, other: object) -> bool:  # here and not made for each class, which would slow the import
+        return self._values() == other._values() if other.__class__ is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
 
     def _check_fields(self) -> None:
         """Raises an `ArgumentError` if the fields do not fit each other."""

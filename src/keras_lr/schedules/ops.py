@@ -17,7 +17,7 @@ import numpy as np
 class Arithmetic(Protocol):
     """What `formula(step, xp)` may call on `xp`. Plain operators (+ - * / // % < <= ==) work on both sides.
 
-    `passed(step, boundaries)` counts the boundaries b <= step; `pick(values, index)` looks a value up.
+    `count_passed(step, boundaries)` counts the boundaries b <= step; `pick(values, index)` looks a value up.
     """
 
     def real(self, step: Any) -> Any: ...
@@ -29,7 +29,7 @@ class Arithmetic(Protocol):
     def sqrt(self, x: Any) -> Any: ...
     def tanh(self, x: Any) -> Any: ...
     def power(self, base: Any, exponent: Any) -> Any: ...
-    def passed(self, step: Any, boundaries: Any) -> Any: ...
+    def count_passed(self, step: Any, boundaries: Any) -> Any: ...
     def pick(self, values: Any, index: Any) -> Any: ...
     def user(self, fn: Any, step: Any) -> Any: ...
 
@@ -54,7 +54,7 @@ class _Host:
         return np.asarray(step).astype(np.int64)
 
     @staticmethod
-    def passed(step: Any, boundaries: Any) -> Any:
+    def count_passed(step: Any, boundaries: Any) -> Any:
         return np.searchsorted(np.asarray(boundaries), np.asarray(step), side="right")
 
     @staticmethod
@@ -92,7 +92,7 @@ class _Compiled:
         return keras.ops.power(keras.ops.cast(base, _real_dtype()), keras.ops.cast(exponent, _real_dtype()))
 
     @staticmethod
-    def passed(step: Any, boundaries: Any) -> Any:
+    def count_passed(step: Any, boundaries: Any) -> Any:
         step = keras.ops.convert_to_tensor(step)
         ends = keras.ops.convert_to_tensor(np.asarray(boundaries), dtype=step.dtype)
         return keras.ops.sum(keras.ops.cast(keras.ops.expand_dims(step, -1) >= ends, "int32"), axis=-1)

@@ -10,13 +10,12 @@ from typing import Any, final
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
 @schedule
 class Constant(Schedule):
     """One rate, for `steps` updates or for ever.
@@ -47,7 +46,6 @@ class Constant(Schedule):
 
 
 @final
-@register
 @schedule
 class Piecewise(Schedule):
     """One constant rate after another.
@@ -82,11 +80,10 @@ class Piecewise(Schedule):
         return lengths.of(self.boundaries[-1]) if self.boundaries else Length()
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
-        return xp.pick(self.values, xp.passed(step, self.boundaries))
+        return xp.pick(self.values, xp.count_passed(step, self.boundaries))
 
 
 @final
-@register
 @schedule
 class Function(Schedule):
     """A function of your own: lr(t) = fn(t).

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, final
 
 from keras_lr.schedules import fields
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Steps
 from keras_lr.schedules.ops import Arithmetic
 
@@ -27,7 +27,6 @@ class _Decay(Schedule):
 
 
 @final
-@register
 @schedule
 class Exponential(_Decay):
     """Multiplies the rate by `rate` once in `per` steps, smoothly.
@@ -51,7 +50,6 @@ class Exponential(_Decay):
 
 
 @final
-@register
 @schedule
 class InverseTime(_Decay):
     """Divides the rate by a number that grows with time.
@@ -73,7 +71,6 @@ class InverseTime(_Decay):
 
 
 @final
-@register
 @schedule
 class InverseSqrt(Schedule):
     """Falls as one over the square root of time.
@@ -101,7 +98,6 @@ class InverseSqrt(Schedule):
 
 
 @final
-@register
 @schedule
 class PowerLaw(Schedule):
     """Falls as a power of time.

@@ -9,7 +9,7 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
@@ -32,7 +32,6 @@ class _Ramp(Schedule):
 
 
 @final
-@register
 @schedule
 class Linear(_Ramp):
     """Goes from `start` to `end` in a straight line, then stays there.
@@ -54,7 +53,6 @@ class Linear(_Ramp):
 
 
 @final
-@register
 @schedule
 class Cosine(_Ramp):
     """Goes from `start` to `end` along half a cosine, then stays there.
@@ -82,7 +80,6 @@ class Cosine(_Ramp):
 
 
 @final
-@register
 @schedule
 class Polynomial(_Ramp):
     """Goes from `start` to `end` along a power of the time that is left, then stays there.
@@ -107,7 +104,6 @@ class Polynomial(_Ramp):
 
 
 @final
-@register
 @schedule
 class Ramp(_Ramp):
     """Goes from `start` to `end` along a shape that has a name, then stays there.
@@ -159,7 +155,6 @@ class Ramp(_Ramp):
 
 
 @final
-@register
 @schedule
 class Tanh(_Ramp):
     """Goes from `start` to `end` along a hyperbolic tangent, then stays where that ends.

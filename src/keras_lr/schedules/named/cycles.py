@@ -11,13 +11,12 @@ from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.atoms.decays import Exponential
 from keras_lr.schedules.atoms.ramps import Cosine, Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Steps
 from keras_lr.schedules.named.falling import Named
 
 
 @final
-@register
 @schedule
 class Triangular(Named):
     """Goes up from `low` to `high` and down again, for ever.
@@ -67,7 +66,6 @@ class Triangular(Named):
 
 
 @final
-@register
 @schedule
 class CosineRestarts(Named):
     """Falls along half a cosine and starts again at the top, each time `stretch` times as long and `gain` times as high.
@@ -109,7 +107,6 @@ class CosineRestarts(Named):
 
 
 @final
-@register
 @schedule
 class OneCycle(Named):
     """Goes up to the peak, and down to far below the start: one cycle for the whole run.
@@ -160,7 +157,6 @@ class OneCycle(Named):
 
 
 @final
-@register
 @schedule
 class SlantedTriangular(Named):
     """A short rise and a long fall in straight lines, for fine-tuning.

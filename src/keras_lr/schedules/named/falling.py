@@ -15,7 +15,7 @@ from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Piecewise
 from keras_lr.schedules.atoms.decays import Exponential, InverseTime
 from keras_lr.schedules.atoms.ramps import Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.ops import Arithmetic
 
@@ -56,7 +56,6 @@ class Named(Schedule):
 
 
 @final
-@register
 @schedule
 class StepDecay(Named):
     """Multiplies the rate by `rate` once in `per` steps, all at once.
@@ -83,7 +82,6 @@ class StepDecay(Named):
 
 
 @final
-@register
 @schedule
 class MultiStepDecay(Named):
     """Multiplies the rate by `rate` at each of some steps.
@@ -114,7 +112,6 @@ class MultiStepDecay(Named):
 
 
 @final
-@register
 @schedule
 class TimeDecay(Named):
     """Divides the rate by a number that grows with time: the `decay` argument of optimizers before Keras 3.
@@ -141,7 +138,6 @@ class TimeDecay(Named):
 
 
 @final
-@register
 @schedule
 class Budgeted(Named):
     """Falls in a straight line to 0 at the end of the budget, whatever that is.
@@ -169,7 +165,6 @@ class Budgeted(Named):
 
 
 @final
-@register
 @schedule
 class Rex(Named):
     """Falls slowly, then fast: between a straight line and a constant rate.
@@ -199,7 +194,6 @@ class Rex(Named):
 
 
 @final
-@register
 @schedule
 class KDecay(Named):
     """A cosine or a straight line that falls later: its time is p ** k.

@@ -13,13 +13,12 @@ from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.atoms.constants import Constant
 from keras_lr.schedules.atoms.decays import InverseSqrt
 from keras_lr.schedules.atoms.ramps import Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.named.falling import Named
 
 
 @final
-@register
 @schedule
 class WarmupStableDecay(Named):
     """Rises, holds, and falls: the schedule whose length can be decided late.
@@ -75,7 +74,6 @@ class WarmupStableDecay(Named):
 
 
 @final
-@register
 @schedule
 class Infinite(Named):
     """Rises, falls to a rate that can be held for ever, and from it to the end whenever that is decided.
@@ -122,7 +120,6 @@ class Infinite(Named):
 
 
 @final
-@register
 @schedule
 class Noam(Named):
     """Rises in a straight line and falls as one over the square root of time: the transformer's schedule.

@@ -8,14 +8,13 @@ from typing import Any, final
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import base, fields
 from keras_lr.schedules.atoms.constants import Constant
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Length, RunLength
 from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
 @schedule
 class Then(Schedule):
     """`first >> second`: the first to its end, then the second from its own step 0.
@@ -88,7 +87,6 @@ class _Pair(Schedule):
 
 
 @final
-@register
 @schedule
 class Product(_Pair):
     """`left * right`: the product of two schedules, step by step. A number is a constant schedule.
@@ -109,7 +107,6 @@ class Product(_Pair):
 
 
 @final
-@register
 @schedule
 class Sum(_Pair):
     """`left + right`: the sum of two schedules, step by step. A number is a constant schedule.
@@ -130,7 +127,6 @@ class Sum(_Pair):
 
 
 @final
-@register
 @schedule
 class Clip(Operator):
     """`schedule.clip(low, high)`: never below `low` nor above `high`.

@@ -10,14 +10,13 @@ from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
-from keras_lr.schedules.base import Schedule, register, schedule, unbound_error
+from keras_lr.schedules.base import Schedule, schedule, unbound_error
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
 @schedule
 class Delay(Operator):
     """`schedule.delay(n)`: holds the first rate for n updates, then the schedule from its own step 0.
@@ -50,7 +49,6 @@ class Delay(Operator):
 
 
 @final
-@register
 @schedule
 class Skip(Operator):
     """`schedule.skip(n)`: begins with the schedule's own step n.
@@ -79,7 +77,6 @@ class Skip(Operator):
 
 
 @final
-@register
 @schedule
 class Every(Operator):
     """`schedule.every(k)`: the schedule on a clock that ticks once in k steps.
@@ -114,7 +111,6 @@ class Every(Operator):
 
 
 @final
-@register
 @schedule
 class Repeat(Operator):
     """`schedule.repeat(times, stretch=s, gain=g)`: again and again, each time s times as long and scaled by g.
@@ -191,13 +187,12 @@ class Repeat(Operator):
         starts, spans = (0, *ends[:-1]), [end - start for start, end in zip((0, *ends), ends, strict=False)]
         if self.times is None and self.stretch > 1.0:  # the time that is still running where the counter ends
             starts, spans = (0, *ends), [*spans, round(period * self.stretch ** len(ends))]  # type: ignore[operator]
-        cycle = xp.minimum(xp.passed(step, ends), len(starts) - 1)
+        cycle = xp.minimum(xp.count_passed(step, ends), len(starts) - 1)
         slower = [period / span for span in spans]  # type: ignore[operator]
         return cycle, xp.real(step - xp.pick(starts, cycle)) * xp.pick(slower, cycle)
 
 
 @final
-@register
 @schedule
 class Retime(Operator):
     """`schedule.retime(at, old_total, new_total)`: a run that was planned for old_total updates gets new_total.

@@ -10,7 +10,7 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule, schedule
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.operators.algebra import after
 from keras_lr.schedules.operators.operator import Operator
@@ -20,7 +20,6 @@ MODES = ("prefix", "overlap", "scale")
 
 
 @final
-@register
 @schedule
 class Warmup(Operator):
     """`schedule.warmup(n)`: a linear rise of n updates. What the schedule does meanwhile, the mode says.
@@ -80,7 +79,6 @@ class Warmup(Operator):
 
 
 @final
-@register
 @schedule
 class Cooldown(Operator):
     """`schedule.cooldown(n)`: its last n updates go down to `end`; or those from `at` on.

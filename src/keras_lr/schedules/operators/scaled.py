@@ -12,13 +12,12 @@ import numpy as np
 from keras_lr import backends
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
-from keras_lr.schedules.base import CALL, Schedule, register, schedule
+from keras_lr.schedules.base import CALL, Schedule, schedule
 from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import HOST, Arithmetic
 
 
 @final
-@register
 @schedule
 class Adopted(Schedule):
     """A schedule of Keras, or of a class of your own, as one of ours: `Adopted(schedule)`.
@@ -82,7 +81,6 @@ class Adopted(Schedule):
 
 
 @final
-@register
 @schedule
 class Scaled(Operator):
     """A schedule that a callback has scaled: within `low` and `high`, but never beyond the schedule itself.
