@@ -13,14 +13,14 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Constant
 from keras_lr.schedules.atoms.ramps import Linear, Polynomial
-from keras_lr.schedules.base import Schedule, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength
 from keras_lr.schedules.operators.algebra import Then
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@schedule
+@fields.schedule
 class CosineWave(Schedule):
     """Falls from `start` to `end` along a cosine and rises back, without an end.
 
@@ -77,7 +77,7 @@ class CosineWave(Schedule):
 
 
 @final
-@schedule
+@fields.schedule
 class Excerpt(Schedule):
     """Ends a schedule after `steps` updates, so that another can follow with `>>`.
 
@@ -111,7 +111,7 @@ class Excerpt(Schedule):
 
 
 @final
-@schedule
+@fields.schedule
 class UnevenRepeat(Schedule):
     """Repeats a schedule in cycles, each `stretch` times as long as the one before; a cycle may end between two updates.
 
