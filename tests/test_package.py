@@ -53,7 +53,7 @@ def not_installed(monkeypatch):
 
 def test_the_version_needs_no_installation(not_installed, capsys, monkeypatch):
     assert summarize.versions()["keras-lr"] == klr.__version__
-    assert doctor.run(trouble=None).document["versions"]["keras-lr"] == klr.__version__
+    assert doctor.run(problem=None).document["versions"]["keras-lr"] == klr.__version__
     monkeypatch.setattr(sys, "argv", ["keras-lr", "--version"])
     with pytest.raises(SystemExit, match="0"):
         main.main()

@@ -138,7 +138,7 @@ def here(folder, monkeypatch):
         if str(getattr(sys.modules[name], "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
     sys.path[:] = path
-    user_code._RUN.clear()
+    user_code._modules.clear()
 
 
 @pytest.fixture

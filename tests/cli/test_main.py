@@ -163,7 +163,7 @@ def test_doctor_of_a_broken_framework_is_3(keras_lr, broken):
 
 
 def test_warnings_of_libraries_are_dropped_ours_and_the_users_stay(monkeypatch, capsys):
-    show = quiet._shown_unless_from(("/libraries",))
+    show = quiet._show_unless_from(("/libraries",))
     monkeypatch.setattr(warnings, "showwarning", show)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -176,13 +176,13 @@ def test_warnings_of_libraries_are_dropped_ours_and_the_users_stay(monkeypatch, 
 
 
 def test_what_libraries_write_is_kept_off_the_screen(capfd):
-    with quiet.hushed():
+    with quiet.silence():
         os.write(2, b"I0000 start-up\n")
     assert capfd.readouterr().err == ""
 
 
 def test_it_is_shown_where_the_import_fails(capfd):
-    with pytest.raises(ImportError), quiet.hushed():
+    with pytest.raises(ImportError), quiet.silence():
         os.write(2, b"I0000 start-up\n")
         raise ImportError
     assert capfd.readouterr().err == "I0000 start-up\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import os
 import signal
@@ -55,6 +56,22 @@ def test_every_command_and_option_has_a_help_text(command):
     for parameter in inspect.signature(callback, eval_str=True).parameters.values():
         (declared,) = parameter.annotation.__metadata__
         assert declared.help, parameter.name
+
+
+@pytest.mark.parametrize("command", sorted(set(declarations()) - {"doctor"}))
+def test_every_option_reaches_a_parameter(command):
+    callback = declarations()[command]
+    module, _, name = inspect.getclosurevars(callback).nonlocals["function"].rpartition(".")
+    run = getattr(importlib.import_module(f"keras_lr_cli.commands.{module}"), name)
+    declared = set(inspect.signature(callback).parameters) - {"backend", "as_json"}
+    parameters = inspect.signature(run).parameters.values()
+    named = {parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY}
+    rest = declared - named
+    assert named <= declared
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+        assert rest <= set(inspect.signature(getattr(klr, command)).parameters)
+    else:
+        assert not rest
 
 
 def test_options_of_find_have_the_defaults_of_the_function():
@@ -127,8 +144,11 @@ def test_schedule_saves_a_picture(quick, folder):
     [
         (("Constant(0.1",), "this is no Python expression"),
         (("__import__('os')",), "__import__ is not allowed"),
-        ((COSINE,), "its lengths have units, and no run is given. Pass --steps-per-epoch 100 --epochs 10."),
-        (("Constant(0.1)",), "it has no end, and no run is given."),
+        (
+            (COSINE,),
+            "its lengths have units, and the length of the run is unknown. Pass --steps-per-epoch 100 --epochs 10.",
+        ),
+        (("Constant(0.1)",), "it has no end, and the length of the run is unknown."),
         (("Cosine(1.0, 0.0, '500ex')", *RUN), "a length in examples needs the batch size"),
         (
             ("Cosine(1.0, 0.0, 5)", "--plot", "no/s.png"),

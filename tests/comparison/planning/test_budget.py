@@ -132,10 +132,10 @@ def test_the_population_gets_whole_seeds(monkeypatch):
         def __init__(self, plan, build):
             self._alone = Sequential(plan, build, "")
 
-        def runs(self, places):
-            asked.append(len(places))
-            clock.now += 2.0 + 0.5 * len(places)
-            yield from self._alone.runs(places)
+        def runs(self, keys):
+            asked.append(len(keys))
+            clock.now += 2.0 + 0.5 * len(keys)
+            yield from self._alone.runs(keys)
 
     monkeypatch.setattr(compare_module, "Budget", functools.partial(Budget, clock=clock))
     monkeypatch.setattr(compare_module, "cost_of_a_run", lambda plan, build: Cost(4.0, 1.0, 0.0))

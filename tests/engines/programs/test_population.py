@@ -85,7 +85,7 @@ def members_of(build, x, rates, epochs=10):
     named = {"learning_rates": rates, "schedules": None, "optimizers": None, "seeds": [1, 2], "epochs": epochs}
     plan = planned(build, data, **named, batch_size=16, metric="loss", mode="auto")
     shop = Workshop(plan, build)
-    (group,) = shop.groups([(case, seed) for case in range(len(rates)) for seed in (1, 2)])
+    (group,) = shop.groups([plan.key(case, seed) for case in range(len(rates)) for seed in (1, 2)])
     return shop.members(group), backends.programs(shop.traced(group), shop.train, shop.validation, shop.batch_size)
 
 
@@ -167,7 +167,7 @@ def groups_of(optimizers, x=X):
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": None, "schedules": None, "seeds": [1], "epochs": 1}
     plan = planned(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
-    return list(Workshop(plan, dense).groups([(case, 1) for case in range(len(plan.cases))]))
+    return list(Workshop(plan, dense).groups([plan.key(case, 1) for case in range(len(plan.cases))]))
 
 
 @on_jax

@@ -18,8 +18,8 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from keras_lr.comparison.execution.transport import Parcel
 from keras_lr.comparison.execution.workers import made
-from keras_lr.comparison.planning.plan import Place, Plan
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.measured import RunKey, RunMeasurement
+from keras_lr.comparison.planning.plan import Plan
 from keras_lr.engines.workers.heartbeat import Heartbeat
 from keras_lr.engines.workers.local import thread_variables
 from keras_lr.engines.workers.pool import LostRun
@@ -33,7 +33,7 @@ _OPEN: dict[str, Plan] = {}  # in a worker, the plan that it makes runs of
 class _Trial:
     """A run that was given to Ray."""
 
-    place: Place
+    place: RunKey
     key: int
 
 
@@ -91,15 +91,15 @@ class Cluster:
         """Whether another run may be given to Ray, which begins it where it has room."""
         return self._most is None or len(self._trials) < self._most
 
-    def submit(self, task: Place) -> None:
+    def submit(self, task: RunKey) -> None:
         """Gives a run to Ray."""
         key = next(self._keys)
         self._trials[self._task.remote(self._sent, self._token, self._board, key, task)] = _Trial(task, key)
 
-    def collect(self, timeout: float) -> list[tuple[Place, Any]]:
+    def collect(self, timeout: float) -> list[tuple[RunKey, Any]]:
         """The runs that ended, with what was made, or `LostRun`."""
         done, _ = ray.wait(list(self._trials), num_returns=1, timeout=timeout)
-        found: list[tuple[Place, Any]] = []
+        found: list[tuple[RunKey, Any]] = []
         for reference in done:
             trial = self._trials.pop(reference)
             try:
@@ -112,12 +112,12 @@ class Cluster:
             self._reports = ray.get(self._board.reports.remote(), timeout=timeout)
         return found
 
-    def progress(self, task: Place) -> tuple[int, int] | None:
+    def progress(self, task: RunKey) -> tuple[int, int] | None:
         """The signs of life of a run and its updates; None where Ray has not begun it."""
         report = self._reports.get(self._trial(task).key)
         return None if report is None else (report[0], report[1])
 
-    def kill(self, task: Place) -> None:
+    def kill(self, task: RunKey) -> None:
         """Kills the process of a run, by a task on its node: one that is stopped hears no word of Ray's."""
         process, node = self._reports[self._trial(task).key][2:]
         there = NodeAffinitySchedulingStrategy(node, soft=False)
@@ -134,7 +134,7 @@ class Cluster:
         if self._board is not None:
             ray.kill(self._board)
 
-    def _trial(self, task: Place) -> _Trial:
+    def _trial(self, task: RunKey) -> _Trial:
         return next(trial for trial in self._trials.values() if trial.place == task)
 
 
@@ -158,7 +158,7 @@ def _connect() -> tuple[bool, str]:
     return True, f"the Ray cluster at {address}" if address else "a Ray cluster of this machine"
 
 
-def _made_there(sent: Parcel, token: str, board: Any, key: int, place: Place) -> Measured:
+def _made_there(sent: Parcel, token: str, board: Any, key: int, place: RunKey) -> RunMeasurement:
     """Makes a run. Runs in a worker of Ray."""
     if token not in _OPEN:
         _OPEN.clear()

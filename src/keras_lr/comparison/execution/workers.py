@@ -21,8 +21,8 @@ import keras
 from keras_lr.comparison.execution import engines, transport
 from keras_lr.comparison.execution.engines import ALONE, Engine, Runs, Sequential
 from keras_lr.comparison.execution.transport import CannotTravelError, Parcel
-from keras_lr.comparison.planning.plan import WHERE, Place, Plan, called
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.measured import RunKey, RunMeasurement
+from keras_lr.comparison.planning.plan import WHERE, Plan, called
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun
@@ -100,14 +100,14 @@ class Elsewhere:
         where = "on a Ray cluster" if name == RAY else f"in {workers} processes of {one} each"
         self.reason = f"The runs are made one by one, {where}, as was asked for."
 
-    def runs(self, places: Sequence[Place]) -> Runs:
+    def runs(self, keys: Sequence[RunKey]) -> Runs:
         """Makes runs, and hands each over as soon as it ends."""
         with contextlib.ExitStack() as stack:
-            crew = stack.enter_context(contextlib.closing(self._crew(stack, len(places))))
-            for place, answer in execute(crew, places, hang_limit()):
-                yield place, _failed(answer) if isinstance(answer, LostRun) else answer
+            crew = stack.enter_context(contextlib.closing(self._crew(stack, len(keys))))
+            for key, answer in execute(crew, keys, hang_limit()):
+                yield key, _failed(answer) if isinstance(answer, LostRun) else answer
 
-    def _crew(self, stack: contextlib.ExitStack, runs: int) -> Pool[Place]:
+    def _crew(self, stack: contextlib.ExitStack, runs: int) -> Pool[RunKey]:
         if self.name == RAY:
             from keras_lr.comparison.execution.ray_cluster import Cluster
 
@@ -134,16 +134,16 @@ def environment(threads: int | None) -> dict[str, str]:
     return variables | (thread_variables(threads) if threads else {})
 
 
-def made_here(folder: str, heartbeat: str, place: Place) -> Measured:
+def made_here(folder: str, heartbeat: str, key: RunKey) -> RunMeasurement:
     """Makes a run of a plan that was saved in a folder. Runs in a worker on this machine."""
-    return made(_opened(folder), place, Heartbeat(heartbeat))
+    return made(_opened(folder), key, Heartbeat(heartbeat))
 
 
-def made(plan: Plan, place: Place, heartbeat: Heartbeat) -> Measured:
+def made(plan: Plan, key: RunKey, heartbeat: Heartbeat) -> RunMeasurement:
     """Makes a run, as the sequential engine makes it. Runs in a worker, wherever that is."""
     heartbeat.start_run()
     engine = Sequential(plan, functools.partial(called, plan.build_model), "", lambda make: make(heartbeat))
-    ((_, measured),) = engine.runs([place])
+    ((_, measured),) = engine.runs([key])
     return dataclasses.replace(measured, run=dataclasses.replace(measured.run, exception=None))
 
 
@@ -152,5 +152,5 @@ def _opened(folder: str) -> Plan:
     return transport.saved(pathlib.Path(folder)).open()
 
 
-def _failed(lost: LostRun) -> Measured:
-    return Measured(TrainingRun({}, "failed", None, 0.0, lost.reason), ())
+def _failed(lost: LostRun) -> RunMeasurement:
+    return RunMeasurement(TrainingRun({}, "failed", None, 0.0, lost.reason), ())
