@@ -18,19 +18,15 @@ from keras import config  # not `import keras`: the name belongs to the module k
 
 from keras_lr.backends.keras import GlobalState
 from keras_lr.backends.program import Program
-from keras_lr.backends.protocols import ProgramModule, StepperModule
+from keras_lr.backends.protocols import StepperModule
 from keras_lr.core.errors import KerasLRError
 
-if TYPE_CHECKING:  # mypy compares each backend with the protocols
-    from keras_lr.backends.jax import program as jax_program
+if TYPE_CHECKING:  # mypy compares each backend with the protocol
     from keras_lr.backends.jax import stepper as jax_stepper
-    from keras_lr.backends.tensorflow import program as tensorflow_program
     from keras_lr.backends.tensorflow import stepper as tensorflow_stepper
-    from keras_lr.backends.torch import program as torch_program
     from keras_lr.backends.torch import stepper as torch_stepper
 
     _STEPPERS: tuple[StepperModule, ...] = (jax_stepper, tensorflow_stepper, torch_stepper)
-    _PROGRAMS: tuple[ProgramModule, ...] = (jax_program, tensorflow_program, torch_program)
 
 
 def active() -> StepperModule:
@@ -55,8 +51,8 @@ def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callab
     Returns:
         A function that creates a program: for members together (True; JAX only) or for one member at a time (False).
     """
-    module = cast(ProgramModule, importlib.import_module(f"keras_lr.backends.{config.backend()}.program"))
-    return functools.partial(module.Program, model, module.on_device(train), module.on_device(validation), batch_size)
+    kind: type[Program] = importlib.import_module(f"keras_lr.backends.{config.backend()}.program").Program
+    return functools.partial(kind, model, kind.on_device(train), kind.on_device(validation), batch_size)
 
 
 @contextlib.contextmanager

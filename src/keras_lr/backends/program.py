@@ -70,6 +70,11 @@ class Program(abc.ABC):
         del seeds, cases, complete, names
         return ()
 
+    @staticmethod
+    @abc.abstractmethod
+    def on_device(data: Any) -> Any:
+        """Returns a nest of arrays on the device."""
+
     @abc.abstractmethod
     def begin(self, starts: Sequence[tuple[Any, Any]], cases: int) -> State:
         """Returns the first state, with the optimizer as it was built.

@@ -1,4 +1,4 @@
-"""What every backend offers. `backends/__init__.py` lets mypy compare the backends with these protocols."""
+"""The `stepper` module of a backend. mypy compares each backend with these protocols, in `backends/__init__.py`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_lr.backends.arrays import Batch, Chunk
-from keras_lr.backends.program import Program
 
 
 class Stepper(Protocol):
@@ -74,16 +73,4 @@ class StepperModule(Protocol):
 
     def Stepper(self, model: Any) -> Stepper:
         """Creates a stepper of a built model."""
-        ...
-
-
-class ProgramModule(Protocol):
-    """The names in the `program` module of each backend."""
-
-    def on_device(self, data: Any) -> Any:
-        """Returns a nest of arrays on the device."""
-        ...
-
-    def Program(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool) -> Program:
-        """Creates a program; see `keras_lr.backends.program.Program`."""
         ...

@@ -27,13 +27,12 @@ State = tuple[list[Any], ...]
 """The trainable, non-trainable, optimizer and metric values."""
 
 
-def on_device(data: Any) -> Any:
-    """Returns a nest of arrays on the device."""
-    return jax.device_put(data)
-
-
 class Program(program.Program):
     """Compiles an update, and `jax.vmap` of it over cases and seeds for members together. The model never changes."""
+
+    @staticmethod
+    def on_device(data: Any) -> Any:
+        return jax.device_put(data)
 
     def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool) -> None:
         super().__init__(model, train, validation, batch_size, together)

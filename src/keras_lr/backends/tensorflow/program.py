@@ -28,17 +28,16 @@ RANDOM_OPERATIONS = {
 """Operations with a state of their own, which can't be reset at the start of a run."""
 
 
-def on_device(data: Any) -> Any:
-    """Returns a nest of arrays on the device."""
-    return map_arrays(tf.convert_to_tensor, data)
-
-
 class Program(SequentialProgram):
     """Loops over the updates of an epoch in the graph, which gathers each batch by its rows.
 
     XLA is not used at first. With it a loop of dense layers is up to twice as fast, but one of convolutions on a CPU is
     twenty times slower, and dropout differs from that of `fit`. See `faster`.
     """
+
+    @staticmethod
+    def on_device(data: Any) -> Any:
+        return map_arrays(tf.convert_to_tensor, data)
 
     def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool) -> None:
         super().__init__(model, train, validation, batch_size, together)

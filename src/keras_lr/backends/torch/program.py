@@ -15,13 +15,12 @@ from keras_lr.backends.program import Logs, State
 from keras_lr.backends.sequential import SequentialProgram, as_logs
 
 
-def on_device(data: Any) -> Any:
-    """Returns a nest of arrays on the device."""
-    return map_arrays(keras.ops.convert_to_tensor, data)
-
-
 class Program(SequentialProgram):
     """Reads the losses once an epoch, so that no update waits for another."""
+
+    @staticmethod
+    def on_device(data: Any) -> Any:
+        return map_arrays(keras.ops.convert_to_tensor, data)
 
     def epoch(
         self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any]
