@@ -16,7 +16,7 @@ from keras_lr.comparison.case import NOT_MADE, Case, Run, Rung
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import optimizers
 from keras_lr.comparison.planning.plan import Plan, PlannedCase
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import verdict
 from keras_lr.comparison.statistics.verdict import Verdict
 from keras_lr.comparison.views.tables import near_divergence

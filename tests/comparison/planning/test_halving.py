@@ -14,7 +14,7 @@ from keras_lr.comparison.store.exports import rows_of
 from keras_lr.comparison.store.salvage import contents_of
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import heatmap_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from keras_lr.engines.fit import TrainingRun
 from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare, stored
@@ -66,7 +66,7 @@ def test_a_rung_is_a_comparison_of_its_own_with_its_schedules(halved):
 def test_it_is_shown(halved, tmp_path):
     last = halved.ranked[-1]
     said = f"dropped after the rung of {last.dropped_after} of 4 epochs"
-    assert row_of(halved, last)[1:] == ["-", "-", "-", "-", "-", said]
+    assert halved.row(last).texts[1:] == ["-", "-", "-", "-", "-", said]
     _, right = figure_of(halved).panels
     count = sum(not case.trained for case in halved.cases)
     (marks,) = [points for points in right.points if points.marker == "v"]
