@@ -18,6 +18,7 @@ from keras_lr.comparison.views.page import page_of
 from keras_lr.engines.fit import TrainingRun
 from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare, stored
+from tests.schedules import catalogue
 
 SHARES = klr.Linear(1.0, 0.0, "100%")
 # At 1e-9 nothing is learnt whatever the seed: such cases can be told from the best in the first rung.
@@ -161,6 +162,13 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
         (klr.Cosine(1.0, 0.0, "50%").warmup(5), "5"),
         (klr.StepDecay(1.0, 0.5, per="1000ex"), "'1000ex'"),
         (klr.Piecewise(["20%", 7], [1.0, 0.5, 0.1]), "7"),
+        (klr.Noam(64, 400), "400"),
+        (klr.Interpolate([0, "10%", "100%"], [0.0, 1.0, 0.0]), None),
+        (klr.Interpolate([0, 2.5, "100%"], [0.0, 1.0, 0.0]), "2.5"),
+        (klr.Triangular(0.1, 1.0, "10%", gamma=0.999), "1"),
+        (klr.OneCycle(1.0).skip(7), "7"),
+        (klr.Constant(1.0, 0) >> klr.Linear(1.0, 0.0, "100%"), None),
+        (klr.from_torch("CosineAnnealingLR", lr=0.1, T_max=90), "90"),
         (klr.Function(lambda step: step), "that of Function"),
         (klr.Adopted(keras.optimizers.schedules.CosineDecay(1.0, 10)), "the length of a schedule of Keras"),
     ],
@@ -168,6 +176,20 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
 @pytest.mark.filterwarnings("ignore")
 def test_a_length_that_is_no_share(schedule, fixed):
     assert fixed_length(schedule) == fixed
+
+
+def shortens(schedule):
+    """Whether a run of a quarter of the epochs has the same rates at the same shares of it."""
+    long, short = (schedule.bind(steps_per_epoch=2000, epochs=epochs) for epochs in (8, 2))
+    steps = np.unique([*range(20), *(np.arange(200) * 20 + 7)])
+    rates = long.evaluate(4 * steps)
+    return np.allclose(rates, short.evaluate(steps), rtol=0.0, atol=0.02 * np.abs(rates).max())
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("schedule", [*catalogue.SCHEDULES, *catalogue.WITH_UNITS], ids=repr)
+def test_what_a_shorter_run_shortens_is_accepted_and_nothing_else(schedule):
+    assert (fixed_length(schedule) is None) == shortens(schedule)
 
 
 def _with_schedule():

@@ -10,6 +10,7 @@ from typing import Any, final
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Constant
 from keras_lr.schedules.atoms.ramps import Linear, Polynomial
 from keras_lr.schedules.base import Schedule, register, schedule
@@ -44,7 +45,7 @@ class CosineWave(Schedule):
 
     start: float
     end: float
-    steps: float
+    steps: float = fields.timescale()
     falls: float = 1.0
     restart: bool = False
     offset: float = 0.0
@@ -94,17 +95,14 @@ class Excerpt(Schedule):
         [1.0, 0.75, 0.1, 0.1]
     """
 
-    schedule: Schedule
-    steps: int
-
-    def __post_init__(self) -> None:
-        checks.whole("Excerpt", 0, steps=self.steps)
+    schedule: Schedule = fields.part()
+    steps: int = fields.updates(least=0)
 
     @property
     def extent(self) -> Length:
         return Length(self.steps)
 
-    def lengthened(self, steps: int) -> None:
+    def _longer(self, steps: int) -> None:
         """Returns None: no part of an excerpt can be extended."""
 
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
@@ -138,7 +136,7 @@ class UnevenRepeat(Schedule):
         [1.0, 1.0, 0.333333, 0.777778]
     """
 
-    schedule: Schedule
+    schedule: Schedule = fields.part()
     stretch: float
     times: int | None = None
     gain: float = 1.0
