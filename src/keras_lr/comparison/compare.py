@@ -17,7 +17,7 @@ from keras_lr.comparison.planning.cost import cost_of_a_run
 from keras_lr.comparison.planning.halving import kept, rungs_of
 from keras_lr.comparison.planning.plan import planned
 from keras_lr.comparison.prepared import Prepared, prepared
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.store.store import opened, plan_in
 from keras_lr.comparison.summarize import Course, summarized
 

@@ -11,9 +11,8 @@ from keras_lr.comparison.execution.workers import check_workers, engine_for
 from keras_lr.comparison.planning import auto_rates, halving
 from keras_lr.comparison.planning.auto_rates import Start
 from keras_lr.comparison.planning.plan import Plan
-from keras_lr.comparison.planning.reference_model import Template
+from keras_lr.comparison.planning.reference_model import Description, Template
 from keras_lr.comparison.store.identity import identity_of
-from keras_lr.comparison.summarize import Description
 
 
 @dataclasses.dataclass(frozen=True)

@@ -12,7 +12,7 @@ from keras_lr.comparison.planning.budget import Budget, portion
 from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
 from keras_lr.comparison.planning.plan import planned
 from keras_lr.comparison.views.figures import figure_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from tests.comparison.stored import X, Y, build_line, compare
 
 compare_module = importlib.import_module("keras_lr.comparison.compare")  # the package has the function under this name
@@ -109,7 +109,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
 
 def test_it_is_shown(clock):
     result = compare(**{**RATES, "learning_rates": [0.1, 0.01, 0.001]}, budget_seconds=25.0)
-    assert [row_of(result, case)[-2:] for case in result.ranked] == [
+    assert [result.row(case).texts[-2:] for case in result.ranked] == [
         ["0 of 1, 2 not run", "best"],
         ["0 of 1, 2 not run", "not told from the best"],
         ["3 not run", "not run"],
