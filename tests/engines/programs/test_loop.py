@@ -201,7 +201,7 @@ def test_what_is_the_users_own_is_trained_by_a_program_here(build, said, monkeyp
 def test_what_no_program_can_tell_is_trained_by_fit(kind, said):
     found = compared(of_class(kind), X, "auto", seeds=1, metric="loss")
     assert (found.engine, said in found.engine_reason) == ("sequential", True)
-    assert found.engine_reason.startswith("The runs are made one after the other")
+    assert found.engine_reason.startswith("The runs are trained one after the other")
 
 
 @on_tensorflow
