@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from keras_lr.backends.arrays import Chunk
-from keras_lr.backends.keras import batch_of
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.ramp import Source
@@ -231,7 +230,7 @@ def batches(
     parts = tuple(_map(_to_array, part) for part in (x, y, sample_weight))
     named = dict(zip(("x", "y", "sample_weight"), parts, strict=True))
     _check_arrays(named, size)
-    return Arrays(_weighted(batch_of(*parts), class_weight), size)
+    return Arrays(_weighted(keras.utils.pack_x_y_sample_weight(*parts), class_weight), size)
 
 
 def _check_arrays(named: dict[str, Any], size: int) -> None:
