@@ -66,7 +66,7 @@ def find_ways(name):
     from keras_lr.report.progress import progress
 
     model, (x, y) = keras_model(name), data(name)
-    source, rates = batches(x, y, batch_size=BATCH), ladder(LOW, HIGH, UPDATES, "exponential")
+    source, rates = batches("find", x, y, batch_size=BATCH), ladder("find", LOW, HIGH, UPDATES, "exponential")
     stepper = BORROWED.enter_context(borrow(model, source.first))
     bar = BORROWED.enter_context(progress("", UPDATES, 0))
     rule, seeds = Divergence(Curve(rates, ()).lead_in), itertools.count()

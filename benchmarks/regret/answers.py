@@ -20,7 +20,7 @@ from truth import SHAPES, STORES
 
 import keras_lr as klr
 from keras_lr.finder.deciding.consensus import consensus
-from keras_lr.finder.measuring.ladder import mean_share
+from keras_lr.finder.target import mean_share
 
 FOUND = STORES / "answers.json"
 SEEDS = (100, 101, 102)  # none of those that the truth was trained with
@@ -33,7 +33,7 @@ def asked(task, arrays, seed):
     record = {"task": task.name, "seed": seed, "rates": found.learning_rates, "losses": found.losses}
     record["sprints"] = None if found.sprints is None else dataclasses.asdict(found.sprints)
     for shape, schedule in SHAPES.items():
-        answer = consensus(found.curve, mean_share(schedule), found.sprints)
+        answer = consensus(found.curve, mean_share("find", schedule), found.sprints)
         record[shape] = {"answer": answer.learning_rate, "interval": answer.interval, "reason": answer.reason}
     return record
 

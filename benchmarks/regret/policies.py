@@ -42,13 +42,13 @@ class Played:
     def __call__(self, rate, updates):
         """The loss after so many updates at a rate, and the updates made."""
         if rate == 0.0:
-            return search.Validated((self.untrained,), (1,)), updates
+            return search.ValidationLoss((self.untrained,), (1,)), updates
         place = max(0.0, A_DECADE * math.log10(rate) - FIRST)
         several = [self._between(row, place) for row in self.losses]
         loss = float(np.interp(math.log(updates / RUN), np.log(self.shares), several))
         if not math.isfinite(loss):
-            return search.Validated(), updates // 3
-        return search.Validated((loss,), (1,)), updates
+            return search.ValidationLoss(), updates // 3
+        return search.ValidationLoss((loss,), (1,)), updates
 
     @staticmethod
     def _between(row, place):
@@ -67,7 +67,7 @@ def plain(train, start):
 
 def chosen(train, start):
     """What `find` would answer."""
-    untrained = search.Validated((train.untrained,), (1,))
+    untrained = search.ValidationLoss((train.untrained,), (1,))
     return search.verify(train, start, 2 * RUN, untrained).learning_rate
 
 
