@@ -1,6 +1,7 @@
 """What all tests share: the backend of this process, real data, small models."""
 
 import os
+import random
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -12,12 +13,13 @@ from sklearn.datasets import load_digits
 
 
 def pytest_collection_modifyitems(config, items):
-    """Tests that ask nothing of a backend run on one of them."""
-    if keras.backend.backend() == "tensorflow":
-        return
-    once = [item for item in items if item.get_closest_marker("once")]
-    config.hook.pytest_deselected(items=once)
-    items[:] = [item for item in items if item not in once]
+    """Leaves tests that check nothing of a backend to one of them; a seed in KERAS_LR_TEST_ORDER shuffles the rest."""
+    if keras.backend.backend() != "tensorflow":
+        once = {item for item in items if item.get_closest_marker("once")}
+        config.hook.pytest_deselected(items=list(once))
+        items[:] = [item for item in items if item not in once]
+    if seed := os.environ.get("KERAS_LR_TEST_ORDER"):
+        random.Random(seed).shuffle(items)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +35,7 @@ def some_digits(digits):
     return digits[0][:640], digits[1][:640]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_mlp():
     """Makes a compiled model with dropout and batch normalization, always with the same weights."""
 

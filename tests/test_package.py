@@ -17,6 +17,7 @@ def python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.once
 def test_every_public_name_is_there_and_says_what_it_is():
     names = [name for name in dir(klr) if not name.startswith("_") and callable(getattr(klr, name))]
     assert {"find", "compare", "FindResult", "Comparison", "Case", "LearningRateMonitor", "Schedule"} <= set(names)
@@ -34,11 +35,13 @@ def test_importing_it_loads_no_library_that_only_some_need():
     assert not others & set(loaded)
 
 
+@pytest.mark.once
 def test_a_function_is_a_function_even_after_its_floor_was_imported():
     code = "import keras_lr.comparison.statistics.verdict, keras_lr.finder.deciding.other_finders, keras_lr as klr; print(callable(klr.compare), callable(klr.find))"
     assert python(code).split() == ["True", "True"]
 
 
+@pytest.mark.once
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'fnid'"):
         _ = klr.fnid

@@ -17,6 +17,8 @@ from keras_lr.engines.fit import TrainingRun
 from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare, stored
 
+pytestmark = pytest.mark.once
+
 SHARES = klr.Linear(1.0, 0.0, "100%")
 # At 1e-9 nothing is learnt whatever the seed: such cases can be told from the best in the first rung.
 RATES = [0.1, 1e-9, 2e-9, 3e-9]
@@ -106,7 +108,6 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
         compare(path, **{**arguments, "prune": "divergence"})
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("scores", "places"),
     [
@@ -133,7 +134,6 @@ def test_where_every_run_diverges_none_is_dropped():
     assert (result.best, [case.diverged for case in result.cases]) == (None, [2, 2])
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("cases", "epochs", "rungs"), [(9, 9, (1, 3)), (9, 10, (2, 4)), (3, 9, (3,)), (9, 3, (1,)), (4, 100, (12, 34))]
 )
@@ -148,7 +148,6 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
     assert rungs_of(plan) == ()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("schedule", "fixed"),
     [
@@ -161,11 +160,10 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
         (klr.Cosine(1.0, 0.0, "50%").warmup(5), "5"),
         (klr.StepDecay(1.0, 0.5, per="1000ex"), "'1000ex'"),
         (klr.Piecewise(["20%", 7], [1.0, 0.5, 0.1]), "7"),
-        (klr.Function(lambda step: step), "that of Function"),
+        (klr.Function(abs), "that of Function"),
         (klr.Adopted(keras.optimizers.schedules.CosineDecay(1.0, 10)), "the length of a schedule of Keras"),
     ],
 )
-@pytest.mark.filterwarnings("ignore")
 def test_a_length_that_is_no_share(schedule, fixed):
     assert fixed_length(schedule) == fixed
 
