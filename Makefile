@@ -1,23 +1,26 @@
 # The only ways in. Each target makes what it needs; all of it lives in .venv.
 #
 #   make demo              install with TensorFlow, find and compare on real digit images, leave pictures in demo/
-#   make test              the tests on TensorFlow and JAX;  make test BACKEND=torch  on PyTorch;  SLOW=1  with the slow ones
+#   make test              the tests on TensorFlow and JAX;  make test BACKEND=torch  on PyTorch;  SLOW=1  with the slow ones;
+#                          KERAS=3.15.0  with that version of Keras
 #   make check             formatter, linter, types, import floors, doctests
-#   make soak              kills a comparison 200 times over 1,000 runs, and looks whether a run is lost (some minutes)
+#   make soak              kills a comparison 200 times over 1,000 runs and checks that no run is lost (some minutes)
 #   make bench | docs      benchmarks, and the pictures of the documentation
 #   make truth | peers     what make bench scores find by: trainings at all rates (half an hour), other finders' answers
 
 PYTHON ?= python3
 BACKEND ?= tensorflow jax
 SLOW ?=
+KERAS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet install --constraint constraints.txt
 # On Linux the CPU build of TensorFlow is half the size; users with a GPU install keras-lr[tensorflow].
 TENSORFLOW ?= $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' '-')),tensorflow-cpu,tensorflow)
+OTHER_KERAS := $(if $(KERAS),.venv/keras-$(KERAS))
 DEV := .venv/.dev $(if $(filter torch,$(BACKEND)),.venv/.torch)
 QUIET := TF_CPP_MIN_LOG_LEVEL=3 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/.venv/jax-cache JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
 
-.PHONY: setup demo check test soak bench truth peers docs clean
+.PHONY: setup demo check doctest test soak bench truth peers docs clean
 .DELETE_ON_ERROR:
 
 setup: $(DEV)
@@ -25,17 +28,19 @@ setup: $(DEV)
 demo: .venv/.demo
 	@$(BIN)/keras-lr demo --output demo
 
-check: .venv/.dev
+check: .venv/.dev doctest
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(QUIET) KERAS_BACKEND=jax $(BIN)/python -m pytest --doctest-modules src/keras_lr --ignore=src/keras_lr/backends
 
-test: $(DEV)
+doctest: .venv/.dev
+	$(QUIET) KERAS_BACKEND=jax $(BIN)/python -m pytest --doctest-modules src --ignore=src/keras_lr/backends
+
+test: $(DEV) $(OTHER_KERAS)
 	@set -e; for backend in $(BACKEND); do \
-	  echo "== tests on $$backend"; \
-	  $(QUIET) KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(SLOW),,-m "not slow") $(PYTEST); \
+	  echo "== tests on $$backend$(if $(KERAS), with Keras $(KERAS))"; \
+	  $(QUIET) $(if $(KERAS),PYTHONPATH=$(CURDIR)/$(OTHER_KERAS)) KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(SLOW),,-m "not slow") $(PYTEST); \
 	done
 
 soak: $(DEV)
@@ -71,6 +76,11 @@ $(BIN)/python:
 	@echo "Installing keras-lr with TensorFlow, JAX and the development tools into .venv ..."
 	@$(PIP) --editable ".[$(TENSORFLOW),jax,demo,dev]"
 	@touch $@ .venv/.demo
+
+# A whole folder, not a second environment: some tests start a process of their own, which inherits PYTHONPATH.
+.venv/keras-%: | .venv/.dev
+	@$(BIN)/python -m pip --disable-pip-version-check --quiet install --no-deps --target $@ keras==$*
+	@PYTHONPATH=$@ $(BIN)/python -c 'import keras; assert keras.__version__ == "$*", keras.__version__' 2>/dev/null
 
 .venv/peers/.made: benchmarks/regret/peers.txt | $(BIN)/python
 	@echo "Installing the other finders into .venv/peers ..."

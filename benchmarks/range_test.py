@@ -57,7 +57,7 @@ def find_ways(name):
 
     The rule is asked where to stop, but never heard: now and then noise alone looks like divergence.
     """
-    from keras_lr.engines.borrowed.borrow import untouched
+    from keras_lr.engines.borrowed.borrow import borrow
     from keras_lr.engines.borrowed.ramp import climb
     from keras_lr.finder.deciding.curve import Curve
     from keras_lr.finder.deciding.stopping import Divergence
@@ -67,7 +67,7 @@ def find_ways(name):
 
     model, (x, y) = keras_model(name), data(name)
     source, rates = batches(x, y, batch_size=BATCH), ladder(LOW, HIGH, UPDATES, "exponential")
-    stepper = BORROWED.enter_context(untouched(model, source.first))
+    stepper = BORROWED.enter_context(borrow(model, source.first))
     bar = BORROWED.enter_context(progress("", UPDATES, 0))
     rule, seeds = Divergence(Curve(rates, ()).lead_in), itertools.count()
 

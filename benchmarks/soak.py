@@ -28,7 +28,7 @@ with contextlib.suppress(ImportError):  # Keras seeds it on every backend; impor
 
 import keras_lr as klr
 from keras_lr.comparison.execution.engines import Sequential
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.measured import RunMeasurement
 from keras_lr.engines.fit import TrainingRun
 
 KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
@@ -57,7 +57,7 @@ def stand_in(begun):
         chance = np.random.default_rng([seed, int(case.learning_rate * 1e9)])
         history = {name: tuple(chance.random(20).tolist()) for name in ("loss", "accuracy")}
         losses = chance.random(POINTS).tolist()
-        return Measured(TrainingRun(history, "finished", None, 0.003), (case.learning_rate,) * POINTS, losses)
+        return RunMeasurement(TrainingRun(history, "finished", None, 0.003), (case.learning_rate,) * POINTS, losses)
 
     return one
 
@@ -111,14 +111,14 @@ def finished(store, record):
     return runs
 
 
-def places(store):
+def keys(store):
     with contextlib.closing(sqlite3.connect(store)) as connection:
-        return collections.Counter(connection.execute("SELECT place, seed FROM run").fetchall())
+        return collections.Counter(connection.execute("SELECT rung, case_number, seed FROM run").fetchall())
 
 
 def main():
     chance, kills, began, start = random.Random(0), 0, 0, time.perf_counter()
-    expected = {(case, seed): 1 for case in range(len(RATES)) for seed in range(SEEDS)}
+    expected = {(0, case, seed): 1 for case in range(len(RATES)) for seed in range(SEEDS)}
     with tempfile.TemporaryDirectory() as folder:
         store, record, plain = (pathlib.Path(folder) / name for name in ("runs.sqlite", "a.json", "b.json"))
         finished(None, plain)
@@ -127,9 +127,9 @@ def main():
             kills, began = kills + was_alive, began + runs
             if not was_alive:
                 sys.exit(f"all runs were done after {kills} kills: make LONGEST smaller")
-        before = sum(places(store).values())
+        before = sum(keys(store).values())
         began += finished(store, record)
-        assert places(store) == expected
+        assert keys(store) == expected
         assert klr.Comparison.load(record) == klr.Comparison.load(plain)
         assert klr.Comparison.load(record).table().equals(klr.Comparison.load(plain).table())
     rows = {"kills": kills, "runs": len(expected), "kept before the last driver": before, "begun": began}

@@ -11,8 +11,8 @@ import time
 
 import numpy as np
 
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.store.store import Store
-from keras_lr.comparison.summarize import Measured
 from keras_lr.engines.fit import TrainingRun
 
 SHAPES = {"short": (10, 4, 80), "long": (100, 6, 5000)}  # epochs, metrics, updates
@@ -23,7 +23,7 @@ def measured(epochs, metrics, updates):
     chance = np.random.default_rng(0)
     history = {f"metric_{place}": tuple(chance.random(epochs).tolist()) for place in range(metrics)}
     losses = chance.random(updates).astype("float32").tolist()
-    return Measured(TrainingRun(history, "finished", None, 1.0), (0.001,) * updates, losses)
+    return RunMeasurement(TrainingRun(history, "finished", None, 1.0), (0.001,) * updates, losses)
 
 
 def row(shape):
@@ -35,7 +35,7 @@ def row(shape):
         with contextlib.closing(Store(path, plan)) as store:
             start = time.perf_counter()
             for seed in range(RUNS):
-                store.put((0, seed), one)
+                store.put(RunKey(0, 0, seed), one)
             writing = time.perf_counter() - start
         start = time.perf_counter()
         with contextlib.closing(Store(path, plan)) as store:

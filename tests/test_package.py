@@ -1,5 +1,8 @@
 """The package as a whole: its surface, what importing it costs, and the README's own lines."""
 
+import ast
+import importlib.metadata
+import inspect
 import pathlib
 import re
 import subprocess
@@ -9,12 +12,55 @@ import keras
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison import summarize
+from keras_lr_cli import main
+from keras_lr_cli.commands import doctor
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
 def python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.once
+def test_the_surface_is_exactly_what_all_lists():
+    assert {name for name in dir(klr) if not name.startswith("__")} == set(klr.__all__)
+    accidental = set(vars(klr)) - set(klr.__all__) - {"_LAZY"}
+    for name in accidental:
+        assert name.startswith("__") or f"keras_lr.{name}" in sys.modules, name
+
+
+@pytest.mark.once
+def test_type_checkers_see_the_lazy_names():
+    (block,) = [node for node in ast.parse(inspect.getsource(klr)).body if isinstance(node, ast.If)]
+    declared = [alias.name for node in block.body for alias in node.names]
+    assert sorted(declared) == sorted(name for names in klr._LAZY.values() for name in names)
+
+
+@pytest.fixture
+def not_installed(monkeypatch):
+    """Hides the metadata of an installation, as when the source tree is on PYTHONPATH."""
+    distribution = importlib.metadata.distribution
+
+    def of_others(name):
+        if name == "keras-lr":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return distribution(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", of_others)
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version("keras-lr")
+
+
+@pytest.mark.once
+def test_the_version_needs_no_installation(not_installed, capsys, monkeypatch):
+    assert summarize.versions()["keras-lr"] == klr.__version__
+    assert doctor.run(problem=None).document["versions"]["keras-lr"] == klr.__version__
+    monkeypatch.setattr(sys, "argv", ["keras-lr", "--version"])
+    with pytest.raises(SystemExit, match="0"):
+        main.main()
+    assert capsys.readouterr().out == f"keras-lr {klr.__version__}\n"
 
 
 @pytest.mark.once

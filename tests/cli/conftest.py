@@ -138,19 +138,19 @@ def here(folder, monkeypatch):
         if str(getattr(sys.modules[name], "__file__", None)).startswith(str(folder)):
             del sys.modules[name]
     sys.path[:] = path
-    user_code._RUN.clear()
+    user_code._modules.clear()
 
 
 @pytest.fixture
 def quick(here, monkeypatch, capsys):
     """The same as `keras_lr`, in this process and on its backend: faster, but without the start of the framework."""
-    monkeypatch.setattr(main.main, "_start", lambda *_: None)
+    monkeypatch.setattr(main, "_start", lambda *_: None)
 
     def run(*words: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["keras-lr", *words])
         capsys.readouterr()
         with pytest.raises(SystemExit) as ended:
-            main.main.main()
+            main.main()
         return Ran(ended.value.code or 0, *capsys.readouterr())
 
     return run

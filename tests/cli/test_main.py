@@ -12,7 +12,7 @@ import warnings
 import keras
 import pytest
 
-from keras_lr_cli import main
+from keras_lr_cli import main, quiet
 
 BACKEND = keras.backend.backend()
 INSTALLED = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
@@ -31,7 +31,7 @@ def installed(monkeypatch, tmp_path):
 
 
 def chosen(option=None):
-    assert main.main._choose(option) is None
+    assert main._choose(option) is None
     return os.environ["KERAS_BACKEND"]
 
 
@@ -70,13 +70,13 @@ def test_where_it_is_not_installed_another_is_taken(installed, there, taken):
 @pytest.mark.once
 def test_without_a_framework_the_error_has_the_pip_line(installed):
     installed()
-    assert main.main._choose(None) == 'no framework is installed. Run: pip install "keras-lr[tensorflow]"'
+    assert main._choose(None) == 'no framework is installed. Run: pip install "keras-lr[tensorflow]"'
 
 
 @pytest.mark.once
 def test_a_backend_that_was_asked_for_is_not_replaced(installed):
     installed("jax")
-    said = main.main._choose(main.options.Backend.torch)
+    said = main._choose(main.options.Backend.torch)
     assert said == '--backend torch: torch is not installed. Run: pip install "keras-lr[torch]"'
 
 
@@ -84,7 +84,7 @@ def test_a_backend_that_was_asked_for_is_not_replaced(installed):
 def test_another_backend_of_keras_is_refused(installed, monkeypatch):
     installed("jax")
     monkeypatch.setenv("KERAS_BACKEND", "openvino")
-    assert "keras-lr works on tensorflow, jax and torch" in main.main._choose(None)
+    assert "keras-lr works on tensorflow, jax and torch" in main._choose(None)
 
 
 def test_doctor(keras_lr):
@@ -120,7 +120,7 @@ def without_frameworks(*words: str) -> subprocess.CompletedProcess:
         "find = importlib.util.find_spec\n"
         "missing = ('tensorflow', 'jax', 'torch')\n"
         "importlib.util.find_spec = lambda name, *rest: None if name in missing else find(name, *rest)\n"
-        "import main.main\n"
+        "import keras_lr_cli.main\n"
         f"sys.argv = ['keras-lr', *{words!r}]\n"
         "keras_lr_cli.main.main()\n"
     )
@@ -173,7 +173,7 @@ def test_doctor_of_a_broken_framework_is_3(keras_lr, broken):
 
 @pytest.mark.once
 def test_warnings_of_libraries_are_dropped_ours_and_the_users_stay(monkeypatch, capsys):
-    show = main.quiet._shown_unless_from(("/libraries",))
+    show = quiet._show_unless_from(("/libraries",))
     monkeypatch.setattr(warnings, "showwarning", show)
     with warnings.catch_warnings():
         warnings.simplefilter("always")
@@ -187,14 +187,14 @@ def test_warnings_of_libraries_are_dropped_ours_and_the_users_stay(monkeypatch, 
 
 @pytest.mark.once
 def test_what_libraries_write_is_kept_off_the_screen(capfd):
-    with main.quiet.hushed():
+    with quiet.silence():
         os.write(2, b"I0000 start-up\n")
     assert capfd.readouterr().err == ""
 
 
 @pytest.mark.once
 def test_it_is_shown_where_the_import_fails(capfd):
-    with pytest.raises(ImportError), main.quiet.hushed():
+    with pytest.raises(ImportError), quiet.silence():
         os.write(2, b"I0000 start-up\n")
         raise ImportError
     assert capfd.readouterr().err == "I0000 start-up\n"

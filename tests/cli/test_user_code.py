@@ -71,8 +71,8 @@ def test_a_function_of_a_module(folder):
         ("train.py:", "it names no function"),
         (":build", "it names no function"),
         ("", "it names no function"),
-        ("no_such_module:build", "there is no module 'no_such_module'. Install it"),
-        ("numpy.nosuch:build", "there is no module 'numpy.nosuch'"),
+        ("no_such_module:build", "the module 'no_such_module' does not exist. Install it"),
+        ("numpy.nosuch:build", "the module 'numpy.nosuch' does not exist"),
         ("train.py:load_with_size", "load_with_size(size) needs arguments, and gets none. Give them defaults."),
     ],
 )

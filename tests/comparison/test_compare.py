@@ -9,7 +9,7 @@ import pytest
 import keras_lr as klr
 from keras_lr import backends
 from keras_lr.comparison.planning.plan import direction
-from keras_lr.comparison.views.page import again
+from keras_lr.comparison.views.page import code_to_repeat
 
 
 def build_model():
@@ -51,7 +51,9 @@ def test_the_code_in_the_page_trains_the_best_again(rates, data):
     arguments = {"validation_split": 0.2, "epochs": 2, "batch_size": 32, "seeds": [3, 5], "verbose": 0}
     alone = klr.compare(build_model, *data, learning_rates=[0.5], engine="sequential", **arguments)
     for result, engine in ((alone, "sequential"), (rates[0], "auto")):
-        code = again(result, result.best).replace("x, y,", f"x, y, validation_split=0.2, engine={engine!r}, verbose=0,")
+        code = code_to_repeat(result, result.best).replace(
+            "x, y,", f"x, y, validation_split=0.2, engine={engine!r}, verbose=0,"
+        )
         names = {"build_model": build_model, "x": data[0], "y": data[1]}
         exec(code, names)
         if engine == "sequential":

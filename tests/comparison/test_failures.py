@@ -102,7 +102,7 @@ def test_an_interrupt_and_a_broken_rule_are_not_kept_as_outcomes():
     ],
 )
 def test_out_of_memory_is_recognised(error, known):
-    assert failures.summary(failures.described(error)).startswith("out of memory: ") == known
+    assert failures.summary(failures.describe(error)).startswith("out of memory: ") == known
 
 
 @pytest.mark.once
@@ -122,7 +122,7 @@ def test_memory_of_a_failed_run_is_let_go():
     try:
         inner()
     except ValueError as error:
-        failures.release(error)
+        failures.release_memory(error)
         assert alive[0]() is None
         assert error.__traceback__ is not None
 

@@ -59,7 +59,7 @@ def test_it_is_find_then_apply_then_fit(some_digits, make_mlp):
 def test_a_schedule_is_traced_anew_after_an_earlier_fit(some_digits, make_mlp):
     model = make_mlp()
     model.fit(*some_digits, batch_size=64, verbose=0)
-    before = machinery.steps_counted(model.optimizer)
+    before = machinery.step_count(model.optimizer)
     done = klr.find_then_fit(
         model,
         *some_digits,

@@ -62,18 +62,18 @@ def set_rate(optimizer: Any, rate: Rate) -> None:
     object.__setattr__(optimizer, "_learning_rate", rate)
 
 
-def steps_counted(optimizer: Any) -> int:
+def step_count(optimizer: Any) -> int:
     """The optimizer's own count of steps, which is what a schedule gets (micro-batches under accumulation)."""
     return int(keras.ops.convert_to_numpy(optimizer._iterations))
 
 
 def steps_of(model: Any) -> int:
     """The count of the model's optimizers; one of several that no variable belongs to stays behind."""
-    return max(steps_counted(optimizer) for optimizer in optimizers_of(model))
+    return max(step_count(optimizer) for optimizer in optimizers_of(model))
 
 
 @contextlib.contextmanager
-def rate_replaced(model: Any, rate: Callable[[], Any]) -> Iterator[None]:
+def replace_rate(model: Any, rate: Callable[[], Any]) -> Iterator[None]:
     """Within the block every optimizer of the model takes its rate from `rate()`; around tracing, it is compiled in."""
     optimizers = optimizers_of(model)
     before = [rate_of(optimizer) for optimizer in optimizers]
@@ -87,7 +87,7 @@ def rate_replaced(model: Any, rate: Callable[[], Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def settings_replaced(model: Any, settings: Mapping[str, Any]) -> Iterator[None]:
+def replace_settings(model: Any, settings: Mapping[str, Any]) -> Iterator[None]:
     """Within the block the model's optimizer has other values in attributes such as `beta_1`."""
     optimizer = model.optimizer
     before = {name: getattr(optimizer, name) for name in settings}
@@ -292,7 +292,7 @@ def count_as(wrapper: Any, inner: Any) -> None:
     object.__setattr__(wrapper, "_iterations", inner._iterations)
 
 
-def trained_by(optimizer: Any) -> list[Any]:
+def trainable_variables_of(optimizer: Any) -> list[Any]:
     """The variables that a built optimizer was built for."""
     return list(optimizer._trainable_variables)
 
@@ -302,7 +302,7 @@ def index_in(optimizer: Any, variable: Any) -> int:
     return optimizer._get_variable_index(variable)
 
 
-def overwritten(variable: Any) -> bool:
+def takes_next_value(variable: Any) -> bool:
     """Whether what comes as its gradient is its next value (the scales of float8 training), not a direction."""
     return bool(getattr(variable, "overwrite_with_gradient", False))
 
@@ -339,7 +339,7 @@ def draws_before_training(model: Any) -> bool:
     return not model.built or not all(one is None or one.built for one in containers)
 
 
-def before_split(x: Any, y: Any, sample_weight: Any, validation_split: float) -> tuple[Any, Any, Any]:
+def training_part(x: Any, y: Any, sample_weight: Any, validation_split: float) -> tuple[Any, Any, Any]:
     """The part of arrays that `fit` trains on under `validation_split`."""
     if not validation_split:
         return x, y, sample_weight

@@ -16,7 +16,7 @@ from keras_lr.backends.keras import index_in, rate_of, set_rate
 
 
 @contextlib.contextmanager
-def rates_scaled(optimizer: Any, groups: list[int], factors: list[Any], scale_weight_decay: bool) -> Iterator[None]:
+def scale_rates(optimizer: Any, groups: list[int], factors: list[Any], scale_weight_decay: bool) -> Iterator[None]:
     """Within the block, around `apply`, the rate of each variable is the optimizer's times the factor of its group.
 
     Nothing is left behind: the methods that Keras hands rates to are stood in for while the block lasts.

@@ -10,15 +10,16 @@ from typing import Any
 from keras_lr import backends
 from keras_lr.comparison.execution.engines import Engine
 from keras_lr.comparison.execution.executor import Making
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.auto_rates import Ladders, notes_of, starts_of
 from keras_lr.comparison.planning.budget import Budget
 from keras_lr.comparison.planning.cost import cost_of_a_run
 from keras_lr.comparison.planning.halving import kept, rungs_of
-from keras_lr.comparison.planning.plan import Place, planned
+from keras_lr.comparison.planning.plan import planned
 from keras_lr.comparison.prepared import Prepared, prepared
 from keras_lr.comparison.record import Comparison
 from keras_lr.comparison.store.store import opened, plan_in
-from keras_lr.comparison.summarize import Course, Measured, summarized
+from keras_lr.comparison.summarize import Course, summarized
 
 
 def compare(
@@ -147,13 +148,13 @@ class _Work:
     Attributes:
         tried: The numbers of the cases that it came to.
         engine: What made the runs of all epochs, or was to make them.
-        rungs: The epochs of each shorter rung, the cases in it, and its runs.
+        rungs: The epochs of each shorter rung, and the cases in it.
         dropped: The cases that did not come to the last rung.
     """
 
     tried: Sequence[int]
     engine: Engine
-    rungs: Sequence[tuple[int, Sequence[int], Mapping[Place, Measured]]] = ()
+    rungs: Sequence[tuple[int, Sequence[int]]] = ()
     dropped: Collection[int] = ()
 
 
@@ -161,15 +162,13 @@ def _climbed(ready: Prepared, making: Making) -> _Work:
     """All cases in the first rung, those that it keeps in the next, the last of them for all epochs."""
     every = range(len(ready.plan.cases))
     going, rungs = list(every), []
-    for place, epochs in enumerate(rungs_of(ready.plan), 1):
-        plan, engine = ready.shorter(epochs)
-        behind = place * len(every)
-        complete = making.make(plan, engine, going, behind)
-        found = {(case - behind, seed): one for (case, seed), one in making.found.items() if case - behind in every}
-        rungs.append((epochs, going, found))
+    for rung, epochs in enumerate(rungs_of(ready.plan), 1):
+        plan, engine = ready.shorter(rung, epochs)
+        complete = making.make(plan, engine, going)
+        rungs.append((epochs, going))
         if not complete:
             break
-        going = kept(plan, going, found)
+        going = kept(plan, going, making.found)
     making.make(ready.plan, ready.engine, going)
     return _Work(every, ready.engine, rungs, set(every) - set(going))
 
@@ -184,26 +183,25 @@ def _widened(ready: Prepared, making: Making) -> _Work:
 
 
 def _summarized(
-    ready: Prepared, work: _Work, found: Mapping[Place, Measured], budget: Budget, stored: bool
+    ready: Prepared, work: _Work, found: Mapping[RunKey, RunMeasurement], budget: Budget, stored: bool
 ) -> Comparison:
     """The record of the cases that were come to."""
     plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in work.tried))
     places = {case: place for place, case in enumerate(work.tried)}
-    own = {(places[case], seed): one for (case, seed), one in found.items() if case in places}
-    planned_runs = (len(work.tried) - len(work.dropped) + sum(len(cases) for _, cases, _ in work.rungs)) * len(
-        plan.seeds
-    )
+    own = {dataclasses.replace(key, case=places[key.case]): one for key, one in found.items()}
+    cases = len(work.tried) - len(work.dropped) + sum(len(cases) for _, cases in work.rungs)
+    planned_runs = cases * len(plan.seeds)
     notes = notes_of(ready.starts)
     if len(found) < planned_runs:
-        first = {place for place, seed in own if seed == plan.seeds[0]}
-        shared = len(first) == len(work.tried) - len(work.dropped)
+        first = sum(key.rung == plan.rung and key.seed == plan.seeds[0] for key in own)
+        shared = first == len(work.tried) - len(work.dropped)
         notes.append(budget.told(planned_runs - len(found), planned_runs, stored, shared))
     why = work.engine.reason or ("Every run was in the store." if found else "No run was made.")
     course = Course(
         engine=(work.engine.name, why),
         seconds=budget.elapsed,
         budget_seconds=budget.seconds,
-        rungs=[(epochs, runs) for epochs, _, runs in work.rungs],
+        rungs=[epochs for epochs, _ in work.rungs],
         dropped=work.dropped,
         notes=notes,
         unmade="No case was trained for all epochs." if found else budget.unmade(plan.epochs),

@@ -44,9 +44,9 @@ class Prepared:
         asked = dataclasses.replace(self.plan, metric=self.metric)
         return identity_of(asked, self.descriptions, self.template.model, kept_as(self.engine), self.starts)
 
-    def shorter(self, epochs: int) -> tuple[Plan, Engine]:
+    def shorter(self, rung: int, epochs: int) -> tuple[Plan, Engine]:
         """The plan of a shorter rung, and what makes its runs."""
-        plan = dataclasses.replace(self.plan, epochs=epochs)
+        plan = dataclasses.replace(self.plan, epochs=epochs, rung=rung)
         return plan, engine_for(plan, self.template.build, self.template.model, *self.chosen)
 
 

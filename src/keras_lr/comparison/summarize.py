@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
 import math
 import platform
 import sys
@@ -14,12 +13,14 @@ import keras
 import numpy as np
 
 from keras_lr.comparison.case import NOT_MADE, Case, Run, Rung
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import optimizers
-from keras_lr.comparison.planning.plan import Place, Plan, PlannedCase
+from keras_lr.comparison.planning.plan import Plan, PlannedCase
 from keras_lr.comparison.record import Comparison
 from keras_lr.comparison.statistics import verdict
 from keras_lr.comparison.statistics.verdict import Verdict
 from keras_lr.comparison.views.tables import near_divergence
+from keras_lr.core.version import __version__
 from keras_lr.engines import failures
 from keras_lr.engines.fit import TrainingRun
 from keras_lr.report import text
@@ -33,15 +34,6 @@ class Description:
     code: str
     learning_rate: float | None
     kind: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """One run, the rate of each of its updates, and their raw losses where the engine measures them."""
-
-    run: TrainingRun
-    learning_rates: Sequence[float]
-    losses: Sequence[float] | None = None
 
 
 def describe(case: PlannedCase, template: Any) -> Description:
@@ -67,7 +59,7 @@ class Course:
         engine: What made the runs, and why it was chosen.
         seconds: How long all of it took.
         budget_seconds: How long it was allowed to, or None.
-        rungs: The epochs and the runs of each shorter rung, in ascending order.
+        rungs: The epochs of each shorter rung, in ascending order.
         dropped: The cases that were not good enough in one of them.
         notes: Sentences on it, for the warnings.
         unmade: Why no run was made, where none was.
@@ -76,21 +68,21 @@ class Course:
     engine: tuple[str, str]
     seconds: float
     budget_seconds: float | None = None
-    rungs: Sequence[tuple[int, Mapping[Place, Measured]]] = ()
+    rungs: Sequence[int] = ()
     dropped: Collection[int] = ()
     notes: Sequence[str] = ()
     unmade: str = ""
 
 
 def summarized(
-    plan: Plan, descriptions: Sequence[Description], measured: Mapping[Place, Measured], course: Course
+    plan: Plan, descriptions: Sequence[Description], measured: Mapping[RunKey, RunMeasurement], course: Course
 ) -> Comparison:
     """The record of a plan that was carried out, as far as it was.
 
     Args:
         plan: The plan.
         descriptions: One for each case.
-        measured: The runs, by their places.
+        measured: The runs of every rung.
         course: How they came about.
     """
     runs = _runs(plan, measured, course.dropped)
@@ -98,9 +90,10 @@ def summarized(
     decision = verdict.decide(scores, plan.mode)
     cases = []
     for place, own in enumerate(runs):
-        rates = max((one.learning_rates for at, one in measured.items() if at[0] == place), key=len, default=())
+        keys = [key for key in measured if (key.rung, key.case) == (plan.rung, place)]
+        rates = max((measured[key].learning_rates for key in keys), key=len, default=())
         case = _case(plan.cases[place], descriptions[place], own, decision, place, rates)
-        cases.append(dataclasses.replace(case, rungs=_rungs(plan, place, course)))
+        cases.append(dataclasses.replace(case, rungs=_rungs(plan, place, measured, course)))
     best = None if decision.best is None else cases[decision.best]
     return Comparison(
         metric=plan.metric,
@@ -128,7 +121,7 @@ def versions() -> dict[str, str]:
     backend = keras.backend.backend()
     framework = getattr(sys.modules.get(backend), "__version__", "")
     return {
-        "keras-lr": importlib.metadata.version("keras-lr"),
+        "keras-lr": __version__,
         "keras": keras.__version__,
         "backend": f"{backend} {framework}".strip(),
         "numpy": np.__version__,
@@ -142,25 +135,24 @@ def score_of(plan: Plan, run: TrainingRun) -> float | None:
     return last[0] if run.outcome == "finished" and math.isfinite(last[0]) else None
 
 
-def scores_of(plan: Plan, case: int, found: Mapping[Place, Measured]) -> dict[int, float]:
+def scores_of(plan: Plan, case: int, found: Mapping[RunKey, RunMeasurement]) -> dict[int, float]:
     """The scores of a case, by seed."""
-    scores = {seed: score_of(plan, found[case, seed].run) for seed in plan.seeds}
+    scores = {seed: score_of(plan, found[plan.key(case, seed)].run) for seed in plan.seeds}
     return {seed: score for seed, score in scores.items() if score is not None}
 
 
-def _runs(plan: Plan, measured: Mapping[Place, Measured], dropped: Collection[int]) -> list[list[Run]]:
+def _runs(plan: Plan, measured: Mapping[RunKey, RunMeasurement], dropped: Collection[int]) -> list[list[Run]]:
     """The runs of each case, those too that were not made. The seeds that all cases have count, or else the first."""
     going = [place for place in range(len(plan.cases)) if place not in dropped]
-    shared = {seed for seed in plan.seeds if all((place, seed) in measured for place in going)} or {
-        seed for _, seed in list(measured)[:1]
-    }
+    shared = {seed for seed in plan.seeds if all(plan.key(place, seed) in measured for place in going)}
+    shared = shared or {key.seed for key in [key for key in measured if key.rung == plan.rung][:1]}
     found = []
     for place in range(len(plan.cases)):
         without = "dropped" if place in dropped else "not run"
         found.append(
             [
-                _run(plan, seed, measured[place, seed].run, seed in shared)
-                if (place, seed) in measured
+                _run(plan, seed, measured[plan.key(place, seed)].run, seed in shared)
+                if plan.key(place, seed) in measured
                 else Run(seed, without, None, {})
                 for seed in plan.seeds
             ]
@@ -174,11 +166,12 @@ def _run(plan: Plan, seed: int, run: TrainingRun, counts: bool = True) -> Run:
     )
 
 
-def _rungs(plan: Plan, place: int, course: Course) -> tuple[Rung, ...]:
+def _rungs(plan: Plan, case: int, measured: Mapping[RunKey, RunMeasurement], course: Course) -> tuple[Rung, ...]:
     """The shorter rungs that a case was in."""
     found = []
-    for epochs, measured in course.rungs:
-        runs = tuple(_run(plan, seed, measured[place, seed].run) for seed in plan.seeds if (place, seed) in measured)
+    for rung, epochs in enumerate(course.rungs, 1):
+        keys = [RunKey(rung, case, seed) for seed in plan.seeds]
+        runs = tuple(_run(plan, key.seed, measured[key].run) for key in keys if key in measured)
         found += [Rung(epochs, runs)] if runs else []
     return tuple(found)
 

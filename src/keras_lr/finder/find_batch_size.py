@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from keras_lr.backends.arrays import Chunk
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines import failures
-from keras_lr.engines.borrowed.borrow import untouched
-from keras_lr.engines.borrowed.gradients import squared_lengths
-from keras_lr.engines.borrowed.ramp import Chunk
+from keras_lr.engines.borrowed.borrow import borrow
+from keras_lr.engines.borrowed.gradients import squared_norms
 from keras_lr.finder.find import check_model
 from keras_lr.finder.measuring.batches import Arrays, batches
 from keras_lr.report.progress import progress
@@ -102,7 +102,7 @@ def find_batch_size(
     order = np.random.default_rng(seed)
     with (
         progress("Finding the batch size", len(sizes) + DRAWS, verbose) as bar,
-        untouched(model, lambda: source.at(np.arange(smallest))) as stepper,
+        borrow(model, lambda: source.at(np.arange(smallest))) as stepper,
     ):
         pairs = _pairs(model, source, order, bar)
         tried, trouble = _fitting(stepper, source, sizes, bar)
@@ -144,7 +144,7 @@ def _pairs(model: Any, source: Arrays, order: np.random.Generator, bar: Any) -> 
     pairs: list[tuple[int, float, int, float]] = []
     if small < 1:
         return pairs
-    with squared_lengths(model) as length:
+    with squared_norms(model) as length:
         for _ in range(DRAWS):
             rows = order.permutation(source.count)[:large]
             short, long = length(source.at(rows[:small])), length(source.at(rows))
@@ -162,10 +162,10 @@ def _fitting(stepper: Any, source: Arrays, sizes: list[int], bar: Any) -> tuple[
         try:
             stepper.updates(Chunk.repeated(batch, 1), np.zeros(1))
         except Exception as error:
-            said = failures.summary(failures.described(error))
+            said = failures.summary(failures.describe(error))
             if not said.startswith(failures.OUT_OF_MEMORY):
                 raise
-            failures.release(error)
+            failures.release_memory(error)
             return tuple(tried), said
         tried.append(size)
         bar.step()

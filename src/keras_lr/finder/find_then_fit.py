@@ -74,7 +74,7 @@ def find_then_fit(
     _check_rate(model)
     shared = {name: fit[name] for name in _BOTH if fit.get(name) is not None}
     weight, share = shared.pop("sample_weight", None), fit.get("validation_split") or 0.0
-    trained, targets, weight = machinery.before_split(x, y, weight, share)
+    trained, targets, weight = machinery.training_part(x, y, weight, share)
     arguments = {**shared, **(find_arguments or {})}
     found = find(model, trained, targets, sample_weight=weight, schedule=schedule, **arguments)
     if found.learning_rate is None:

@@ -14,6 +14,9 @@ from keras_lr.schedules.atoms.ramps import Polynomial as Polynomial
 from keras_lr.schedules.atoms.ramps import Ramp as Ramp
 from keras_lr.schedules.atoms.ramps import Tanh as Tanh
 from keras_lr.schedules.base import Schedule as Schedule
+from keras_lr.schedules.importers.extra_schedules import CosineWave as CosineWave
+from keras_lr.schedules.importers.extra_schedules import Excerpt as Excerpt
+from keras_lr.schedules.importers.extra_schedules import UnevenRepeat as UnevenRepeat
 from keras_lr.schedules.named.cycles import CosineRestarts as CosineRestarts
 from keras_lr.schedules.named.cycles import OneCycle as OneCycle
 from keras_lr.schedules.named.cycles import SlantedTriangular as SlantedTriangular

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison.measured import RunKey
 from keras_lr.engines.workers import heartbeat
 from tests.comparison.execution import faults
 from tests.comparison.stored import stored
@@ -74,7 +75,7 @@ def test_a_cluster_of_this_machine_is_started_and_ended(tmp_path):
     assert there.engine_reason.startswith(
         "The runs are made one by one, on a Ray cluster of this machine of 1 node and "
     )
-    assert sorted(place for place, _ in stored(tmp_path / "r.sqlite")) == [(case, 0) for case in range(4)]
+    assert sorted(key for key, _ in stored(tmp_path / "r.sqlite")) == [RunKey(0, case, 0) for case in range(4)]
 
 
 def test_a_node_that_is_removed_costs_no_run(cluster, monkeypatch, tmp_path):
@@ -97,7 +98,7 @@ def test_a_node_that_is_removed_costs_no_run(cluster, monkeypatch, tmp_path):
     thread.join()
     assert removed and 2 <= removed[0] < 12
     assert "of 2 nodes and 2 cores, 1 for each" in found.engine_reason
-    assert sorted(place for place, _ in stored(store)) == [(case, seed) for case in range(3) for seed in range(4)]
+    assert sorted(key for key, _ in stored(store)) == [RunKey(0, case, seed) for case in range(3) for seed in range(4)]
     assert [run.outcome for case in found.cases for run in case.runs] == ["finished"] * 12
     ray.init(cluster.address, log_to_driver=False)
     try:

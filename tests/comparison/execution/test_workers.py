@@ -17,6 +17,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.comparison.execution import engines, transport, workers
 from keras_lr.comparison.execution.executor import Making
+from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning.budget import Budget
 from keras_lr.comparison.planning.cost import Cost
 from keras_lr.comparison.planning.plan import planned
@@ -207,7 +208,7 @@ def test_a_budget_gives_several_processes_whole_seeds_at_once():
     plan = plan_of(learning_rates=[0.1, 0.01])
     budget = Budget(100.0, clock=lambda: 0.0)
     budget.estimate(Cost(10.0, 10.0, 0.0))  # 20 seconds a run
-    missing = [(case, seed) for seed in range(4) for case in range(2)]
+    missing = [plan.key(case, seed) for seed in range(4) for case in range(2)]
     crew = workers.Elsewhere(transport.packed(plan), "sequential", 2)
     alone = engines.Sequential(plan, build_net, "")
     assert [Making(None, budget, 0)._portion(plan, engine, missing, 2) for engine in (crew, alone)] == [4, 1]
@@ -309,7 +310,7 @@ def test_every_fault_at_once(tmp_path, monkeypatch):
         assert re.fullmatch(rf"no progress for \d+ s at update {STOPS_AT}, in each of 2 tries", errors[place])
     assert errors[6].startswith("out of memory: ") and "_fill_memory" in errors[6]
     assert (tmp_path / "killed").exists()
-    assert sorted(place for place, _ in stored(store)) == [(case, 0) for case in range(9)]
+    assert sorted(key for key, _ in stored(store)) == [RunKey(0, case, 0) for case in range(9)]
     assert set(children()) <= set(before)
     undisturbed = klr.compare(
         faults.build_model, X, Y, engine="sequential", **SHORT | {"learning_rates": [faults.KILLED], "seeds": 1}
@@ -408,8 +409,8 @@ def test_interrupts_and_kills_of_the_command_line_end_its_workers_and_lose_no_ru
         check=False,
     )
     assert ran.returncode == 0, ran.stderr
-    assert sorted(place for place, _ in stored(tmp_path / "runs.sqlite")) == [
-        (c, s) for c in range(4) for s in range(4)
+    assert sorted(key for key, _ in stored(tmp_path / "runs.sqlite")) == [
+        RunKey(0, c, s) for c in range(4) for s in range(4)
     ]
 
 

@@ -106,7 +106,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
     assert result.reason == "No run was made: the budget is 5 s, and a run is expected to take 10 s."
     assert result.engine_reason.startswith("The runs are made one after the other")
     left, right = figure_of(result).panels
-    assert (left.title, right.title) == ("No run was made", "No run was made")
+    assert (left.title, right.title) == ("No run was trained", "No run was trained")
     result.save(tmp_path / "a.json")
     assert klr.Comparison.load(tmp_path / "a.json") == result
     assert set(result.table()["not_run"]) == {3}
@@ -140,10 +140,10 @@ def test_the_population_gets_whole_seeds(monkeypatch):
         def __init__(self, plan, build):
             self._alone = Sequential(plan, build, "")
 
-        def runs(self, places):
-            asked.append(len(places))
-            clock.now += 2.0 + 0.5 * len(places)
-            yield from self._alone.runs(places)
+        def runs(self, keys):
+            asked.append(len(keys))
+            clock.now += 2.0 + 0.5 * len(keys)
+            yield from self._alone.runs(keys)
 
     monkeypatch.setattr(compare_module, "Budget", functools.partial(Budget, clock=clock))
     monkeypatch.setattr(compare_module, "cost_of_a_run", lambda plan, build: Cost(4.0, 1.0, 0.0))

@@ -1,21 +1,24 @@
 """Successive halving: complete shorter runs first, and cases that are dropped have no score."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.halving import fixed_length, kept, rungs_of
+from keras_lr.comparison.store.exports import rows_of
 from keras_lr.comparison.store.salvage import contents_of
-from keras_lr.comparison.summarize import Measured
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import heatmap_of
 from keras_lr.comparison.views.page import page_of, row_of
 from keras_lr.engines.fit import TrainingRun
 from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare, stored
+from tests.schedules import catalogue
 
 pytestmark = pytest.mark.once
 
@@ -102,7 +105,10 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
     assert len(stored(path)) == 14
     contents = contents_of(path)
     assert (contents.open_ended, contents.planned) == (True, 2 * 4 * 3)
-    assert contents.plan["cases"][4]["name"] == f"{contents.plan['cases'][0]['name']}, rung of 1 epochs"
+    assert (len(contents.plan["cases"]), contents.plan["rungs"]) == (4, [1])
+    assert {row[0] for row in rows_of(contents)} >= {
+        f"{case['name']}, rung of 1 epochs" for case in contents.plan["cases"]
+    }
     assert compare(path, **arguments) == halved
     with pytest.raises(klr.ArgumentError, match="it holds another plan: .*prune is 'halving' there"):
         compare(path, **{**arguments, "prune": "divergence"})
@@ -119,13 +125,15 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
 )
 def test_what_is_kept(scores, places):
     class Plan:
-        seeds, metric, mode = (0, 1, 2), "loss", "min"
+        seeds, metric, mode, key = (0, 1, 2), "loss", "min", functools.partial(RunKey, 1)
 
     found = {}
     for case, own in enumerate(scores):
         for seed, score in enumerate(own):
             run = TrainingRun({"loss": (score,)}, "finished", None, 1.0)
-            found[case, seed] = Measured(run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ())
+            found[RunKey(1, case, seed)] = RunMeasurement(
+                run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ()
+            )
     assert kept(Plan(), range(len(scores)), found) == places
 
 
@@ -160,12 +168,33 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
         (klr.Cosine(1.0, 0.0, "50%").warmup(5), "5"),
         (klr.StepDecay(1.0, 0.5, per="1000ex"), "'1000ex'"),
         (klr.Piecewise(["20%", 7], [1.0, 0.5, 0.1]), "7"),
+        (klr.Noam(64, 400), "400"),
+        (klr.Interpolate([0, "10%", "100%"], [0.0, 1.0, 0.0]), None),
+        (klr.Interpolate([0, 2.5, "100%"], [0.0, 1.0, 0.0]), "2.5"),
+        (klr.Triangular(0.1, 1.0, "10%", gamma=0.999), "1"),
+        (klr.OneCycle(1.0).skip(7), "7"),
+        (klr.Constant(1.0, 0) >> klr.Linear(1.0, 0.0, "100%"), None),
+        (klr.from_torch("CosineAnnealingLR", lr=0.1, T_max=90), "90"),
         (klr.Function(abs), "that of Function"),
         (klr.Adopted(keras.optimizers.schedules.CosineDecay(1.0, 10)), "the length of a schedule of Keras"),
     ],
 )
 def test_a_length_that_is_no_share(schedule, fixed):
     assert fixed_length(schedule) == fixed
+
+
+def shortens(schedule):
+    """Whether a run of a quarter of the epochs has the same rates at the same shares of it."""
+    long, short = (schedule.bind(steps_per_epoch=2000, epochs=epochs) for epochs in (8, 2))
+    steps = np.unique([*range(20), *(np.arange(200) * 20 + 7)])
+    rates = long.evaluate(4 * steps)
+    return np.allclose(rates, short.evaluate(steps), rtol=0.0, atol=0.02 * np.abs(rates).max())
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("schedule", [*catalogue.SCHEDULES, *catalogue.WITH_UNITS], ids=repr)
+def test_what_a_shorter_run_shortens_is_accepted_and_nothing_else(schedule):
+    assert (fixed_length(schedule) is None) == shortens(schedule)
 
 
 def _with_schedule():

@@ -9,12 +9,13 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.execution.engines import Sequential
+from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning import reference_model
 from keras_lr.comparison.store import schema
 from keras_lr.comparison.store.identity import difference
 from keras_lr.comparison.store.store import Store
 from tests.comparison.stored import (
-    PLACES,
+    KEYS,
     PLAN,
     RUNS,
     SHORT,
@@ -33,7 +34,7 @@ pytestmark = pytest.mark.once
 
 
 def after(count, error, monkeypatch):
-    """Lets an error be raised in place of the run after `count` ones; returns the places that were trained."""
+    """Lets an error be raised in place of the run after `count` ones; returns the cases and seeds that were trained."""
     own, trained = Sequential._one, []
 
     def one(self, case, seed):
@@ -52,8 +53,8 @@ def after(count, error, monkeypatch):
 def test_runs_come_out_as_they_were_put_in(tmp_path):
     path = made(tmp_path / "runs.sqlite")
     found = dict(stored(path))
-    assert list(found) == PLACES
-    assert all(same(found[place], RUNS[place]) for place in PLACES)
+    assert list(found) == KEYS
+    assert all(same(found[key], RUNS[key]) for key in KEYS)
     assert sorted(one.name for one in tmp_path.iterdir()) == ["runs.sqlite"]
 
 
@@ -65,11 +66,11 @@ def test_numbers_are_kept_to_the_last_bit(values):
 def test_a_run_that_failed_is_replaced_and_one_that_is_done_is_known(tmp_path):
     path = made(tmp_path / "runs.sqlite")
     with contextlib.closing(Store(path, PLAN)) as store:
-        assert set(PLACES) - set(store.runs) == {(1, 3)}
-        store.put((1, 3), measured(0, 3))
+        assert set(KEYS) - set(store.runs) == {RunKey(0, 1, 3)}
+        store.put(RunKey(0, 1, 3), measured(0, 3))
     found = stored(path)
-    assert sorted(place for place, _ in found) == sorted(PLACES)
-    assert same(dict(found)[1, 3], measured(0, 3))
+    assert sorted(key for key, _ in found) == sorted(KEYS)
+    assert same(dict(found)[RunKey(0, 1, 3)], measured(0, 3))
 
 
 # The same call goes on

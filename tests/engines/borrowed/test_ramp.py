@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.backends.arrays import Chunk
 from keras_lr.engines.borrowed import ramp
-from keras_lr.engines.borrowed.ramp import Chunk, climb
+from keras_lr.engines.borrowed.ramp import climb
 
 STEPS = 100
 

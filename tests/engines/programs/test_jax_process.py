@@ -107,7 +107,7 @@ def test_where_no_process_can_be_started_the_runs_are_made_here(monkeypatch):
     def refused(self):
         raise OSError("no semaphores")
 
-    monkeypatch.setattr(jax_process.Worker, "_start", refused)
+    monkeypatch.setattr(jax_process.JaxProcess, "_start", refused)
     with pytest.raises(klr.ArgumentError, match="no process with JAX could be started: OSError: no semaphores"):
         compared()
     monkeypatch.setattr(placement, "PROCESS", 0.0)
@@ -120,20 +120,20 @@ def test_the_probe_tells_models_apart():
     keras.utils.set_random_seed(0)
     model = build()
     text, values = (
-        equivalence.description(model),
+        equivalence.describe(model),
         [np.asarray(keras.ops.convert_to_numpy(v)) for v in model.trainable_variables],
     )
     rest = [np.asarray(keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
     batches = [(X[:20], Y[:20])] * 3
-    own = equivalence.losses(text, values, rest, batches, True)
-    assert equivalence.agree(own, equivalence.losses(text, values, rest, batches, True))
-    other = equivalence.losses(text.replace('"relu"', '"leaky_relu"'), values, rest, batches, True)
+    own = equivalence.reference_losses(text, values, rest, batches, True)
+    assert equivalence.agree(own, equivalence.reference_losses(text, values, rest, batches, True))
+    other = equivalence.reference_losses(text.replace('"relu"', '"leaky_relu"'), values, rest, batches, True)
     assert not equivalence.agree(own, other)
     assert own[1] != own[0]
 
 
 def test_the_worker_is_kept_for_the_next_call():
-    first, second = jax_process.Worker(), jax_process.Worker()
+    first, second = jax_process.JaxProcess(), jax_process.JaxProcess()
     assert first._executor is second._executor
 
 
@@ -154,13 +154,13 @@ def test_runs_of_a_program_are_kept(found, tmp_path):
 
 @pytest.mark.slow
 def test_a_worker_that_is_killed_is_replaced(found):
-    process = jax_process.Worker()._executor.submit(os.getpid).result()
+    process = jax_process.JaxProcess()._executor.submit(os.getpid).result()
     killer = threading.Timer(0.5, os.kill, (process, signal.SIGKILL))
     killer.start()
     again = compared()
     killer.join()
     assert again.engine == "population"
-    assert jax_process.Worker()._executor.submit(os.getpid).result() != process
+    assert jax_process.JaxProcess()._executor.submit(os.getpid).result() != process
     for case, other in zip(again.cases, found.cases, strict=True):
         assert case.mean == pytest.approx(other.mean, rel=1e-4)
 
@@ -171,7 +171,7 @@ def test_a_worker_that_stands_still_is_ended_and_given_up(monkeypatch):
     """Each process with JAX is really stopped in the midst of its updates."""
     monkeypatch.setenv("KERAS_LR_HANG_SECONDS", "8")
     stopped = []
-    plain = jax_process.Pulse
+    plain = jax_process.Heartbeat
 
     class Watched(plain):
         @property
@@ -182,7 +182,7 @@ def test_a_worker_that_stands_still_is_ended_and_given_up(monkeypatch):
                 os.kill(process, signal.SIGSTOP)
             return found
 
-    monkeypatch.setattr(jax_process, "Pulse", Watched)
+    monkeypatch.setattr(jax_process, "Heartbeat", Watched)
     with pytest.raises(
         klr.ArgumentError, match=r"with JAX made no progress for \d+ s at update \d+, in the last of 2 tries"
     ):
@@ -197,7 +197,7 @@ def test_a_worker_that_is_killed_again_and_again_is_given_up(monkeypatch):
     def killed(*args):
         raise BrokenProcessPool
 
-    monkeypatch.setattr(jax_process.Worker, "_train", killed)
+    monkeypatch.setattr(jax_process.JaxProcess, "_train", killed)
     with pytest.raises(klr.ArgumentError, match="the process with JAX was killed 2 times"):
         compared()
 

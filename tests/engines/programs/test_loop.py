@@ -11,7 +11,7 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison.execution import placement
 from keras_lr.engines.programs.loop import Loop
-from keras_lr.engines.programs.population import Members, Start, train_alone
+from keras_lr.engines.programs.population import Members, SeedStart, train_alone
 from tests.engines.programs.test_population import MODELS, OPTIMIZERS, X, Y, compared, dense
 
 L = keras.layers
@@ -39,7 +39,7 @@ MODELS_X = {build: x for build, x in MODELS.values()}
 def program_and_start(build, epochs):
     """A program, the first values of its model, and orders that don't shuffle."""
     x, model = MODELS_X[build], made(build)
-    start = Start(*machinery.values_of(model), np.tile(np.arange(72, dtype="int32"), (epochs, 1)))
+    start = SeedStart(*machinery.values_of(model), np.tile(np.arange(72, dtype="int32"), (epochs, 1)))
     return backends.programs(model, (x, Y), (x[:20], Y[:20]), BATCH)(False), start
 
 

@@ -8,7 +8,7 @@ import keras_lr as klr
 from keras_lr import backends
 from keras_lr.comparison.execution.grouping import Workshop
 from keras_lr.comparison.planning.plan import planned
-from keras_lr.engines.programs.population import Members, Start, train_alone, train_together
+from keras_lr.engines.programs.population import Members, SeedStart, train_alone, train_together
 
 L = keras.layers
 on_jax = pytest.mark.skipif(keras.backend.backend() != "jax", reason="the program is JAX's")
@@ -85,7 +85,7 @@ def members_of(build, x, rates, epochs=10):
     named = {"learning_rates": rates, "schedules": None, "optimizers": None, "seeds": [1, 2], "epochs": epochs}
     plan = planned(build, data, **named, batch_size=16, metric="loss", mode="auto")
     shop = Workshop(plan, build)
-    (group,) = shop.groups([(case, seed) for case in range(len(rates)) for seed in (1, 2)])
+    (group,) = shop.groups([plan.key(case, seed) for case in range(len(rates)) for seed in (1, 2)])
     return shop.members(group), backends.programs(shop.traced(group), shop.train, shop.validation, shop.batch_size)
 
 
@@ -167,7 +167,7 @@ def groups_of(optimizers, x=X):
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": None, "schedules": None, "seeds": [1], "epochs": 1}
     plan = planned(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
-    return list(Workshop(plan, dense).groups([(case, 1) for case in range(len(plan.cases))]))
+    return list(Workshop(plan, dense).groups([plan.key(case, 1) for case in range(len(plan.cases))]))
 
 
 @on_jax
@@ -228,7 +228,7 @@ def test_too_little_memory_for_all_makes_several_groups(monkeypatch):
     ("most", "shapes"), [(6, [[(2, 3)]]), (4, [[(2, 2), (2, 1)]]), (1, [[(1, 1)] * 3] * 2), (0, [[(1, 1)] * 3] * 2)]
 )
 def test_groups_are_few_and_nearly_equal(most, shapes):
-    start = Start([], [], np.zeros((1, 1)))
+    start = SeedStart([], [], np.zeros((1, 1)))
     groups = Members((start, start), np.zeros((3, 5)), 1).groups(most)
     assert [[group.shape for group in row] for row in groups] == shapes
 

@@ -121,7 +121,7 @@ def test_a_training_step_of_its_own_is_not_guessed_at(some_digits):
 def search(edge, first):
     found = LineSearch(1.0)
     while (rate := next_rate(found, first)) is not None:
-        found = LineSearch(1.0, (*found.tried, (rate, 0.5 if rate < edge else 2.0)))
+        found = LineSearch(1.0, (*found.points, (rate, 0.5 if rate < edge else 2.0)))
     return found
 
 
@@ -130,7 +130,7 @@ def search(edge, first):
 def test_doubling_and_halving_find_the_edge_from_anywhere(first):
     found = critical([search(0.02, first)] * 3)
     assert found.learning_rate == pytest.approx(0.02, rel=WITHIN)
-    assert len(search(0.02, 0.02).tried) <= 6
+    assert len(search(0.02, 0.02).points) <= 6
 
 
 @once

@@ -217,7 +217,7 @@ class Program:
         *variables, metrics = state
         settings = {name: HandedIn(pair) for name, pair in handed.items()}
         emptied = [jnp.zeros_like(one) if place in self._tracked else one for place, one in enumerate(metrics)]
-        with machinery.rate_replaced(self.model, lambda: rate), machinery.settings_replaced(self.model, settings):
+        with machinery.replace_rate(self.model, lambda: rate), machinery.replace_settings(self.model, settings):
             logs, (*variables, metrics_after) = self.model.train_step((*variables, emptied), batch)
         summed = list(metrics_after)
         for place in self._tracked:

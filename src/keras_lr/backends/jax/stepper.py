@@ -134,7 +134,7 @@ class Stepper:
     def _update(self, state: Any, metrics: Any, data: Any, rows: Any, rates: Any, update: Any) -> Any:
         """One training step, with metrics that begin anew."""
         batch = jax.tree.map(lambda array: _spread(jnp.take(array, rows[update], axis=0)), data)
-        with machinery.rate_replaced(self.model, lambda: rates[update]):
+        with machinery.replace_rate(self.model, lambda: rates[update]):
             logs, after = self.model.train_step((*state, metrics), batch)
         return machinery.losses_in(self.model, logs), tuple(after[:3])
 

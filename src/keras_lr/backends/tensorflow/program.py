@@ -132,7 +132,7 @@ class Program(InPlace):
         for variable in self._tracked:
             variable.assign(tf.zeros_like(variable.value))
         settings = {name: HandedIn(pair) for name, pair in handed.items()}
-        with machinery.rate_replaced(model, lambda: rate), machinery.settings_replaced(model, settings):
+        with machinery.replace_rate(model, lambda: rate), machinery.replace_settings(model, settings):
             loss = self.checked(model.train_step(batch))
         for variable, value in zip(self._tracked, before, strict=True):
             variable.assign_add(value)

@@ -169,7 +169,7 @@ class Stepper:
                 metric.reset_state()
             return machinery.losses_in(self.model, self.model.train_step(batch_at(own)))
 
-        with machinery.rate_replaced(self.model, lambda: rate):  # around all replicas: they are threads
+        with machinery.replace_rate(self.model, lambda: rate):  # around all replicas: they are threads
             if replicas == 1:
                 return on_replica()
             made = strategy.run(on_replica)

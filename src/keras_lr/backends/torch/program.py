@@ -43,7 +43,7 @@ class Program(InPlace):
         rows = keras.ops.convert_to_tensor(np.ascontiguousarray(order))
         own = {name: float(value) for name, value in settings.items()}
         model.train()
-        with machinery.rate_replaced(model, lambda: current[0]), machinery.settings_replaced(model, own):
+        with machinery.replace_rate(model, lambda: current[0]), machinery.replace_settings(model, own):
             for update in range(stop):
                 current[0] = float(rates[update])
                 batch_rows = rows[update * self._size : (update + 1) * self._size]

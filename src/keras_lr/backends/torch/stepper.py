@@ -80,7 +80,7 @@ class Stepper:
             self._placed = (chunk.data, placed)
         rows = keras.ops.convert_to_tensor(chunk.rows, "int64")
         made, current = [], [0.0]
-        with machinery.rate_replaced(model, lambda: current[0]):
+        with machinery.replace_rate(model, lambda: current[0]):
             for own, rate in zip(rows, learning_rates.tolist(), strict=True):
                 current[0] = rate
                 for metric in model.metrics:

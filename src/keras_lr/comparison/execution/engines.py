@@ -12,20 +12,20 @@ from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.monitor import LearningRateMonitor
 from keras_lr.comparison.execution.grouping import Group, Workshop, obstacle, own_step
 from keras_lr.comparison.execution.placement import PROCESS, Nearest, There
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks
-from keras_lr.comparison.planning.plan import WHERE, Place, Plan, PlannedCase
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.planning.plan import WHERE, Plan, PlannedCase
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun, train
-from keras_lr.engines.programs.jax_process import BACKEND, MISSING, Done, available, trained
-from keras_lr.engines.workers.heartbeat import Beat, Pulse, attended
+from keras_lr.engines.programs.jax_process import BACKEND, MISSING, ProgramResult, available, train_members
+from keras_lr.engines.workers.heartbeat import Heartbeat, HeartbeatCallback, interrupt_hangs
 
 ENGINES = ["auto", "sequential", "population"]
 NO_PROGRAM = "the runs can't share a program"
 ONE_BY_ONE = "Pass engine='auto' to train such runs one after the other"
 UPDATE = 0.0002  # seconds, at a guess, until it is measured
 ALONE = "The runs are made one after the other, in this process: {}."
-Runs = Generator[tuple[Place, Measured], None, None]
+Runs = Generator[tuple[RunKey, RunMeasurement], None, None]
 
 
 class Engine(Protocol):
@@ -41,7 +41,7 @@ class Engine(Protocol):
         """Why it was chosen."""
         ...
 
-    def runs(self, places: Sequence[Place]) -> Runs:
+    def runs(self, keys: Sequence[RunKey]) -> Runs:
         """Makes runs and hands each over as soon as it is finished."""
         ...
 
@@ -56,29 +56,29 @@ class Sequential:
         plan: Plan,
         build: Callable[[], Any],
         reason: str,
-        attend: Callable[[Callable[[Pulse], TrainingRun]], TrainingRun] = attended,
+        watch: Callable[[Callable[[Heartbeat], TrainingRun]], TrainingRun] = interrupt_hangs,
     ) -> None:
-        self._plan, self._build, self.reason, self._attend = plan, build, reason, attend
+        self._plan, self._build, self.reason, self._watch = plan, build, reason, watch
 
-    def runs(self, places: Sequence[Place]) -> Runs:
+    def runs(self, keys: Sequence[RunKey]) -> Runs:
         """Makes runs, each with a new model."""
-        for case, seed in places:
-            yield (case, seed), self._one(self._plan.cases[case], seed)
+        for key in keys:
+            yield key, self._one(self._plan.cases[key.case], key.seed)
 
-    def _one(self, case: PlannedCase, seed: int) -> Measured:
+    def _one(self, case: PlannedCase, seed: int) -> RunMeasurement:
         def prepare(model: Any) -> None:
             optimizer = case.optimizer_for(model.optimizer)
             if optimizer is not model.optimizer:
                 machinery.replace_optimizer(model, optimizer)
 
         monitor = LearningRateMonitor()
-        arguments, whole = self._plan.fit_arguments, self._plan.prune is None
+        arguments, stop = self._plan.fit_arguments, self._plan.prune is not None
 
-        def make(pulse: Pulse) -> TrainingRun:
-            callbacks = [_MetricCheck(self._plan), monitor, Beat(pulse)]
-            return train(self._build, prepare, arguments, seed=seed, callbacks=callbacks, to_the_end=whole)
+        def make(heartbeat: Heartbeat) -> TrainingRun:
+            callbacks = [_MetricCheck(self._plan), monitor, HeartbeatCallback(heartbeat)]
+            return train(self._build, prepare, arguments, seed=seed, callbacks=callbacks, stop_on_divergence=stop)
 
-        return Measured(self._attend(make), tuple(monitor.learning_rates))
+        return RunMeasurement(self._watch(make), tuple(monitor.learning_rates))
 
 
 class Population:
@@ -109,11 +109,11 @@ class Population:
         """Why the runs were made as they were."""
         return " ".join(self._reasons.values())
 
-    def runs(self, places: Sequence[Place]) -> Runs:
+    def runs(self, keys: Sequence[RunKey]) -> Runs:
         """Makes runs, a group of cases with like optimizers at a time."""
         done_by = self._place()
         shop = Workshop(self._plan, self._build)
-        for group in shop.groups(places):
+        for group in shop.groups(keys):
             done = done_by(shop, group)
             if done.members is not None:
                 name = Sequential.name if isinstance(done_by, Nearest) and done_by.here else "population"
@@ -125,9 +125,9 @@ class Population:
                 raise ArgumentError(WHERE, f"{NO_PROGRAM}: {done.reason}", ONE_BY_ONE, engine="population")
             one_by_one = Sequential(self._plan, self._build, ALONE.format(done.reason))
             self._reasons[one_by_one.name] = one_by_one.reason
-            yield from one_by_one.runs([(case, seed) for seed in group.seeds for case in group.cases])
+            yield from one_by_one.runs([self._plan.key(case, seed) for seed in group.seeds for case in group.cases])
 
-    def _place(self) -> Callable[[Workshop, Group], Done]:
+    def _place(self) -> Callable[[Workshop, Group], ProgramResult]:
         if _on_jax():
             return self._done_here
         return There() if self._only else Nearest(self._against, self._there_at_once())
@@ -139,9 +139,9 @@ class Population:
         return self._only or (self._against is None and runs * updates * UPDATE > PROCESS)
 
     @staticmethod
-    def _done_here(shop: Workshop, group: Group) -> Done:
+    def _done_here(shop: Workshop, group: Group) -> ProgramResult:
         make = backends.programs(shop.traced(group), shop.train, shop.validation, shop.batch_size)
-        return trained(make, shop.members(group))
+        return train_members(make, shop.members(group))
 
 
 def engine_for(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) -> Engine:

@@ -10,16 +10,16 @@ from collections.abc import Callable, Iterator, Sequence
 
 from keras_lr.comparison.execution.engines import Engine, Sequential
 from keras_lr.comparison.execution.workers import Elsewhere
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.budget import Budget, portion
-from keras_lr.comparison.planning.plan import WHERE, Place, Plan
+from keras_lr.comparison.planning.plan import WHERE, Plan
 from keras_lr.comparison.store.store import Store
-from keras_lr.comparison.summarize import Measured
 from keras_lr.core.errors import UserCodeError
 from keras_lr.engines import failures
 from keras_lr.engines.fit import TrainingRun
 from keras_lr.report.progress import progress
 
-Tell = Callable[[Plan, Place, TrainingRun], None]
+Tell = Callable[[Plan, RunKey, TrainingRun], None]
 
 
 class Making:
@@ -31,80 +31,74 @@ class Making:
         verbose: As in `compare`.
 
     Attributes:
-        found: The runs that are there, by their place. Those of a shorter rung lie behind those of the plan.
+        found: The runs that are there, by key, those of every rung.
         complete: Whether every run that was asked for is there.
     """
 
     def __init__(self, kept: Store | None, budget: Budget, verbose: str | int) -> None:
         self._kept, self._budget, self._verbose = kept, budget, verbose
-        self.found: dict[Place, Measured] = {}
+        self.found: dict[RunKey, RunMeasurement] = {}
         self.complete = True
         self._shortest = 0.0  # seconds of a portion: that of a program is not shorter than its making
 
-    def make(self, plan: Plan, engine: Engine, cases: Sequence[int], behind: int = 0) -> bool:
+    def make(self, plan: Plan, engine: Engine, cases: Sequence[int]) -> bool:
         """Makes the runs of some cases with all seeds, seed by seed, so that each case has a run early.
 
         Args:
             plan: The plan that the engine carries out.
             engine: Makes them.
             cases: The numbers of the cases.
-            behind: How many cases of other rungs lie before the plan's own, in `found` and in the store.
 
         Returns:
             Whether all of them are there now.
         """
-        places = [(case, seed) for seed in plan.seeds for case in cases]
-        self._look_up(plan, places, behind)
-        missing = [place for place in places if self._key(place, behind) not in self.found]
-        with _told(len(places), len(places) - len(missing), self._verbose) as tell:
+        keys = [plan.key(case, seed) for seed in plan.seeds for case in cases]
+        self._look_up(plan, keys)
+        missing = [key for key in keys if key not in self.found]
+        with _told(len(keys), len(keys) - len(missing), self._verbose) as tell:
             while missing and self.complete:
                 count = self._portion(plan, engine, missing, len(cases))
                 self.complete = count > 0
                 if count:
-                    self._make(plan, engine, missing[:count], cases, behind, tell)
+                    self._make(plan, engine, missing[:count], cases, tell)
                 missing = missing[count:]
         return self.complete
 
-    def _key(self, place: Place, behind: int) -> Place:
-        return place[0] + behind, place[1]
-
-    def _look_up(self, plan: Plan, places: Sequence[Place], behind: int) -> None:
+    def _look_up(self, plan: Plan, keys: Sequence[RunKey]) -> None:
         """Takes over the runs that the store has."""
-        for place in [] if self._kept is None else [self._key(place, behind) for place in places]:
-            kept = self._kept.runs.get(place) if self._kept is not None else None
-            if kept is not None and place not in self.found:
-                self.found[place] = _as_logged(plan, kept)
+        stored = {} if self._kept is None else self._kept.runs
+        for key in keys:
+            kept = stored.get(key)
+            if kept is not None and key not in self.found:
+                self.found[key] = _as_logged(plan, kept)
                 if kept.run.outcome == "finished":
                     self._budget.learn(kept.run.seconds, 1, plan.epochs)
 
-    def _portion(self, plan: Plan, engine: Engine, missing: Sequence[Place], row: int) -> int:
-        first = sum(seed == missing[0][1] for _, seed in missing)
+    def _portion(self, plan: Plan, engine: Engine, missing: Sequence[RunKey], row: int) -> int:
+        first = sum(key.seed == missing[0].seed for key in missing)
         one_by_one = engine.name == Sequential.name and not isinstance(engine, Elsewhere)
         if not one_by_one and self._budget.left < self._shortest:
             return 0
         return portion(self._budget.allows(plan.epochs), len(missing), first, row, one_by_one)
 
-    def _make(
-        self, plan: Plan, engine: Engine, places: Sequence[Place], cases: Sequence[int], behind: int, tell: Tell
-    ) -> None:
+    def _make(self, plan: Plan, engine: Engine, keys: Sequence[RunKey], cases: Sequence[int], tell: Tell) -> None:
         began, epochs = self._budget.clock(), 0
-        with contextlib.closing(engine.runs(places)) as made:  # Ctrl-C ends other processes too
-            for place, measured in made:
-                key = self._key(place, behind)
+        with contextlib.closing(engine.runs(keys)) as made:  # Ctrl-C ends other processes too
+            for key, measured in made:
                 self.found[key] = measured
                 if self._kept is not None:
                     self._kept.put(key, measured)
                 epochs += max(map(len, measured.run.history.values()), default=0)
-                tell(plan, place, measured.run)
-                self._check_some_work(plan, cases, behind)
+                tell(plan, key, measured.run)
+                self._check_some_work(plan, cases)
         took = self._budget.clock() - began
         self._shortest = min(took, self._shortest or took)
         if epochs:
-            self._budget.learn(took, len(places), epochs)
+            self._budget.learn(took, len(keys), epochs)
 
-    def _check_some_work(self, plan: Plan, cases: Sequence[int], behind: int) -> None:
+    def _check_some_work(self, plan: Plan, cases: Sequence[int]) -> None:
         """Raises the first error where every case failed with the first seed: then the fault is in no one case."""
-        first = [self.found.get((case + behind, plan.seeds[0])) for case in cases]
+        first = [self.found.get(plan.key(case, plan.seeds[0])) for case in cases]
         failed = [one.run for one in first if one is not None and one.run.outcome == "failed"]
         if len(failed) < len(first) or any(one.run.outcome != "failed" for one in self.found.values()):
             return
@@ -113,11 +107,11 @@ class Making:
             raise error
         if error is None:  # it was raised in another process, or the process died
             said = f"{WHERE}: every case failed, the first: {failures.summary(told)}"
-            raise UserCodeError(said) from failures.Told(told)
+            raise UserCodeError(said) from failures.RemoteTraceback(told)
         raise UserCodeError(f"{WHERE}: every case raised, the first {type(error).__name__}: {error}") from error
 
 
-def _as_logged(plan: Plan, measured: Measured) -> Measured:
+def _as_logged(plan: Plan, measured: RunMeasurement) -> RunMeasurement:
     """A kept run with the metric under the name that it has in this process: Keras numbers it by what was made before."""
     history = measured.run.history
     if plan.metric in history or not history:
@@ -138,13 +132,15 @@ def _told(total: int, done: int, verbose: str | int) -> Iterator[Tell]:
     with progress(WHERE, total, 0 if lines else verbose) as bar:
         bar.reach(done)
 
-        def tell(plan: Plan, place: Place, run: TrainingRun) -> None:
+        def tell(plan: Plan, key: RunKey, run: TrainingRun) -> None:
             nonlocal done
             done += 1
             bar.step()
             if lines:
-                case, seed = plan.cases[place[0]].name, place[1]
-                sys.stderr.write(f"[{done}/{total}] {case}, seed {seed}: {_said(plan, run)} ({run.seconds:.1f} s)\n")
+                case = plan.cases[key.case].name
+                sys.stderr.write(
+                    f"[{done}/{total}] {case}, seed {key.seed}: {_said(plan, run)} ({run.seconds:.1f} s)\n"
+                )
 
         yield tell
 

@@ -15,11 +15,11 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.binding import Run, bound_for
 from keras_lr.callbacks.live_rate import as_ours, is_schedule, number
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks, optimizers
-from keras_lr.comparison.planning.plan import Place, Plan, PlannedCase
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.planning.plan import Plan, PlannedCase
 from keras_lr.core.errors import ArgumentError
-from keras_lr.engines.programs.population import Member, Members, Start
+from keras_lr.engines.programs.population import MemberRun, Members, SeedStart
 from keras_lr.optimizers import PerLayer
 from keras_lr.schedules import Bound
 
@@ -107,10 +107,10 @@ class Workshop:
         self.train, self.validation = machinery.arrays_of_fit(dict(plan.data))
         self.batch_size = plan.batch_size or 32
         self._examples = len(keras.tree.flatten(self.train)[0])
-        self._starts: dict[int, Start] = {}
+        self._starts: dict[int, SeedStart] = {}
         self._known: dict[int, tuple[str, dict[str, float]]] = {}
 
-    def groups(self, places: Sequence[Place]) -> Iterator[Group]:
+    def groups(self, keys: Sequence[RunKey]) -> Iterator[Group]:
         """The runs to make, in groups that can share a program."""
         with backends.random_state():
             keras.utils.set_random_seed(self.plan.seeds[0])
@@ -118,11 +118,11 @@ class Workshop:
         alike: dict[str, list[int]] = {}
         for index, case in enumerate(self.plan.cases):
             alike.setdefault(self._settings(case, model), []).append(index)
-        wanted = set(places)
+        wanted = set(keys)
         for numbers in alike.values():
             missing: dict[tuple[int, ...], list[int]] = {}
             for seed in self.plan.seeds:
-                missing.setdefault(tuple(one for one in numbers if (one, seed) in wanted), []).append(seed)
+                missing.setdefault(tuple(one for one in numbers if self.plan.key(one, seed) in wanted), []).append(seed)
             for cases, seeds in missing.items():
                 if cases:
                     yield Group(cases, tuple(seeds), self._rates(model, cases), self._differing(cases))
@@ -142,14 +142,15 @@ class Workshop:
             self._complete(model)
             return model
 
-    def measured(self, group: Group, found: list[list[Member]]) -> Iterator[tuple[Place, Measured]]:
-        """The runs of a group by their places, with the rates in their histories."""
+    def measured(self, group: Group, found: list[list[MemberRun]]) -> Iterator[tuple[RunKey, RunMeasurement]]:
+        """The runs of a group by their keys, with the rates in their histories."""
         updates = group.rates.shape[1] // self.plan.epochs
         for (row, seed), (column, case) in itertools.product(enumerate(group.seeds), enumerate(group.cases)):
             member = found[row][column]
             rates = tuple(float(rate) for rate in group.rates[column, : len(member.losses)])
             history = {**member.run.history, "learning_rate": rates[updates - 1 :: updates]}
-            yield (case, seed), Measured(dataclasses.replace(member.run, history=history), rates, member.losses)
+            run = dataclasses.replace(member.run, history=history)
+            yield self.plan.key(case, seed), RunMeasurement(run, rates, member.losses)
 
     def _settings(self, case: PlannedCase, model: Any) -> str:
         """The case's optimizer but for its rate and other floats, as a text: equal where a program can be shared."""
@@ -170,7 +171,7 @@ class Workshop:
         together = {name: np.array([own[name] for own in floats]) for name in floats[0]}
         return {name: values for name, values in together.items() if len(set(values)) > 1}
 
-    def _start(self, seed: int) -> Start:
+    def _start(self, seed: int) -> SeedStart:
         """What a seed decides, drawn in the order in which `fit` would draw it."""
         if seed not in self._starts:
             with backends.random_state():
@@ -180,7 +181,7 @@ class Workshop:
                 drawn = [np.random.permutation(self._examples) for _ in range(self.plan.epochs + more)]  # noqa: NPY002
                 self._complete(model)
                 orders = np.asarray(drawn[more:], np.int32)
-                self._starts[seed] = Start(*machinery.values_of(model), orders, seed)
+                self._starts[seed] = SeedStart(*machinery.values_of(model), orders, seed)
         return self._starts[seed]
 
     def _rates(self, model: Any, cases: Sequence[int]) -> np.ndarray:

@@ -18,11 +18,11 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from keras_lr.comparison.execution.transport import Parcel
 from keras_lr.comparison.execution.workers import made
-from keras_lr.comparison.planning.plan import Place, Plan
-from keras_lr.comparison.summarize import Measured
-from keras_lr.engines.workers.heartbeat import Pulse
+from keras_lr.comparison.measured import RunKey, RunMeasurement
+from keras_lr.comparison.planning.plan import Plan
+from keras_lr.engines.workers.heartbeat import Heartbeat
 from keras_lr.engines.workers.local import thread_variables
-from keras_lr.engines.workers.pool import Lost
+from keras_lr.engines.workers.pool import LostRun
 
 ADDRESS = "RAY_ADDRESS"
 REPORT = 0.5  # seconds between the reports of a run
@@ -33,7 +33,7 @@ _OPEN: dict[str, Plan] = {}  # in a worker, the plan that it makes runs of
 class _Trial:
     """A run that was given to Ray."""
 
-    place: Place
+    place: RunKey
     key: int
 
 
@@ -87,19 +87,19 @@ class Cluster:
         some = "1 node" if nodes == 1 else f"{nodes} nodes"
         self.description = f"on {where} of {some} and {cores} cores, {threads} for each, as was asked for"
 
-    def free(self) -> bool:
+    def has_room(self) -> bool:
         """Whether another run may be given to Ray, which begins it where it has room."""
         return self._most is None or len(self._trials) < self._most
 
-    def begin(self, task: Place) -> None:
+    def submit(self, task: RunKey) -> None:
         """Gives a run to Ray."""
         key = next(self._keys)
         self._trials[self._task.remote(self._sent, self._token, self._board, key, task)] = _Trial(task, key)
 
-    def ended(self, within: float) -> list[tuple[Place, Any]]:
-        """The runs that ended, with what was made, or `Lost`."""
-        done, _ = ray.wait(list(self._trials), num_returns=1, timeout=within)
-        found: list[tuple[Place, Any]] = []
+    def collect(self, timeout: float) -> list[tuple[RunKey, Any]]:
+        """The runs that ended, with what was made, or `LostRun`."""
+        done, _ = ray.wait(list(self._trials), num_returns=1, timeout=timeout)
+        found: list[tuple[RunKey, Any]] = []
         for reference in done:
             trial = self._trials.pop(reference)
             try:
@@ -107,17 +107,17 @@ class Cluster:
             except ray.exceptions.RayTaskError as error:
                 raise (error.cause or error) from None
             except ray.exceptions.RayError as error:
-                found.append((trial.place, Lost(_short(error))))
+                found.append((trial.place, LostRun(_short(error))))
         with contextlib.suppress(ray.exceptions.GetTimeoutError):
-            self._reports = ray.get(self._board.reports.remote(), timeout=within)
+            self._reports = ray.get(self._board.reports.remote(), timeout=timeout)
         return found
 
-    def progress(self, task: Place) -> tuple[int, int] | None:
+    def progress(self, task: RunKey) -> tuple[int, int] | None:
         """The signs of life of a run and its updates; None where Ray has not begun it."""
         report = self._reports.get(self._trial(task).key)
         return None if report is None else (report[0], report[1])
 
-    def end(self, task: Place) -> None:
+    def kill(self, task: RunKey) -> None:
         """Kills the process of a run, by a task on its node: one that is stopped hears no word of Ray's."""
         process, node = self._reports[self._trial(task).key][2:]
         there = NodeAffinitySchedulingStrategy(node, soft=False)
@@ -134,7 +134,7 @@ class Cluster:
         if self._board is not None:
             ray.kill(self._board)
 
-    def _trial(self, task: Place) -> _Trial:
+    def _trial(self, task: RunKey) -> _Trial:
         return next(trial for trial in self._trials.values() if trial.place == task)
 
 
@@ -158,22 +158,22 @@ def _connect() -> tuple[bool, str]:
     return True, f"the Ray cluster at {address}" if address else "a Ray cluster of this machine"
 
 
-def _made_there(sent: Parcel, token: str, board: Any, key: int, place: Place) -> Measured:
+def _made_there(sent: Parcel, token: str, board: Any, key: int, place: RunKey) -> RunMeasurement:
     """Makes a run. Runs in a worker of Ray."""
     if token not in _OPEN:
         _OPEN.clear()
         _OPEN[token] = sent.open()
-    pulse, over = Pulse(), threading.Event()
+    heartbeat, over = Heartbeat(), threading.Event()
     node = ray.get_runtime_context().get_node_id()
-    ray.get(board.put.remote(key, *pulse.progress, os.getpid(), node))  # from here on its limit counts
+    ray.get(board.put.remote(key, *heartbeat.progress, os.getpid(), node))  # from here on its limit counts
 
     def report() -> None:
         while not over.wait(REPORT):
-            board.put.remote(key, *pulse.progress, os.getpid(), node)
+            board.put.remote(key, *heartbeat.progress, os.getpid(), node)
 
     threading.Thread(target=report, daemon=True).start()
     try:
-        return made(_OPEN[token], place, pulse)
+        return made(_OPEN[token], place, heartbeat)
     finally:
         over.set()
 

@@ -21,14 +21,14 @@ import keras
 from keras_lr.comparison.execution import engines, transport
 from keras_lr.comparison.execution.engines import ALONE, Engine, Runs, Sequential
 from keras_lr.comparison.execution.transport import CannotTravelError, Parcel
-from keras_lr.comparison.planning.plan import WHERE, Place, Plan, called
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.measured import RunKey, RunMeasurement
+from keras_lr.comparison.planning.plan import WHERE, Plan, called
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun
-from keras_lr.engines.workers.heartbeat import Pulse, hang_limit
-from keras_lr.engines.workers.local import Processes, thread_variables
-from keras_lr.engines.workers.pool import Crew, Lost, carried_out
+from keras_lr.engines.workers.heartbeat import Heartbeat, hang_limit
+from keras_lr.engines.workers.local import LocalPool, thread_variables
+from keras_lr.engines.workers.pool import LostRun, Pool, execute
 
 RAY = "ray"
 ENGINES = [*engines.ENGINES, RAY]
@@ -100,14 +100,14 @@ class Elsewhere:
         where = "on a Ray cluster" if name == RAY else f"in {workers} processes of {one} each"
         self.reason = f"The runs are made one by one, {where}, as was asked for."
 
-    def runs(self, places: Sequence[Place]) -> Runs:
+    def runs(self, keys: Sequence[RunKey]) -> Runs:
         """Makes runs, and hands each over as soon as it ends."""
         with contextlib.ExitStack() as stack:
-            crew = stack.enter_context(contextlib.closing(self._crew(stack, len(places))))
-            for place, answer in carried_out(crew, places, hang_limit()):
-                yield place, _failed(answer) if isinstance(answer, Lost) else answer
+            crew = stack.enter_context(contextlib.closing(self._crew(stack, len(keys))))
+            for key, answer in execute(crew, keys, hang_limit()):
+                yield key, _failed(answer) if isinstance(answer, LostRun) else answer
 
-    def _crew(self, stack: contextlib.ExitStack, runs: int) -> Crew:
+    def _crew(self, stack: contextlib.ExitStack, runs: int) -> Pool[RunKey]:
         if self.name == RAY:
             from keras_lr.comparison.execution.ray_cluster import Cluster
 
@@ -117,7 +117,7 @@ class Elsewhere:
         folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)))
         self._sent.save(folder)
         work = functools.partial(made_here, str(folder))
-        return Processes(min(self._workers, runs), work, folder, environment(self._threads))
+        return LocalPool(min(self._workers, runs), work, folder, environment(self._threads))
 
 
 def cores_of_this_process() -> int:
@@ -134,16 +134,16 @@ def environment(threads: int | None) -> dict[str, str]:
     return variables | (thread_variables(threads) if threads else {})
 
 
-def made_here(folder: str, pulse: str, place: Place) -> Measured:
+def made_here(folder: str, heartbeat: str, key: RunKey) -> RunMeasurement:
     """Makes a run of a plan that was saved in a folder. Runs in a worker on this machine."""
-    return made(_opened(folder), place, Pulse(pulse))
+    return made(_opened(folder), key, Heartbeat(heartbeat))
 
 
-def made(plan: Plan, place: Place, pulse: Pulse) -> Measured:
+def made(plan: Plan, key: RunKey, heartbeat: Heartbeat) -> RunMeasurement:
     """Makes a run, as the sequential engine makes it. Runs in a worker, wherever that is."""
-    pulse.begin()
-    engine = Sequential(plan, functools.partial(called, plan.build_model), "", lambda make: make(pulse))
-    ((_, measured),) = engine.runs([place])
+    heartbeat.start_run()
+    engine = Sequential(plan, functools.partial(called, plan.build_model), "", lambda make: make(heartbeat))
+    ((_, measured),) = engine.runs([key])
     return dataclasses.replace(measured, run=dataclasses.replace(measured.run, exception=None))
 
 
@@ -152,5 +152,5 @@ def _opened(folder: str) -> Plan:
     return transport.saved(pathlib.Path(folder)).open()
 
 
-def _failed(lost: Lost) -> Measured:
-    return Measured(TrainingRun({}, "failed", None, 0.0, lost.reason), ())
+def _failed(lost: LostRun) -> RunMeasurement:
+    return RunMeasurement(TrainingRun({}, "failed", None, 0.0, lost.reason), ())

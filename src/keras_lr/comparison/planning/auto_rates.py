@@ -17,10 +17,11 @@ import numpy as np
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.live_rate import as_ours
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks
-from keras_lr.comparison.planning.plan import Place, Plan, PlannedCase, at_rate
+from keras_lr.comparison.planning.plan import Plan, PlannedCase, at_rate
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.summarize import Measured, scores_of
+from keras_lr.comparison.summarize import scores_of
 from keras_lr.finder import find
 from keras_lr.finder.measuring.ladder import NOMINAL
 
@@ -104,7 +105,7 @@ class Ladders:
         """The numbers of the cases that are tried."""
         return [case for _, tried in self._spans for case in tried]
 
-    def widen(self, found: Mapping[Place, Measured]) -> list[int]:
+    def widen(self, found: Mapping[RunKey, RunMeasurement]) -> list[int]:
         """Goes on beyond the edges at which the best is.
 
         Args:
@@ -117,7 +118,7 @@ class Ladders:
         self._spans = [(cases, self._widened(cases, tried, found)) for cases, tried in self._spans]
         return [case for case in self.tried if case not in before]
 
-    def _widened(self, cases: range, tried: range, found: Mapping[Place, Measured]) -> range:
+    def _widened(self, cases: range, tried: range, found: Mapping[RunKey, RunMeasurement]) -> range:
         best = self._best(tried, found)
         low, high = tried.start, tried.stop
         if best == tried[0]:
@@ -126,11 +127,12 @@ class Ladders:
             high = min(cases.stop, high + BEYOND)
         return range(low, high)
 
-    def _best(self, tried: range, found: Mapping[Place, Measured]) -> int | None:
+    def _best(self, tried: range, found: Mapping[RunKey, RunMeasurement]) -> int | None:
         """The best case; where every run diverged the smallest rate, and None where every run failed."""
         best = verdict.decide([scores_of(self._plan, case, found) for case in tried], self._plan.mode).best
         if best is None:
-            diverged = any(found[case, seed].run.outcome != "failed" for case in tried for seed in self._plan.seeds)
+            keys = [self._plan.key(case, seed) for case in tried for seed in self._plan.seeds]
+            diverged = any(found[key].run.outcome != "failed" for key in keys)
             return tried[0] if diverged else None
         return tried[best]
 

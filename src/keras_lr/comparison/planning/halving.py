@@ -6,19 +6,20 @@ rate that is looked at half-way tells little of its end.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.live_rate import as_ours, is_schedule
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import optimizers
-from keras_lr.comparison.planning.plan import WHERE, Place, Plan
+from keras_lr.comparison.planning.plan import WHERE, Plan
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.summarize import Measured, scores_of
+from keras_lr.comparison.summarize import scores_of
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Adopted, Bound, Function, Schedule
+from keras_lr.schedules import length as lengths
 from keras_lr.schedules.length import Length
 
 HALVING = "halving"
@@ -99,26 +100,18 @@ def fixed_length(schedule: Schedule) -> str | None:
         return "the length of a schedule of Keras"
     if isinstance(schedule, (Bound, Function)):
         return f"that of {type(schedule).__name__}"
-    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]
-        value = getattr(schedule, field.name)
-        if isinstance(value, Schedule):
-            found = fixed_length(value)
-            if found is not None:
-                return found
-        elif "Steps" in str(field.type):
-            for length in value if isinstance(value, tuple) else (value,):
-                if length is not None and not _is_share(length):
-                    return repr(length)
-    return None
+    found = (fixed_length(child) for child in schedule.children())
+    own = (repr(length) for length in schedule.own_lengths() if not _is_share(length))
+    return next((fixed for fixed in (*found, *own) if fixed is not None), None)
 
 
-def kept(plan: Plan, cases: Sequence[int], found: Mapping[Place, Measured]) -> list[int]:
+def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
     """Which cases of a rung go on: the better third, and all that can't be told from the best.
 
     Args:
         plan: The plan of the rung.
         cases: The numbers of its cases.
-        found: Its runs.
+        found: All runs so far.
     """
     decision = verdict.decide([scores_of(plan, case, found) for case in cases], plan.mode)
     if decision.best is None:
@@ -128,6 +121,8 @@ def kept(plan: Plan, cases: Sequence[int], found: Mapping[Place, Measured]) -> l
 
 
 def _is_share(length: Any) -> bool:
-    if isinstance(length, Length):
-        return not (length.steps or length.epochs or length.examples)
-    return isinstance(length, str) and length.strip().endswith("%")
+    """Whether a length is a share of the run, or none at all."""
+    if isinstance(length, (str, Length)):
+        sizes = lengths.of(length)
+        return not (sizes.steps or sizes.epochs or sizes.examples)
+    return length == 0

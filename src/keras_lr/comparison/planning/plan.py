@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from keras_lr.callbacks.live_rate import is_schedule
+from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning import data_checks, optimizers
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError, UserCodeError
@@ -17,8 +18,6 @@ from keras_lr.core.errors import ArgumentError, UserCodeError
 WHERE = "compare"
 AS_COMPILED = "as compiled"
 LARGEST_SEED = 2**32 - 1  # NumPy takes no larger one
-Place = tuple[int, int]
-"""A run in the plan: the number of its case, and its seed."""
 PRUNES = ("divergence", "halving")
 AUTO = "auto"
 LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "dice", "r2", "similarity")
@@ -51,9 +50,10 @@ class PlannedCase:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything that a comparison does.
+    """Everything that a comparison does; in successive halving, what one of its rungs does.
 
-    `data` are arguments of `fit`. `prune` says which runs are cut. While `auto` is set the cases have no rates yet.
+    `data` are arguments of `fit`. `prune` says which runs are cut. While `auto` is set the cases have no rates yet. `rung` is
+    0 for the runs of all epochs, or the number of a shorter rung.
     """
 
     build_model: Callable[[], Any]
@@ -66,6 +66,11 @@ class Plan:
     data: Mapping[str, Any]
     prune: str | None = "divergence"
     auto: bool = False
+    rung: int = 0
+
+    def key(self, case: int, seed: int) -> RunKey:
+        """The key of a run of this plan."""
+        return RunKey(self.rung, case, seed)
 
     @property
     def fit_arguments(self) -> dict[str, Any]:

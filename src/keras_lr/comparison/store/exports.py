@@ -56,7 +56,7 @@ def rows_of(contents: Contents) -> Iterator[Row]:
         for per, name, values in _curves(stored):
             for step, value in enumerate(values):
                 run = stored.measured.run
-                yield case["name"], rate, kind, stored.place[1], run.outcome, per, name, step, value
+                yield case["name"], rate, kind, stored.key.seed, run.outcome, per, name, step, value
 
 
 def _csv(contents: Contents, target: pathlib.Path) -> None:
@@ -83,8 +83,9 @@ def _tensorboard(contents: Contents, target: pathlib.Path) -> None:
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     for stored in contents.runs:
-        case, seed = _case(contents, stored), stored.place[1]
-        folder = target / f"{stored.place[0]:03d} {re.sub(r'[^A-Za-z0-9 .,=+-]', '_', case['name'])}" / f"seed {seed}"
+        case, seed = _case(contents, stored), stored.key.seed
+        number = stored.key.rung * len((contents.plan or {})["cases"]) + stored.key.case
+        folder = target / f"{number:03d} {re.sub(r'[^A-Za-z0-9 .,=+-]', '_', case['name'])}" / f"seed {seed}"
         folder.mkdir(parents=True)
         with (folder / "events.out.tfevents.0.keras-lr").open("xb") as file:
             writer = RecordWriter(file)
@@ -105,22 +106,22 @@ def _optuna(contents: Contents, target: pathlib.Path) -> None:
     metric, direction = plan["metric"], "minimize" if plan["mode"] == "min" else "maximize"
     storage = f"sqlite:///{target}"
     study = optuna.create_study(storage=storage, study_name="keras-lr", direction=direction)
-    names = [case["name"] for case in plan["cases"]]
+    names = [_name(plan, case, rung) for rung in range(1 + len(plan.get("rungs", ()))) for case in plan["cases"]]
     kinds = {
         "case": optuna.distributions.CategoricalDistribution(names),
         "seed": optuna.distributions.CategoricalDistribution(plan["seeds"]),
     }
     for stored in contents.runs:
-        run = stored.measured.run
+        run, case = stored.measured.run, _case(contents, stored)
         curve = next((values for name, values in run.history.items() if re.fullmatch(rf"{metric}(_\d+)?", name)), ())
         known = run.outcome == "finished" and len(curve) > 0 and math.isfinite(curve[-1])
         trial = optuna.trial.create_trial(
             state=optuna.trial.TrialState.COMPLETE if known else optuna.trial.TrialState.FAIL,
-            params={"case": names[stored.place[0]], "seed": stored.place[1]},
+            params={"case": case["name"], "seed": stored.key.seed},
             distributions=kinds,
             value=curve[-1] if known else None,
             intermediate_values={epoch: value for epoch, value in enumerate(curve) if math.isfinite(value)},
-            user_attrs={"outcome": run.outcome, "learning_rate": _case(contents, stored)["learning_rate"]},
+            user_attrs={"outcome": run.outcome, "learning_rate": case["learning_rate"]},
         )
         study.add_trial(trial)
 
@@ -133,9 +134,14 @@ def _needed(package: str, extra: str, purpose: str) -> Any:
 
 
 def _case(contents: Contents, stored: Stored) -> Mapping[str, Any]:
-    cases = (contents.plan or {})["cases"]
-    case: Mapping[str, Any] = cases[stored.place[0]]
-    return case
+    """The case of a run, with its rung in its name."""
+    plan: Mapping[str, Any] = contents.plan or {}
+    case = plan["cases"][stored.key.case]
+    return {**case, "name": _name(plan, case, stored.key.rung)}
+
+
+def _name(plan: Mapping[str, Any], case: Mapping[str, Any], rung: int) -> str:
+    return str(case["name"]) if rung == 0 else f"{case['name']}, rung of {plan['rungs'][rung - 1]} epochs"
 
 
 def _curves(stored: Stored) -> Iterator[tuple[str, str, Any]]:

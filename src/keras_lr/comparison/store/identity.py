@@ -54,12 +54,9 @@ def identity_of(
         }
         for case, told in zip(plan.cases, descriptions, strict=True)
     ]
-    shorter = [
-        {**case, "name": f"{case['name']}, rung of {epochs} epochs"} for epochs in rungs_of(plan) for case in cases
-    ]
     settings = ("epochs", "batch_size", "metric", "mode", "prune")
     identity = {
-        "cases": cases + shorter,
+        "cases": cases,
         "seeds": list(plan.seeds),
         **{name: getattr(plan, name) for name in settings},
         "backend": keras.backend.backend(),
@@ -67,6 +64,9 @@ def identity_of(
         "model": _model(model),
         "data": {name: _data(value) for name, value in plan.data.items() if value is not None},
     }
+    rungs = rungs_of(plan)
+    if rungs:
+        identity["rungs"] = list(rungs)
     if starts:
         identity["auto"] = [dataclasses.asdict(start) for start in starts]
     return dict(json.loads(_ADDRESS.sub("", json.dumps(identity, default=str, sort_keys=True))))

@@ -15,6 +15,7 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning.halving import HALVING
 from keras_lr.comparison.store import schema
 from keras_lr.comparison.store.store import connected, known_version, mode_to_read, told, transaction
@@ -22,6 +23,7 @@ from keras_lr.core.errors import ArgumentError, StoreError
 
 _LINES = 3  # of what SQLite says about broken pages
 _BEYOND = 1000  # rows looked for behind the last one that is known of
+_MANY = 1 << 40  # more cases than any plan has
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Contents:
     @property
     def planned(self) -> int | None:
         """How many runs the plan has."""
-        return None if self.plan is None else len(self.plan["cases"]) * len(self.plan["seeds"])
+        return None if self.plan is None else _planned(self.plan)
 
     @property
     def open_ended(self) -> bool:
@@ -126,24 +128,19 @@ def _contents(connection: sqlite3.Connection, path: pathlib.Path, where: str) ->
     version = known_version(connection, path, where)
     if version == 0:
         return Contents(None, (), ("it is empty",))
-    if version < len(schema.STEPS):
-        connection = _brought_up(connection, version)
     problems = _broken_pages(connection)
     plan = None
     try:
         plan = schema.read_plan(connection)
     except (schema.DamagedError, sqlite3.Error) as error:
         problems.append(str(error))
-    runs, lost = _runs(connection, 0 if plan is None else len(plan["cases"]) * len(plan["seeds"]))
+    places = None if version > 1 else _MANY if plan is None else len(plan["cases"])
+    runs, lost = _runs(connection, 0 if plan is None else _planned(plan), places)
     return Contents(plan, tuple(runs), (*problems, *lost))
 
 
-def _brought_up(connection: sqlite3.Connection, version: int) -> sqlite3.Connection:
-    """An older store as this version has it, in memory."""
-    memory = sqlite3.connect(":memory:", isolation_level=None)
-    connection.backup(memory)
-    schema.bring_up(memory, version)
-    return memory
+def _planned(plan: Mapping[str, Any]) -> int:
+    return len(plan["cases"]) * (1 + len(plan.get("rungs", ()))) * len(plan["seeds"])
 
 
 def _broken_pages(connection: sqlite3.Connection) -> list[str]:
@@ -155,17 +152,17 @@ def _broken_pages(connection: sqlite3.Connection) -> list[str]:
     return [] if lines == ["ok"] else lines[:_LINES]
 
 
-def _runs(connection: sqlite3.Connection, planned: int) -> tuple[list[schema.Stored], list[str]]:
+def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> tuple[list[schema.Stored], list[str]]:
     """The runs that are whole, and a line on those that aren't. Row by row: a broken page hides only those on it."""
-    found: dict[schema.Place, schema.Stored] = {}
+    found: dict[RunKey, schema.Stored] = {}
     numbers, complete = _numbers(connection, planned)
     for number in numbers:
         try:
-            stored = schema.read_run(connection, number)
-            found[stored.place] = stored
+            stored = schema.read_run(connection, number, places)
+            found[stored.key] = stored
         except (LookupError, schema.DamagedError, sqlite3.Error, UnicodeDecodeError):
             continue
-    runs = sorted(found.values(), key=lambda stored: (stored.place[1], stored.place[0]))
+    runs = sorted(found.values(), key=lambda stored: (stored.key.seed, stored.key.rung, stored.key.case))
     lost = len(numbers) - len(runs)
     if not complete:
         return runs, ["the list of its runs is broken: there may have been more"]

@@ -9,33 +9,31 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from keras_lr.comparison.planning.plan import Place
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.engines.fit import TrainingRun
 
 APPLICATION = 0x6B6C7273  # "klrs", in the file's header: this is a store of keras-lr
 
-# The n-th entry brings a store of version n - 1 to version n; the first makes an empty file a store.
-STEPS: list[tuple[str, ...]] = [
-    (
-        f"PRAGMA application_id = {APPLICATION}",
-        "CREATE TABLE plan (copy INTEGER PRIMARY KEY, identity TEXT NOT NULL, digest TEXT NOT NULL)",
-        "CREATE TABLE run (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, seed INTEGER NOT NULL, outcome TEXT NOT NULL,"
-        " epoch INTEGER, batch INTEGER, seconds REAL NOT NULL, error TEXT, versions TEXT NOT NULL, digest TEXT NOT NULL,"
-        " UNIQUE (place, seed))",
-        "CREATE TABLE curve (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
-        " width INTEGER NOT NULL, points BLOB NOT NULL)",
-    ),
-]
+_TABLES = (
+    "CREATE TABLE plan (copy INTEGER PRIMARY KEY, identity TEXT NOT NULL, digest TEXT NOT NULL)",
+    "CREATE TABLE run (id INTEGER PRIMARY KEY, rung INTEGER NOT NULL, case_number INTEGER NOT NULL,"
+    " seed INTEGER NOT NULL, outcome TEXT NOT NULL, epoch INTEGER, batch INTEGER, seconds REAL NOT NULL, error TEXT,"
+    " versions TEXT NOT NULL, digest TEXT NOT NULL, UNIQUE (rung, case_number, seed))",
+    "CREATE TABLE curve (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
+    " width INTEGER NOT NULL, points BLOB NOT NULL)",
+)
 CURVES = 1 << 20  # numbers for the curves of a run: those from id * CURVES on; an index could break on its own
 COPIES = 2  # of the plan: without it no run can be told from another
-_FIELDS = "place, seed, outcome, epoch, batch, seconds, error, versions"
+_KEY = "rung, case_number, seed"
+_KEY_1 = "place, seed"  # of version 1, where a place is rung * cases + case
+_FIELDS = "outcome, epoch, batch, seconds, error, versions"
 _RATES, _LOSSES = "learning_rate", "loss"
 
 
@@ -48,13 +46,13 @@ class Stored:
     """A run in a store.
 
     Attributes:
-        place: The number of its case in the plan, and its seed.
+        key: Which run of the plan it is.
         measured: What was measured.
         versions: What it was made with.
     """
 
-    place: Place
-    measured: Measured
+    key: RunKey
+    measured: RunMeasurement
     versions: Mapping[str, str]
 
 
@@ -69,10 +67,9 @@ def version_of(connection: sqlite3.Connection) -> int | None:
 
 
 def bring_up(connection: sqlite3.Connection, version: int) -> None:
-    """Makes the tables, or brings those of an older version up to this one, within the caller's transaction."""
+    """Creates the tables, or upgrades those of an older version, within the caller's transaction."""
     for step in STEPS[version:]:
-        for statement in step:
-            connection.execute(statement)
+        step(connection)
     connection.execute(f"PRAGMA user_version = {len(STEPS)}")
 
 
@@ -84,7 +81,7 @@ def write_plan(connection: sqlite3.Connection, identity: Mapping[str, Any]) -> N
 
 
 def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The plan's identity, from the first copy that is whole.
+    """The plan's identity, from the first copy that is whole, as the newest version has it.
 
     Raises:
         DamagedError: None is.
@@ -93,7 +90,7 @@ def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
         try:
             for text, digest in connection.execute("SELECT identity, digest FROM plan WHERE copy = ?", (copy,)):
                 if _digest(text) == digest:
-                    return dict(json.loads(text))
+                    return _with_rungs(dict(json.loads(text)))
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             continue
     raise DamagedError("its plan can't be read")
@@ -102,36 +99,47 @@ def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
 def write_run(connection: sqlite3.Connection, stored: Stored) -> None:
     """Writes a run, in the place of one that failed there, within the caller's transaction."""
     fields, curves = _fields(stored), _curves(stored.measured)
-    for (number,) in connection.execute("SELECT id FROM run WHERE place = ? AND seed = ?", stored.place).fetchall():
+    same = f"SELECT id FROM run WHERE ({_KEY}) = (?, ?, ?)"
+    for (number,) in connection.execute(same, dataclasses.astuple(stored.key)).fetchall():
         connection.execute("DELETE FROM curve WHERE id BETWEEN ? AND ?", _numbers(number))
         connection.execute("DELETE FROM run WHERE id = ?", (number,))
     marks = ", ".join("?" * (len(fields) + 1))
     row = connection.execute(
-        f"INSERT INTO run ({_FIELDS}, digest) VALUES ({marks})", (*fields, _digest(fields, *curves))
+        f"INSERT INTO run ({_KEY}, {_FIELDS}, digest) VALUES ({marks})", (*fields, _digest(fields, *curves))
     )
     first, _ = _numbers(row.lastrowid or 0)
     rows = [(first + place, *curve) for place, curve in enumerate(curves)]
     connection.executemany("INSERT INTO curve (id, kind, name, width, points) VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def read_runs(connection: sqlite3.Connection) -> Iterator[Stored]:
+def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iterator[Stored]:
     """Every run of a store, one after the other.
+
+    Args:
+        connection: The store.
+        places: As in `read_run`.
 
     Raises:
         DamagedError: One of them isn't what was written.
     """
     for (number,) in connection.execute("SELECT id FROM run ORDER BY id").fetchall():
-        yield read_run(connection, number)
+        yield read_run(connection, number, places)
 
 
-def read_run(connection: sqlite3.Connection, number: int) -> Stored:
+def read_run(connection: sqlite3.Connection, number: int, places: int | None = None) -> Stored:
     """The run in a row.
+
+    Args:
+        connection: The store.
+        number: The row.
+        places: Of a store of version 1, how many cases its plan has; None in a newer store.
 
     Raises:
         DamagedError: It isn't what was written.
         LookupError: There is none.
     """
-    row = connection.execute(f"SELECT {_FIELDS}, digest FROM run WHERE id = ?", (number,)).fetchone()
+    key = _KEY if places is None else _KEY_1
+    row = connection.execute(f"SELECT {key}, {_FIELDS}, digest FROM run WHERE id = ?", (number,)).fetchone()
     if row is None:
         raise LookupError(number)
     select = "SELECT kind, name, width, points FROM curve WHERE id BETWEEN ? AND ? ORDER BY id"
@@ -139,6 +147,8 @@ def read_run(connection: sqlite3.Connection, number: int) -> Stored:
     *fields, digest = row
     if _digest(fields, *curves) != digest:
         raise DamagedError(f"the run in row {number} isn't what was written")
+    if places is not None:
+        fields[:1] = divmod(fields[0], places)
     return _stored(fields, curves)
 
 
@@ -151,10 +161,10 @@ def _fields(stored: Stored) -> tuple[Any, ...]:
     run = stored.measured.run
     epoch, batch = run.diverged_at or (None, None)
     versions = json.dumps(dict(stored.versions))
-    return (*stored.place, run.outcome, epoch, batch, run.seconds, run.error, versions)
+    return (*dataclasses.astuple(stored.key), run.outcome, epoch, batch, run.seconds, run.error, versions)
 
 
-def _curves(measured: Measured) -> list[tuple[str, str, int, bytes]]:
+def _curves(measured: RunMeasurement) -> list[tuple[str, str, int, bytes]]:
     curves = [("epoch", name, *packed(values)) for name, values in measured.run.history.items()]
     curves.append(("update", _RATES, *packed(measured.learning_rates)))
     if measured.losses is not None:
@@ -163,12 +173,12 @@ def _curves(measured: Measured) -> list[tuple[str, str, int, bytes]]:
 
 
 def _stored(fields: Sequence[Any], curves: Sequence[tuple[str, str, int, bytes]]) -> Stored:
-    case, seed, outcome, epoch, batch, seconds, error, versions = fields
+    rung, case, seed, outcome, epoch, batch, seconds, error, versions = fields
     values = {(kind, name): unpacked(width, points) for kind, name, width, points in curves}
     history = {name: points for (kind, name), points in values.items() if kind == "epoch"}
     run = TrainingRun(history, outcome, None if epoch is None else (epoch, batch), seconds, error)
-    measured = Measured(run, values["update", _RATES], values.get(("update", _LOSSES)))
-    return Stored((case, seed), measured, json.loads(versions))
+    measured = RunMeasurement(run, values["update", _RATES], values.get(("update", _LOSSES)))
+    return Stored(RunKey(rung, case, seed), measured, json.loads(versions))
 
 
 def packed(values: Sequence[float]) -> tuple[int, bytes]:
@@ -199,3 +209,38 @@ def _digest(*parts: Any) -> str:
             data = value if isinstance(value, bytes) else repr(value).encode(errors="surrogatepass")
             summed.update(f"{type(value).__name__} {len(data)} ".encode() + data)
     return summed.hexdigest()
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Makes an empty file a store."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _split_places(connection: sqlite3.Connection) -> None:
+    """Rewrites a store of version 1, where one number stood for the rung and the case of a run."""
+    if "place" not in [name for _, name, *_ in connection.execute("PRAGMA table_info(run)")]:
+        return  # `_create` has just created the tables
+    identity = read_plan(connection)
+    runs = list(read_runs(connection, len(identity["cases"])))
+    for table in ("plan", "run", "curve"):
+        connection.execute(f"DROP TABLE {table}")
+    _create(connection)
+    write_plan(connection, identity)
+    for stored in runs:
+        write_run(connection, stored)
+
+
+def _with_rungs(identity: dict[str, Any]) -> dict[str, Any]:
+    """An identity as version 2 has it: in version 1 the cases of each rung stood behind those of the plan."""
+    if identity.get("prune") != "halving" or "rungs" in identity:
+        return identity
+    names = [case["name"] for case in identity["cases"]]
+    rungs = [re.fullmatch(rf"{re.escape(names[0])}, rung of (\d+) epochs", name) for name in names]
+    epochs = [int(found[1]) for found in rungs if found is not None]
+    return identity | {"cases": identity["cases"][: len(names) // (1 + len(epochs))], "rungs": epochs}
+
+
+STEPS: list[Callable[[sqlite3.Connection], object]] = [_create, _split_places]
+"""The n-th entry brings a store of version n - 1 to version n; the first makes an empty file a store."""

@@ -13,10 +13,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from keras_lr.comparison.planning.plan import WHERE, Place
+from keras_lr.comparison.measured import RunKey, RunMeasurement
+from keras_lr.comparison.planning.plan import WHERE
 from keras_lr.comparison.store import locks, schema
 from keras_lr.comparison.store.identity import difference
-from keras_lr.comparison.summarize import Measured, versions
+from keras_lr.comparison.summarize import versions
 from keras_lr.core.errors import ArgumentError, StoreError
 
 PATIENCE = 30.0  # seconds to wait for a program that reads or copies the file
@@ -39,12 +40,12 @@ class Store:
     """A store that this process alone may write.
 
     Attributes:
-        runs: The runs that are done, by their place. One that failed is not: it is tried again.
+        runs: The runs that ended, by key. Runs that failed are left out, so that they are tried again.
     """
 
     def __init__(self, path: pathlib.Path, identity: Mapping[str, Any]) -> None:
         self.path = path
-        self.runs: dict[Place, Measured] = {}
+        self.runs: dict[RunKey, RunMeasurement] = {}
         self._versions = versions()
         with told(WHERE, path):
             self._connection = connected(path)
@@ -54,14 +55,14 @@ class Store:
                 self.close()
                 raise
 
-    def put(self, place: Place, measured: Measured) -> None:
+    def put(self, key: RunKey, measured: RunMeasurement) -> None:
         """Keeps a run: after this, it survives whatever happens.
 
         Raises:
             StoreError: It can't be written; nothing of it is then.
         """
         with told(WHERE, self.path), transaction(self._connection):
-            schema.write_run(self._connection, schema.Stored(place, measured, self._versions))
+            schema.write_run(self._connection, schema.Stored(key, measured, self._versions))
 
     def close(self) -> None:
         """Moves what is in the write-ahead log into the file, if that can be done now."""
@@ -79,15 +80,15 @@ class Store:
                 schema.write_plan(connection, identity)
             return
         check_pages(connection)
-        if version < len(schema.STEPS):
-            with transaction(connection):
-                schema.bring_up(connection, version)
         told_apart = difference(schema.read_plan(connection), identity)
         if told_apart:
             repair = "Pass another path, or the arguments of the plan in it"
             raise ArgumentError(WHERE, f"it holds another plan: {told_apart}", repair, store=str(self.path))
-        stored = {one.place: one.measured for one in schema.read_runs(connection)}
-        self.runs = {place: one for place, one in stored.items() if one.run.outcome != "failed"}
+        if version < len(schema.STEPS):
+            with transaction(connection):
+                schema.bring_up(connection, version)
+        stored = {one.key: one.measured for one in schema.read_runs(connection)}
+        self.runs = {key: one for key, one in stored.items() if one.run.outcome != "failed"}
 
 
 @contextlib.contextmanager

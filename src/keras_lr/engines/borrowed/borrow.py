@@ -13,7 +13,7 @@ from keras_lr.backends import keras as machinery
 
 
 @contextlib.contextmanager
-def untouched(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]:
+def borrow(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]:
     """Gives a stepper of the model, built as the first batch of `fit` would build it, and puts everything back.
 
     Args:

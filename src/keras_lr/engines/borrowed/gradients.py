@@ -10,15 +10,15 @@ import keras
 import numpy as np
 
 from keras_lr import backends
-from keras_lr.engines.borrowed.ramp import Chunk
+from keras_lr.backends.arrays import Chunk
 
 
 @contextlib.contextmanager
-def squared_lengths(model: Any) -> Iterator[Callable[[tuple[Any, ...]], float]]:
+def squared_norms(model: Any) -> Iterator[Callable[[tuple[Any, ...]], float]]:
     """Gives a function from a batch to the squared length of its mean gradient, at the weights as they are.
 
     Within the block the model has plain SGD for its optimizer: an update at a rate of 1 is the gradient. To be used within
-    `untouched`.
+    `borrow`.
 
     Args:
         model: A built, compiled model.

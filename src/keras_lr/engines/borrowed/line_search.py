@@ -15,7 +15,8 @@ import numpy as np
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
-from keras_lr.engines.borrowed.ramp import Chunk, Stepper
+from keras_lr.backends.arrays import Chunk
+from keras_lr.engines.borrowed.ramp import Stepper
 
 TRIAL = 1e-3  # rate of the first update, which tells how long an update is
 SHARE = 1e-3  # how long the updates that are subtracted are, as a share of the weights
@@ -27,14 +28,14 @@ class LineSearch:
 
     Attributes:
         loss: Before the update.
-        tried: Rate by rate, the loss at w + rate * d.
+        points: Each rate with the loss at w + rate * d.
     """
 
     loss: float
-    tried: tuple[tuple[float, float], ...] = ()
+    points: tuple[tuple[float, float], ...] = ()
 
 
-def line_searches(
+def search_lines(
     stepper: Stepper, batches: Iterable[tuple[Any, ...]], choose: Callable[[LineSearch, float | None], float | None]
 ) -> list[LineSearch] | None:
     """Searches along the update of each batch, every time from the stepper's start.
@@ -59,9 +60,9 @@ def line_searches(
         stepper.reset()
         search = LineSearch(loss_at(direction, 0.0, batch))
         while (wanted := choose(search, last)) is not None:
-            tried = (*search.tried, (wanted, loss_at(direction, wanted, batch)))
-            search = dataclasses.replace(search, tried=tried)
-        last = search.tried[-1][0] if search.tried else last
+            points = (*search.points, (wanted, loss_at(direction, wanted, batch)))
+            search = dataclasses.replace(search, points=points)
+        last = search.points[-1][0] if search.points else last
         searches.append(search)
     return searches
 

@@ -8,46 +8,18 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 
+from keras_lr.backends.arrays import Chunk
 from keras_lr.backends.keras import micro_batches
 
 CHUNK, MOST = 25, 75  # updates between two looks at the losses, and how many at most where they are quick
 QUICK = 0.01  # seconds: as many updates as take so long are made between two looks, within these bounds
 TRAINED, LOOKED_AT = 8, 4  # of a rung of `restart`: updates before its loss counts, and updates whose losses count
 Stop = Callable[[Sequence[float]], tuple[int, str] | None]
-
-
-@dataclasses.dataclass(frozen=True)
-class Chunk:
-    """Several batches of one size that lie together.
-
-    Args:
-        data: `(x,)`, `(x, y)` or `(x, y, sample_weight)`, each a nest of arrays with an example per row, or None.
-        rows: For each batch which rows of the data it is made of, of shape (batches, size).
-    """
-
-    data: tuple[Any, ...]
-    rows: np.ndarray
-
-    def __len__(self) -> int:
-        """How many batches."""
-        return len(self.rows)
-
-    @classmethod
-    def repeated(cls, batch: tuple[Any, ...], count: int) -> Chunk:
-        """The same batch several times."""
-        examples = next(len(leaf) for leaf in keras.tree.flatten(batch) if leaf is not None)
-        return cls(batch, np.tile(np.arange(examples), (count, 1)))
-
-    def batches(self) -> Iterator[tuple[Any, ...]]:
-        """The batches one by one, each in arrays of its own."""
-        for own in self.rows:
-            yield keras.tree.map_structure(lambda part, own=own: None if part is None else part[own], self.data)
 
 
 class Stepper(Protocol):
@@ -92,7 +64,7 @@ class Source(Protocol):
         ...
 
 
-class Counter(Protocol):
+class Progress(Protocol):
     """Where progress is told."""
 
     def step(self) -> None:
@@ -100,7 +72,7 @@ class Counter(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Ramp:
+class RampResult:
     """What one ramp measured: the raw loss of each rung that it reached, and why it ended there.
 
     Attributes:
@@ -114,7 +86,9 @@ class Ramp:
     output_losses: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
 
 
-def climb(stepper: Stepper, source: Source, learning_rates: Sequence[float], stop: Stop, counter: Counter) -> Ramp:
+def climb(
+    stepper: Stepper, source: Source, learning_rates: Sequence[float], stop: Stop, counter: Progress
+) -> RampResult:
     """Trains one update at each rate in turn.
 
     Under gradient accumulation a rung is as many batches as make one update, and its loss is their mean.
@@ -148,7 +122,9 @@ def climb(stepper: Stepper, source: Source, learning_rates: Sequence[float], sto
     return _ramp(kept, several, len(learning_rates), "reached_end")
 
 
-def restart(stepper: Stepper, source: Source, learning_rates: Sequence[float], stop: Stop, counter: Counter) -> Ramp:
+def restart(
+    stepper: Stepper, source: Source, learning_rates: Sequence[float], stop: Stop, counter: Progress
+) -> RampResult:
     """Trains a few updates at each rate, every time from the same start and on the same batches.
 
     The rate and the progress of training are not mixed up in such a curve. Twelve updates are made at each rate, and the
@@ -189,6 +165,6 @@ def _rungs(losses: Sequence[float], several: int) -> list[float]:
     return list(losses) if several == 1 else np.reshape(losses[:whole], (-1, several)).mean(axis=1).tolist()
 
 
-def _ramp(kept: dict[str, list[float]], several: int, rungs: int, reason: str) -> Ramp:
+def _ramp(kept: dict[str, list[float]], several: int, rungs: int, reason: str) -> RampResult:
     means = {name: tuple(_rungs(losses, several)[:rungs]) for name, losses in kept.items()}
-    return Ramp(means.pop("loss"), reason, means)
+    return RampResult(means.pop("loss"), reason, means)

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from keras_lr.backends.keras import micro_batches
-from keras_lr.engines.borrowed.ramp import CHUNK, Counter, Source, Stepper
+from keras_lr.engines.borrowed.ramp import CHUNK, Progress, Source, Stepper
 
 
 @dataclasses.dataclass(frozen=True)
-class Tested:
+class TrialResult:
     """What a trial came to.
 
     Attributes:
@@ -28,13 +28,13 @@ class Tested:
     data_ended: bool = False
 
 
-def trial(
+def run_trial(
     stepper: Stepper,
     source: Source,
     learning_rates: np.ndarray,
     validation: Callable[[], Iterable[Any]],
-    counter: Counter,
-) -> Tested:
+    counter: Progress,
+) -> TrialResult:
     """Trains from the start, one update at each rate in turn, and looks at the validation data at the end.
 
     Under gradient accumulation an update is made of as many batches as the optimizer wants, all at one rate.
@@ -52,12 +52,12 @@ def trial(
     while done < len(rates):
         chunk = source.take(min(CHUNK * several, len(rates) - done))
         if chunk is None:
-            return Tested(None, done // several, data_ended=True)
+            return TrialResult(None, done // several, data_ended=True)
         losses = stepper.updates(chunk, rates[done : done + len(chunk)])["loss"]
         before, done = done // several, done + len(chunk)
         for _ in range(done // several - before):
             counter.step()
         if not np.isfinite(losses).all():
-            return Tested(None, -(-done // several))
+            return TrialResult(None, -(-done // several))
     tested = stepper.evaluate(validation())
-    return Tested(tested if all(map(math.isfinite, tested)) else None, len(learning_rates))
+    return TrialResult(tested if all(map(math.isfinite, tested)) else None, len(learning_rates))

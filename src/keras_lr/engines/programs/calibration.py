@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from keras_lr.engines.programs.population import Member, Members, begun, compile_all, train_alone, train_together
+from keras_lr.engines.programs.population import (
+    MemberRun,
+    Members,
+    compile_all,
+    first_state,
+    train_alone,
+    train_together,
+)
 
 ONE_BY_ONE = "The runs are trained by one compiled program, one after the other: {}."
 SLOWER = "JAX takes {:.3g} ms an update of a run"
@@ -16,7 +23,7 @@ UPDATES = 4  # timed after a first one
 
 def way_to_train(
     make: Callable[[bool], Any], members: Members, slowest: float | None = None
-) -> tuple[list[list[Member]] | None, str]:
+) -> tuple[list[list[MemberRun]] | None, str]:
     """Trains members the faster way.
 
     Small dense layers are much faster together; what else is, only a measurement tells. Convolutions on a CPU are not
@@ -52,7 +59,7 @@ def way_to_train(
 
 def in_groups(
     make: Callable[[bool], Any], programs: dict[tuple[int, int], Any], groups: list[list[Members]]
-) -> list[list[Member]]:
+) -> list[list[MemberRun]]:
     """Trains groups one after the other; a program serves the groups of its size."""
     found = []
     for row in groups:
@@ -71,5 +78,5 @@ def seconds_per_update(program: Any, members: Members) -> float:
     rates, settings = members.rates[:, : program.updates], members.settings
     if not program.together:
         orders, rates, settings = orders[0], rates[0], members.settings_of(0)
-    seconds: float = program.seconds(begun(program, members), orders, rates, settings, UPDATES)
+    seconds: float = program.seconds(first_state(program, members), orders, rates, settings, UPDATES)
     return seconds

@@ -16,7 +16,7 @@ NEVER = 1e-30  # not 0, with which a layer would lack its seed
 CHANCES = ("dropout", "recurrent_dropout", "stddev")
 
 
-def description(model: Any) -> str:
+def describe(model: Any) -> str:
     """A compiled model as a text that another process can make it from.
 
     Raises:
@@ -27,7 +27,7 @@ def description(model: Any) -> str:
     return json.dumps(config)
 
 
-def made(text: str) -> Any:
+def rebuild(text: str) -> Any:
     """The model of a description, made without running any code that travels with it.
 
     Raises:
@@ -36,7 +36,7 @@ def made(text: str) -> Any:
     return keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
 
 
-def put(model: Any, trainable: Sequence[np.ndarray], non_trainable: Sequence[np.ndarray]) -> None:
+def assign_values(model: Any, trainable: Sequence[np.ndarray], non_trainable: Sequence[np.ndarray]) -> None:
     """Gives a built model the values of another of its kind, seeds in the type that this backend has for them.
 
     Raises:
@@ -47,7 +47,9 @@ def put(model: Any, trainable: Sequence[np.ndarray], non_trainable: Sequence[np.
             variable.assign(np.asarray(value).astype(variable.dtype))
 
 
-def losses(text: str, trainable: Any, non_trainable: Any, batches: Sequence[Any], eager: bool) -> tuple[float, float]:
+def reference_losses(
+    text: str, trainable: Any, non_trainable: Any, batches: Sequence[Any], eager: bool
+) -> tuple[float, float]:
     """The loss of the first batch before and after updates of plain SGD with all chance turned off, on this backend.
 
     Args:
@@ -61,8 +63,8 @@ def losses(text: str, trainable: Any, non_trainable: Any, batches: Sequence[Any]
     optimizer = keras.optimizers.serialize(keras.optimizers.SGD(LEARNING_RATE))
     plain = {"optimizer": optimizer, "metrics": None, "weighted_metrics": None, "run_eagerly": eager}
     config["compile_config"] |= plain | {"jit_compile": not eager}
-    model = made(json.dumps(config))
-    put(model, trainable, non_trainable)
+    model = rebuild(json.dumps(config))
+    assign_values(model, trainable, non_trainable)
     found = []
     for batch in [*batches, batches[0]]:
         model.reset_metrics()

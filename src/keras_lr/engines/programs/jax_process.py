@@ -22,9 +22,9 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.engines.programs import equivalence
 from keras_lr.engines.programs.calibration import way_to_train
-from keras_lr.engines.programs.population import Member, Members
-from keras_lr.engines.workers.heartbeat import Patience, Pulse, hang_limit
-from keras_lr.engines.workers.pool import LOOK
+from keras_lr.engines.programs.population import MemberRun, Members
+from keras_lr.engines.workers.heartbeat import HangTimer, Heartbeat, hang_limit
+from keras_lr.engines.workers.pool import POLL
 
 BACKEND = "jax"
 TRIES = 2
@@ -36,13 +36,13 @@ class Job:
     """Members to train, and all that a process needs to know to do it.
 
     Attributes:
-        description: The compiled model, as `equivalence.description` gives it.
+        description: The compiled model, as `equivalence.describe` gives it.
         train: The training data, as a step gets it.
         validation: The validation data, or None.
         batch_size: Examples in a batch.
         members: The members.
         slowest: The seconds for an update from which on they are better trained elsewhere, or None.
-        pulse: The path of the pulse that the worker keeps.
+        heartbeat: The path of the heartbeat of the worker.
         floatx: Keras's setting.
         image_data_format: Keras's setting.
     """
@@ -53,7 +53,7 @@ class Job:
     batch_size: int
     members: Members
     slowest: float | None = None
-    pulse: str = ""
+    heartbeat: str = ""
     floatx: str = dataclasses.field(default_factory=keras.config.floatx)
     image_data_format: str = dataclasses.field(default_factory=keras.config.image_data_format)
 
@@ -64,7 +64,7 @@ class Job:
 
 
 @dataclasses.dataclass(frozen=True)
-class Done:
+class ProgramResult:
     """What a worker hands back: the members, or why it could not make them.
 
     Attributes:
@@ -72,7 +72,7 @@ class Done:
         reason: How they were trained, or the obstacle.
     """
 
-    members: list[list[Member]] | None
+    members: list[list[MemberRun]] | None
     reason: str
 
 
@@ -81,26 +81,26 @@ def available() -> bool:
     return all(importlib.util.find_spec(name) is not None for name in (BACKEND, "loky"))
 
 
-class Worker:
+class JaxProcess:
     """A process that trains on JAX. It is started by the first call and kept for the next."""
 
     def __init__(self) -> None:
         self._start()
 
-    def train(self, job: Job) -> Done:
+    def train(self, job: Job) -> ProgramResult:
         """Trains the members of a job. Where the process is killed, or stands still, another one tries once more."""
         limit, why = hang_limit(), ""
         for _ in range(TRIES):
             with tempfile.TemporaryDirectory(prefix="keras-lr-", ignore_cleanup_errors=True) as folder:
-                path = str(pathlib.Path(folder) / "pulse")
+                path = str(pathlib.Path(folder) / "heartbeat")
                 try:
-                    return self._train(dataclasses.replace(job, pulse=path), Pulse(path), Patience(limit))
+                    return self._train(dataclasses.replace(job, heartbeat=path), Heartbeat(path), HangTimer(limit))
                 except BrokenProcessPool:
                     why = f"the process with JAX was killed {TRIES} times, maybe for want of memory"
                 except _StillError as error:
                     why = f"the process with JAX made {error}, in the last of {TRIES} tries"
             self._start()
-        return Done(None, why)
+        return ProgramResult(None, why)
 
     def _start(self) -> None:
         from loky import get_reusable_executor
@@ -109,23 +109,23 @@ class Worker:
         self._executor = get_reusable_executor(max_workers=1, timeout=600, env=environment)
         self._ready = self._executor.submit(warm_up)
 
-    def _train(self, job: Job, pulse: Pulse, patience: Patience) -> Done:
+    def _train(self, job: Job, heartbeat: Heartbeat, timer: HangTimer) -> ProgramResult:
         """Asks whether the model means the same there, and lets it be trained."""
         answer: Future[Any] = self._executor.submit(ask, job)
-        own, theirs = answered(job, eager=True), self._awaited(answer, pulse, patience)
+        own, theirs = answered(job, eager=True), self._awaited(answer, heartbeat, timer)
         for found in (theirs, own):
             if isinstance(found, str):
-                return Done(None, f"the model can't be made from its description: {found}")
+                return ProgramResult(None, f"the model can't be made from its description: {found}")
         if not equivalence.agree(own, theirs):
             here, after = keras.backend.backend(), f"the model's loss after {equivalence.UPDATES} updates is"
-            return Done(None, f"{after} {own[1]:.7g} on {here} and {theirs[1]:.7g} on JAX")
-        done: Done = self._awaited(self._executor.submit(work, job), pulse, patience)
+            return ProgramResult(None, f"{after} {own[1]:.7g} on {here} and {theirs[1]:.7g} on JAX")
+        done: ProgramResult = self._awaited(self._executor.submit(work, job), heartbeat, timer)
         return done
 
-    def _awaited(self, answer: Future[Any], pulse: Pulse, patience: Patience) -> Any:
+    def _awaited(self, answer: Future[Any], heartbeat: Heartbeat, timer: HangTimer) -> Any:
         """What the process hands back; ends the process where it stands still."""
-        while not wait([answer], LOOK).done:
-            still = patience.look(pulse.progress if pulse.begun else (0, -1))
+        while not wait([answer], POLL).done:
+            still = timer.check(heartbeat.progress if heartbeat.runs else (0, -1))
             if still is not None:
                 self._executor.shutdown(wait=True, kill_workers=True)
                 raise _StillError(still)
@@ -156,16 +156,16 @@ def answered(job: Job, eager: bool) -> Any:
     """The losses of the probe, or in a text why there are none."""
     start = job.members.starts[0]
     try:
-        return equivalence.losses(job.description, start.trainable, start.non_trainable, job.batches(), eager)
+        return equivalence.reference_losses(job.description, start.trainable, start.non_trainable, job.batches(), eager)
     except Exception as error:  # whatever it is, the runs can be made where the model is from
-        return trouble(error)
+        return root_cause(error)
 
 
-def work(job: Job) -> Done:
+def work(job: Job) -> ProgramResult:
     """Trains the members. Runs in the worker."""
     _as_there(job)
-    model, start = equivalence.made(job.description), job.members.starts[0]
-    equivalence.put(model, start.trainable, start.non_trainable)
+    model, start = equivalence.rebuild(job.description), job.members.starts[0]
+    equivalence.assign_values(model, start.trainable, start.non_trainable)
     machinery.build(model, job.batches()[0], machinery.Containers(model))
     kinds = [variable.dtype for variable in model.non_trainable_variables]
     starts = tuple(
@@ -174,23 +174,23 @@ def work(job: Job) -> Done:
         )
         for each in job.members.starts
     )
-    plain, pulse = backends.programs(model, job.train, job.validation, job.batch_size), Pulse(job.pulse)
-    pulse.begin()
+    plain, heartbeat = backends.programs(model, job.train, job.validation, job.batch_size), Heartbeat(job.heartbeat)
+    heartbeat.start_run()
 
     def make(together: bool) -> Any:
         program = plain(together)
-        program.on_update = pulse.update
+        program.on_update = heartbeat.count_update
         return program
 
-    return trained(make, dataclasses.replace(job.members, starts=starts), job.slowest)
+    return train_members(make, dataclasses.replace(job.members, starts=starts), job.slowest)
 
 
-def trained(make: Callable[[bool], Any], members: Members, slowest: float | None = None) -> Done:
+def train_members(make: Callable[[bool], Any], members: Members, slowest: float | None = None) -> ProgramResult:
     """Trains members the faster way; an error, such as too little memory, is an obstacle."""
     try:
-        return Done(*way_to_train(make, members, slowest))
+        return ProgramResult(*way_to_train(make, members, slowest))
     except Exception as error:  # whatever it is, the runs can be made one by one
-        return Done(None, f"the program can't be made: {trouble(error)}")
+        return ProgramResult(None, f"the program can't be made: {root_cause(error)}")
 
 
 def _as_there(job: Job) -> None:
@@ -199,7 +199,7 @@ def _as_there(job: Job) -> None:
     keras.config.set_image_data_format(job.image_data_format)
 
 
-def trouble(error: BaseException) -> str:
+def root_cause(error: BaseException) -> str:
     """The first sentence of the error that began it."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error

@@ -10,7 +10,7 @@ import keras
 
 from keras_lr import backends
 from keras_lr.engines.programs.calibration import seconds_per_update
-from keras_lr.engines.programs.population import Member, Members, begun, compile_all, train_alone
+from keras_lr.engines.programs.population import MemberRun, Members, compile_all, first_state, train_alone
 
 WORTH = 10  # times what it took to make: so long must the runs take before a faster program is tried
 TIMES = 3
@@ -60,7 +60,7 @@ class Loop:
         """What was measured, in words."""
         return f"{self.updates:,} updates of {1000 * self.seconds_per_update:.3g} ms, {self.seconds:.2g} s in all"
 
-    def train(self, why: str) -> tuple[list[list[Member]], str]:
+    def train(self, why: str) -> tuple[list[list[MemberRun]], str]:
         """Trains the members, each from the state of chance that `fit` would begin with.
 
         Args:
@@ -98,7 +98,7 @@ class Loop:
         program, taken = self._program, []
         for _ in range(TIMES):
             started = time.perf_counter()
-            state = begun(program, self._members)
+            state = first_state(program, self._members)
             begin, started = time.perf_counter() - started, time.perf_counter()
             if program.validates:
                 program.validate(state)

@@ -21,7 +21,7 @@ THREADS = 2  # compile at a time
 
 
 @dataclasses.dataclass(frozen=True)
-class Start:
+class SeedStart:
     """What a seed decides: the first weights, and the rows of each epoch in their order.
 
     Attributes:
@@ -48,7 +48,7 @@ class Members:
         settings: Floats of the optimizer in which cases differ, by name, each of shape (cases,).
     """
 
-    starts: tuple[Start, ...]
+    starts: tuple[SeedStart, ...]
     rates: np.ndarray
     epochs: int
     settings: Mapping[str, np.ndarray] = dataclasses.field(default_factory=dict)
@@ -72,7 +72,7 @@ class Members:
         cases = np.array_split(np.arange(len(self.rates)), -(-len(self.rates) // max(1, most // seeds)))
         return [[self.part(self.starts[first : first + seeds], own) for own in cases] for first in several]
 
-    def part(self, starts: Sequence[Start], cases: np.ndarray) -> Members:
+    def part(self, starts: Sequence[SeedStart], cases: np.ndarray) -> Members:
         """Some of the members."""
         return Members(tuple(starts), self.rates[cases], self.epochs, self.settings_of(cases))
 
@@ -82,7 +82,7 @@ class Members:
 
 
 @dataclasses.dataclass(frozen=True)
-class Member:
+class MemberRun:
     """One run: what `fit` would have told, and the raw loss of each of its updates."""
 
     run: TrainingRun
@@ -98,13 +98,13 @@ def compile_all(programs: Sequence[Any], members: Members, complete: bool) -> No
         list(pool.map(lambda making: making(), makings))
 
 
-def begun(program: Any, members: Members) -> Any:
+def first_state(program: Any, members: Members) -> Any:
     """The first state of the members, or of the first one where each is trained alone."""
     starts = members.starts if program.together else members.starts[:1]
     return program.begin([(start.trainable, start.non_trainable) for start in starts], len(members.rates))
 
 
-def train_together(program: Any, members: Members) -> list[list[Member]]:
+def train_together(program: Any, members: Members) -> list[list[MemberRun]]:
     """Trains all members at once.
 
     Args:
@@ -116,7 +116,7 @@ def train_together(program: Any, members: Members) -> list[list[Member]]:
     """
     started = time.perf_counter()
     compile_all([program], members, complete=True)
-    state = begun(program, members)
+    state = first_state(program, members)
     losses, logs = [], []
     for epoch in range(members.epochs):
         orders = np.stack([start.orders[epoch] for start in members.starts])
@@ -139,7 +139,7 @@ def train_together(program: Any, members: Members) -> list[list[Member]]:
 
 def train_alone(
     program: Any, members: Members, begin: Callable[[int], object] = lambda seed: None
-) -> list[list[Member]]:
+) -> list[list[MemberRun]]:
     """Trains the members one after the other, all by the same compiled program, each as far as it does not diverge.
 
     Args:
@@ -159,7 +159,7 @@ def train_alone(
     return found
 
 
-def _alone(program: Any, start: Start, rates: np.ndarray, settings: dict[str, Any], epochs: int) -> Member:
+def _alone(program: Any, start: SeedStart, rates: np.ndarray, settings: dict[str, Any], epochs: int) -> MemberRun:
     started = time.perf_counter()
     state = program.begin([(start.trainable, start.non_trainable)], 1)
     losses, logs = [], []
@@ -184,13 +184,13 @@ def _epoch(
     return state, lost, logged
 
 
-def _member(losses: list[np.ndarray], logs: list[dict[str, float]], finite: bool, seconds: float) -> Member:
+def _member(losses: list[np.ndarray], logs: list[dict[str, float]], finite: bool, seconds: float) -> MemberRun:
     """The record of a member, which ends with the epoch in which it diverged, as a `fit` that is stopped there."""
     at = _diverged_at(losses, logs, finite)
     kept = len(logs) if at is None else at[0] + 1
     history = {name: tuple(logged[name] for logged in logs[:kept]) for name in logs[0]}
     run = TrainingRun(history, "finished" if at is None else "diverged", at, seconds)
-    return Member(run, tuple(float(loss) for loss in np.concatenate(losses[:kept])))
+    return MemberRun(run, tuple(float(loss) for loss in np.concatenate(losses[:kept])))
 
 
 def _diverged_at(losses: list[np.ndarray], logs: list[dict[str, float]], finite: bool) -> tuple[int, int | None] | None:

@@ -53,7 +53,7 @@ def next_rate(search: LineSearch, first: float) -> float | None:
     """
     if not math.isfinite(search.loss):
         return None
-    if not search.tried:
+    if not search.points:
         return min(max(first, LOWEST), HIGHEST)
     fell, rose = _between(search)
     if rose == math.inf:
@@ -69,7 +69,7 @@ def critical(searches: Sequence[LineSearch] | None) -> CriticalRate:
         return CriticalRate(None, None, "The model has its own train_step, whose loss no forward pass alone can give.")
     if not searches:
         return CriticalRate(None, None, "The update of the optimizer doesn't move the weights.")
-    ends = [_between(search) for search in searches if search.tried]
+    ends = [_between(search) for search in searches if search.points]
     found = tuple(math.sqrt(fell * rose) for fell, rose in ends if fell > 0.0 and rose < math.inf)
     if 2 * len(found) <= len(searches):
         why = (
@@ -126,5 +126,5 @@ def cross_check(learning_rate: float | None, edge: CriticalRate | None) -> str |
 
 def _between(search: LineSearch) -> tuple[float, float]:
     """The lowest rate at which the loss rose, infinite without one, and the highest below it where it didn't, or 0."""
-    rose = min((rate for rate, loss in search.tried if not loss <= search.loss), default=math.inf)
-    return max((rate for rate, loss in search.tried if rate < rose), default=0.0), rose
+    rose = min((rate for rate, loss in search.points if not loss <= search.loss), default=math.inf)
+    return max((rate for rate, loss in search.points if rate < rose), default=0.0), rose

@@ -13,10 +13,11 @@ from typing import Any, final
 import keras
 import numpy as np
 
+from keras_lr.backends.arrays import Chunk
 from keras_lr.backends.keras import batch_of
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.engines.borrowed.ramp import Chunk, Source
+from keras_lr.engines.borrowed.ramp import Source
 
 Batch = tuple[Any, ...]
 RESIDENT = 2**26  # bytes: arrays up to this size are handed over whole, of larger ones only the rows that are needed

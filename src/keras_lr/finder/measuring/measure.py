@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from keras_lr.engines.borrowed.borrow import untouched
-from keras_lr.engines.borrowed.line_search import line_searches
-from keras_lr.engines.borrowed.ramp import Ramp, climb, restart
+from keras_lr.engines.borrowed.borrow import borrow
+from keras_lr.engines.borrowed.line_search import search_lines
+from keras_lr.engines.borrowed.ramp import RampResult, climb, restart
 from keras_lr.finder.deciding.consensus import beginning
 from keras_lr.finder.deciding.critical import BATCHES, CriticalRate, next_rate
 from keras_lr.finder.deciding.critical import critical as critical_of
@@ -76,7 +76,7 @@ def measure(
     """
     with (
         progress("Finding the learning rate", repeats * len(rates) + USUAL * sprint_steps, verbose) as bar,
-        untouched(model, source.first) as stepper,
+        borrow(model, source.first) as stepper,
     ):
         reason = obstacle(model, source)
         if reason is not None:
@@ -98,22 +98,22 @@ def measure(
     return dataclasses.replace(found, critical=edge, sprints=sprints)
 
 
-def _critical(stepper: Any, source: Batches, seed: int, ramp: Ramp, rates: tuple[float, ...]) -> CriticalRate:
+def _critical(stepper: Any, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:
     """The critical rate, looked for from where a ramp ended."""
     start = rates[min(max(len(ramp.losses), 1), len(rates)) - 1]
     chunk = source.reader(seed).take(BATCHES)
     batches = () if chunk is None else chunk.batches()
-    return critical_of(line_searches(stepper, batches, lambda search, last: next_rate(search, last or start)))
+    return critical_of(search_lines(stepper, batches, lambda search, last: next_rate(search, last or start)))
 
 
 def _ramps(
     stepper: Any, source: Batches, rates: tuple[float, ...], ramp: str, repeats: int, seed: int, bar: Any
-) -> list[Ramp]:
+) -> list[RampResult]:
     """One ramp for each repeat that the data is enough for."""
     train = restart if ramp == "restart" else climb
     more = ladder.above(rates, ramp)
     stop = _rule(rates, planned=len(rates) if more else None).first
-    ramps: list[Ramp] = []
+    ramps: list[RampResult] = []
     for repeat in range(repeats):
         stepper.reset()
         made = train(stepper, source.reader(seed + repeat), rates + more, stop, bar)
@@ -152,11 +152,11 @@ def _sprints(stepper: Any, source: Batches, curve: Curve, ramp: str, steps: int,
     return made
 
 
-def _losses(ramps: list[Ramp]) -> tuple[tuple[float, ...], ...]:
+def _losses(ramps: list[RampResult]) -> tuple[tuple[float, ...], ...]:
     return tuple(one.losses for one in ramps)
 
 
-def _used(rates: tuple[float, ...], ramp: str, ramps: list[Ramp]) -> tuple[float, ...]:
+def _used(rates: tuple[float, ...], ramp: str, ramps: list[RampResult]) -> tuple[float, ...]:
     """The ladder as far as it was used, all that was planned at least."""
     reached = max(len(rates), *(len(losses) for losses in _losses(ramps)))
     return (rates + ladder.above(rates, ramp))[:reached]
@@ -166,7 +166,9 @@ def _rule(rates: tuple[float, ...], planned: int | None = None) -> Divergence:
     return Divergence(Curve(rates, ()).lead_in, planned)
 
 
-def _measured(source: Batches, planned: tuple[float, ...], used: tuple[float, ...], ramps: list[Ramp]) -> Measured:
+def _measured(
+    source: Batches, planned: tuple[float, ...], used: tuple[float, ...], ramps: list[RampResult]
+) -> Measured:
     notes = list(_notes(source))
     if used[0] < planned[0]:
         notes.append(

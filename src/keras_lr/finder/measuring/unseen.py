@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_lr.engines.borrowed.ramp import Chunk, Source
+from keras_lr.backends.arrays import Chunk
+from keras_lr.engines.borrowed.ramp import Source
 from keras_lr.finder.measuring.batches import Arrays, Batches
 
 SHARE = 0.2  # of the rows

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from keras_lr.core.errors import ArgumentError
-from keras_lr.engines.borrowed.borrow import untouched
-from keras_lr.engines.borrowed.trial import trial
+from keras_lr.engines.borrowed.borrow import borrow
+from keras_lr.engines.borrowed.trial import run_trial
 from keras_lr.finder.measuring.batches import Batch, Batches
 from keras_lr.finder.measuring.ladder import shortened
 from keras_lr.finder.verifying.search import Validated, Verification, verify
@@ -48,11 +48,11 @@ def verified(
             sizes.append(len(next(leaf for leaf in keras.tree.flatten(batch[0]) if leaf is not None)))
             yield batch
 
-    with progress("Verifying", updates, verbose) as bar, untouched(model, source.first) as stepper:
+    with progress("Verifying", updates, verbose) as bar, borrow(model, source.first) as stepper:
 
         def train(rate: float, length: int) -> tuple[Validated, int]:
             rates = rate * shortened(schedule, length) if length else np.zeros(0)
-            tested = trial(stepper, source.reader(seed), rates, examples, bar)
+            tested = run_trial(stepper, source.reader(seed), rates, examples, bar)
             if tested.data_ended:
                 repair = "Pass a function that makes it, or data that can be read from its beginning"
                 raise ArgumentError("find", "verify reads the data again and again", repair, verify=updates)

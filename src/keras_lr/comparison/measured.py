@@ -1,0 +1,32 @@
+"""The key of a run, and what is measured in it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from keras_lr.engines.fit import TrainingRun
+
+
+@dataclasses.dataclass(frozen=True, order=True)
+class RunKey:
+    """Identifies a run of a comparison: one case, trained with one seed, in one rung.
+
+    Attributes:
+        rung: 0 for a run of all epochs; of `prune="halving"` the number of its shorter rung, from 1 for the shortest.
+        case: The number of its case in the plan, from 0.
+        seed: Its seed.
+    """
+
+    rung: int
+    case: int
+    seed: int
+
+
+@dataclasses.dataclass(frozen=True)
+class RunMeasurement:
+    """One run, the rate of each of its updates, and their raw losses where the engine measures them."""
+
+    run: TrainingRun
+    learning_rates: Sequence[float]
+    losses: Sequence[float] | None = None
