@@ -7,7 +7,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.comparison.case import Run
 from keras_lr.comparison.views.figures import figure_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from keras_lr.core import records
 from keras_lr.engines import failures
 from tests.comparison.results import case, result
@@ -143,7 +143,7 @@ def test_the_record_the_table_and_the_page_tell_failed_from_diverged():
     table = compared.table().set_index("case")
     assert table.loc["lr 1", ["diverged", "failed", "verdict"]].tolist() == [0, 3, "failed"]
     assert table.loc["lr 0.5", ["diverged", "failed", "verdict"]].tolist() == [1, 1, "worse"]
-    assert row_of(compared, mixed)[5:] == ["1 of 3, 1 failed", "worse"]
+    assert compared.row(mixed).texts[5:] == ["1 of 3, 1 failed", "worse"]
     labels = [points.label for points in figure_of(compared).panels[1].points if points.marker == "x"]
     assert labels == ["diverged, 1 run", "failed, 4 runs in 2 cases"]
     assert "failed, ValueError: no" in page_of(compared)

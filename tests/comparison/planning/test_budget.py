@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison.execution.engines import Sequential
+from keras_lr.comparison.execution import engines
 from keras_lr.comparison.planning.budget import Budget, portion
 from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
 from keras_lr.comparison.planning.plan import planned
 from keras_lr.comparison.views.figures import figure_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from tests.comparison.stored import X, Y, build_line, compare
 
 compare_module = importlib.import_module("keras_lr.comparison.compare")  # the package has the function under this name
@@ -30,13 +30,13 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     """A clock by which each run takes ten seconds, and is expected to."""
-    clock, own = Clock(), Sequential._one
+    clock, own = Clock(), engines.execute_run
 
-    def one(self, case, seed):
+    def execute_run(*arguments):
         clock.now += EACH
-        return own(self, case, seed)
+        return own(*arguments)
 
-    monkeypatch.setattr(Sequential, "_one", one)
+    monkeypatch.setattr(engines, "execute_run", execute_run)
     monkeypatch.setattr(compare_module, "Budget", functools.partial(Budget, clock=clock))
     monkeypatch.setattr(compare_module, "cost_of_a_run", lambda plan, build: Cost(0.0, EACH / plan.epochs, 0.0))
     return clock
@@ -104,7 +104,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
     assert clock.now == 0.0
     assert (result.best, result.not_run) == (None, 6)
     assert result.reason == "No run was made: the budget is 5 s, and a run is expected to take 10 s."
-    assert result.engine_reason.startswith("The runs are made one after the other")
+    assert result.engine_reason.startswith("The runs are trained one after the other")
     left, right = figure_of(result).panels
     assert (left.title, right.title) == ("No run was trained", "No run was trained")
     result.save(tmp_path / "a.json")
@@ -116,7 +116,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
 @pytest.mark.once
 def test_it_is_shown(clock):
     result = compare(**{**RATES, "learning_rates": [0.1, 0.01, 0.001]}, budget_seconds=25.0)
-    assert [row_of(result, case)[-2:] for case in result.ranked] == [
+    assert [result.row(case).texts[-2:] for case in result.ranked] == [
         ["0 of 1, 2 not run", "best"],
         ["0 of 1, 2 not run", "not told from the best"],
         ["3 not run", "not run"],
@@ -135,10 +135,10 @@ def test_the_population_gets_whole_seeds(monkeypatch):
     clock, asked = Clock(), []
 
     class Together:
-        name, reason = "population", ""
+        name, reason, separable = "population", "", False
 
         def __init__(self, plan, build):
-            self._alone = Sequential(plan, build, "")
+            self._alone = engines.SequentialEngine(plan, build, "")
 
         def runs(self, keys):
             asked.append(len(keys))

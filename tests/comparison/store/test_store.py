@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison.execution.engines import Sequential
+from keras_lr.comparison.execution import engines
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning import reference_model
 from keras_lr.comparison.store import schema
@@ -35,15 +35,15 @@ pytestmark = pytest.mark.once
 
 def after(count, error, monkeypatch):
     """Lets an error be raised in place of the run after `count` ones; returns the cases and seeds that were trained."""
-    own, trained = Sequential._one, []
+    own, trained = engines.execute_run, []
 
-    def one(self, case, seed):
+    def execute_run(plan, key, *arguments):
         if len(trained) == count:
             raise error
-        trained.append((case.name, seed))
-        return own(self, case, seed)
+        trained.append((plan.cases[key.case].name, key.seed))
+        return own(plan, key, *arguments)
 
-    monkeypatch.setattr(Sequential, "_one", one)
+    monkeypatch.setattr(engines, "execute_run", execute_run)
     return trained
 
 
