@@ -23,6 +23,7 @@ def python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 
 
+@pytest.mark.once
 def test_the_surface_is_exactly_what_all_lists():
     assert {name for name in dir(klr) if not name.startswith("__")} == set(klr.__all__)
     accidental = set(vars(klr)) - set(klr.__all__) - {"_LAZY"}
@@ -30,6 +31,7 @@ def test_the_surface_is_exactly_what_all_lists():
         assert name.startswith("__") or f"keras_lr.{name}" in sys.modules, name
 
 
+@pytest.mark.once
 def test_type_checkers_see_the_lazy_names():
     (block,) = [node for node in ast.parse(inspect.getsource(klr)).body if isinstance(node, ast.If)]
     declared = [alias.name for node in block.body for alias in node.names]
@@ -51,6 +53,7 @@ def not_installed(monkeypatch):
         importlib.metadata.version("keras-lr")
 
 
+@pytest.mark.once
 def test_the_version_needs_no_installation(not_installed, capsys, monkeypatch):
     assert summarize.versions()["keras-lr"] == klr.__version__
     assert doctor.run(problem=None).document["versions"]["keras-lr"] == klr.__version__
@@ -60,6 +63,7 @@ def test_the_version_needs_no_installation(not_installed, capsys, monkeypatch):
     assert capsys.readouterr().out == f"keras-lr {klr.__version__}\n"
 
 
+@pytest.mark.once
 def test_every_public_name_is_there_and_says_what_it_is():
     names = [name for name in dir(klr) if not name.startswith("_") and callable(getattr(klr, name))]
     assert {"find", "compare", "FindResult", "Comparison", "Case", "LearningRateMonitor", "Schedule"} <= set(names)
@@ -77,11 +81,13 @@ def test_importing_it_loads_no_library_that_only_some_need():
     assert not others & set(loaded)
 
 
+@pytest.mark.once
 def test_a_function_is_a_function_even_after_its_floor_was_imported():
     code = "import keras_lr.comparison.statistics.verdict, keras_lr.finder.deciding.other_finders, keras_lr as klr; print(callable(klr.compare), callable(klr.find))"
     assert python(code).split() == ["True", "True"]
 
 
+@pytest.mark.once
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'fnid'"):
         _ = klr.fnid

@@ -19,6 +19,7 @@ def test_for_people(quick):
         assert word in ran.out
 
 
+@pytest.mark.once
 def test_as_json_and_as_a_file(quick, here):
     ran = quick(*OWN, "--smallest", "256", "--save", "size.json", "--json")
     assert ran.code == 0, ran.err
@@ -28,6 +29,7 @@ def test_as_json_and_as_a_file(quick, here):
     assert kept.noise_scale == ran.document["noise_scale"]
 
 
+@pytest.mark.once
 def test_nothing_fits(quick, monkeypatch):
     import keras_lr as klr
 
@@ -39,6 +41,7 @@ def test_nothing_fits(quick, monkeypatch):
     assert ran.err.splitlines()[-1] == "no answer: The smallest batch ran out of memory: MemoryError."
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("words", "said"),
     [

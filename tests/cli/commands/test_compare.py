@@ -10,6 +10,7 @@ OWN = ("compare", "train.py:build_model", "--data", "train.py:load_split")
 SHORT = ("--learning-rates", "0.01,0.0001", "--seeds", "2", "--epochs", "2")
 
 
+@pytest.mark.once
 def test_a_table_for_people_and_files(quick, here):
     ran = quick(*OWN, *SHORT, "--plot", "c.png", "--report", "c.html", "--save", "c.json")
     assert ran.code == 0, ran.err
@@ -32,12 +33,14 @@ def test_as_json(quick):
     assert ran.err == "the user's own print\n"
 
 
+@pytest.mark.once
 def test_an_unknown_engine_is_2(quick):
     ran = quick(*OWN, *SHORT, "--engine", "warp")
     assert ran.code == 2
     assert "engine='warp'" in ran.err
 
 
+@pytest.mark.once
 def test_every_run_diverged_is_1(quick):
     ran = quick(*OWN, "--learning-rates", "1e30", "--seeds", "2", "--optimizers", "sgd", "--json")
     assert ran.code == 1, ran.err
@@ -63,6 +66,7 @@ def asked(quick, monkeypatch):
     return run
 
 
+@pytest.mark.once
 def test_options_reach_the_function(asked):
     schedules = ("--schedule", "cosine=Cosine(1.0, 0.0, '100%')", "--schedule", "flat = Constant(1.0)")
     words = (
@@ -101,12 +105,14 @@ def test_options_reach_the_function(asked):
     }
 
 
+@pytest.mark.once
 def test_budget_prune_and_auto_reach_the_function(asked):
     words = ("--learning-rates", "auto", "--prune", "none", "--budget", "1.5min")
     got = asked("--data", "train.py:load_data", *words)
     assert (got["learning_rates"], got["prune"], got["budget_seconds"]) == ("auto", None, 90.0)
 
 
+@pytest.mark.once
 def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     def compare(*args, **arguments):
         raise AssertionError("it compared")
@@ -126,6 +132,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     assert {path.name for path in here.iterdir() if path.name != "__pycache__"} == before
 
 
+@pytest.mark.once
 def test_a_budget_that_is_too_short_is_no_answer(quick):
     ran = quick(*OWN, *SHORT, "--budget", "0.001s", "--json")
     assert ran.code == 1, ran.err
@@ -134,6 +141,7 @@ def test_a_budget_that_is_too_short_is_no_answer(quick):
     assert {row["verdict"] for row in ran.document["table"]} == {"not run"}
 
 
+@pytest.mark.once
 def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
     got = asked("--data", "train.py:load_dict")
     assert {name: got[name] for name in ("epochs", "batch_size", "validation_split", "seeds")} == {
@@ -144,6 +152,7 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
     }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -168,6 +177,7 @@ def test_bad_arguments_are_2(quick, words, said):
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.once
 def test_a_model_function_that_raises_is_3_with_its_traceback(quick):
     ran = quick("compare", "train.py:fails", "--data", "train.py:load_split", *SHORT)
     assert ran.code == 3, ran.err

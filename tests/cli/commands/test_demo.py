@@ -41,6 +41,7 @@ def test_digits_end_to_end(keras_lr, folder):
     assert [line[:3] for line in steps] == ["1/4", "2/4", "3/4", "4/4"]
 
 
+@pytest.mark.once
 def test_no_answer_is_1_with_the_reason(quick, here, monkeypatch):
     result = klr.FindResult(
         None, None, "The loss never fell.", "reached_end", (0.1, 0.2, 0.3), ((2.0, 2.0, 2.0),), (2.0, 2.0, 2.0)
@@ -54,6 +55,7 @@ def test_no_answer_is_1_with_the_reason(quick, here, monkeypatch):
     assert (here / "demo" / "result.json").is_file()
 
 
+@pytest.mark.once
 def test_the_digits_are_dealt_by_the_seed():
     one, same, other = data.load("digits", 0), data.load("digits", 0), data.load("digits", 1)
     assert (len(one.x_train), len(one.x_test), one.classes) == (1438, 359, 10)
@@ -63,6 +65,7 @@ def test_the_digits_are_dealt_by_the_seed():
     assert not np.array_equal(one.y_train, other.y_train)
 
 
+@pytest.mark.once
 def test_without_scikit_learn_the_error_has_the_pip_line(quick, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     ran = quick("demo")
@@ -70,6 +73,7 @@ def test_without_scikit_learn_the_error_has_the_pip_line(quick, monkeypatch):
     assert 'The demo on digits needs scikit-learn, which is not installed. Run: pip install "keras-lr[demo]"' in ran.err
 
 
+@pytest.mark.once
 def test_mnist_without_cache_and_network(quick, here, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(here / "empty"))
     monkeypatch.setattr("keras.datasets.mnist.load_data", unreachable)
@@ -85,6 +89,7 @@ def unreachable():
     raise Exception("URL fetch failure on https://storage.googleapis.com/mnist.npz: None -- no network\n")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_mnist_without_cache_and_network_for_real(keras_lr, folder):
     proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
@@ -105,6 +110,7 @@ def arrays(train=40, test=12, shape=(6, 6), classes=3):
     }
 
 
+@pytest.mark.once
 def test_a_local_file(tmp_path):
     np.savez(tmp_path / "own.npz", **arrays())
     images = data.load(str(tmp_path / "own.npz"))
@@ -113,6 +119,7 @@ def test_a_local_file(tmp_path):
     assert sorted(images.y_train) == sorted(np.arange(40) % 3)
 
 
+@pytest.mark.once
 def test_at_most_10000_training_images_are_used_and_that_is_said(tmp_path):
     np.savez(tmp_path / "own.npz", **arrays(train=12_000, shape=(2, 2)))
     images = data.load(str(tmp_path / "own.npz"))
@@ -136,6 +143,7 @@ BAD = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("said", BAD)
 def test_a_wrong_local_file_is_an_argument_error(tmp_path, said):
     stored = {name: value for name, value in {**arrays(), **BAD[said]}.items() if value is not None}
@@ -145,6 +153,7 @@ def test_a_wrong_local_file_is_an_argument_error(tmp_path, said):
     assert said in str(caught.value)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
@@ -163,12 +172,14 @@ def test_no_file_is_an_argument_error(quick, here, name, content, said):
     assert not (here / "demo").exists()
 
 
+@pytest.mark.once
 def test_objects_in_a_file_are_not_loaded(tmp_path):
     np.savez(tmp_path / "own.npz", **{**arrays(), "x_test": np.array([{}] * 12, dtype=object)})
     with pytest.raises(klr.ArgumentError, match="can't be read"):
         data.load(str(tmp_path / "own.npz"))
 
 
+@pytest.mark.once
 def test_a_file_in_place_of_the_folder_is_2(quick, here):
     (here / "demo").write_text("mine")
     ran = quick("demo")
@@ -177,6 +188,7 @@ def test_a_file_in_place_of_the_folder_is_2(quick, here):
     assert (here / "demo").read_text() == "mine"
 
 
+@pytest.mark.once
 def test_the_picture_of_a_training():
     history = {"loss": [2.0, 1.0], "val_loss": [2.5, 1.5], "accuracy": [0.5, 0.75], "val_accuracy": [0.4, 0.6]}
     loss, accuracy, rates = training_figure(history, [0.1, 0.2, 0.1]).panels
