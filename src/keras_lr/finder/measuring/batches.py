@@ -206,17 +206,7 @@ def batches(
     class_weight: dict[int, float] | None = None,
     batch_size: int | None = None,
 ) -> Batches:
-    """Returns the source of batches for a user's data, after checks that are a little stricter than those of `fit`.
-
-    Args:
-        where: The call that errors name.
-        x: Arrays (or a list, tuple or dict of them), a PyDataset, a tf.data.Dataset, a PyTorch DataLoader, or a function
-            without arguments that returns a generator of batches.
-        y: Targets of arrays; None for a dataset.
-        sample_weight: A weight per example; None for a dataset.
-        class_weight: A weight per class index.
-        batch_size: Examples per batch of arrays. Default: 32.
-    """
+    """Returns the source of batches for the data of `find`, after checks that are a little stricter than those of `fit`."""
     if hasattr(x, "__next__"):
         raise ArgumentError(where, "a generator can be read only once", _ONCE, x=x)
     kind = _stream_of(x)
