@@ -230,7 +230,7 @@ def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:
         for array in _leaves(part):
             rule, repair = None, "Pass one row per example"
             if array.ndim == 0 or len(array) != rows:
-                rule = f"{name} has not as many rows as x, {rows}"
+                rule = f"{name} must have as many rows as x, {rows}"
             elif np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
                 row = int(np.argmin(np.isfinite(array).reshape(rows, -1).all(axis=1)))
                 rule, repair = f"{name} has a NaN or an infinity, first in row {row}", "Clean the data"

@@ -76,7 +76,7 @@ class Verification:
         reason: What the trials showed, in a sentence or two.
         untrained_loss: The validation loss before training; after training at rate 0 if that changes moving averages.
         trials: The trials in their order; the longest come last.
-        updates: The updates of all trials.
+        updates: The number of updates that all trials used.
         horizon: The length in updates of the training that the answer is for.
     """
 
