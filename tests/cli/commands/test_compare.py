@@ -32,6 +32,7 @@ def test_as_json(quick):
     assert ran.err == "the user's own print\n"
 
 
+@pytest.mark.once
 def test_an_unknown_engine_is_2(quick):
     ran = quick(*OWN, *SHORT, "--engine", "warp")
     assert ran.code == 2
@@ -46,8 +47,8 @@ def test_every_run_diverged_is_1(quick):
 
 
 @pytest.fixture
-def asked(quick, monkeypatch):
-    """The arguments with which `compare` was called."""
+def arguments_of(quick, monkeypatch):
+    """Returns the arguments that `compare` receives for the given words."""
 
     def run(*words):
         got = {}
@@ -63,7 +64,8 @@ def asked(quick, monkeypatch):
     return run
 
 
-def test_options_reach_the_function(asked):
+@pytest.mark.once
+def test_options_reach_the_function(arguments_of):
     schedules = ("--schedule", "cosine=Cosine(1.0, 0.0, '100%')", "--schedule", "flat = Constant(1.0)")
     words = (
         "--optimizers",
@@ -79,7 +81,7 @@ def test_options_reach_the_function(asked):
         "--workers",
         "2",
     )
-    got = asked(
+    got = arguments_of(
         "--data", "train.py:load_data", *SHORT[:2], *schedules, *words, "--validation-split", "0.2", "--epochs", "4"
     )
     assert got.pop("x").shape == (1024, 4)
@@ -101,9 +103,10 @@ def test_options_reach_the_function(asked):
     }
 
 
-def test_budget_prune_and_auto_reach_the_function(asked):
+@pytest.mark.once
+def test_budget_prune_and_auto_reach_the_function(arguments_of):
     words = ("--learning-rates", "auto", "--prune", "none", "--budget", "1.5min")
-    got = asked("--data", "train.py:load_data", *words)
+    got = arguments_of("--data", "train.py:load_data", *words)
     assert (got["learning_rates"], got["prune"], got["budget_seconds"]) == ("auto", None, 90.0)
 
 
@@ -134,8 +137,9 @@ def test_a_budget_that_is_too_short_is_no_answer(quick):
     assert {row["verdict"] for row in ran.document["table"]} == {"not run"}
 
 
-def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
-    got = asked("--data", "train.py:load_dict")
+@pytest.mark.once
+def test_what_is_not_given_is_left_to_the_data_and_the_function(arguments_of):
+    got = arguments_of("--data", "train.py:load_dict")
     assert {name: got[name] for name in ("epochs", "batch_size", "validation_split", "seeds")} == {
         "epochs": 2,
         "batch_size": 16,
@@ -144,8 +148,9 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
     }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--learning-rates", "0.1;0.2"), "compare(learning_rates='0.1;0.2'): learning_rates must be numbers with commas between. Write 0.1,0.01."),
         (("--seeds", "many"), "compare(seeds='many'): seeds must be numbers with commas between. Write 0,1,2."),
@@ -161,13 +166,14 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
         (("--prune", "rank"), "compare(prune='rank'): prune must be 'divergence', 'halving' or None."),
     ],
 )  # fmt: skip
-def test_bad_arguments_are_2(quick, words, said):
+def test_bad_arguments_are_2(quick, words, message):
     ran = quick(*OWN, *words)
     assert ran.code == 2, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.once
 def test_a_model_function_that_raises_is_3_with_its_traceback(quick):
     ran = quick("compare", "train.py:fails", "--data", "train.py:load_split", *SHORT)
     assert ran.code == 3, ran.err

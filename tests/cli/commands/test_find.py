@@ -33,15 +33,16 @@ def test_files_and_a_rule(quick, here):
     ran = quick(*OWN, "--rule", "valley", "--plot", "lr.png", "--save", "found.json", "--json")
     assert ran.code == 0, ran.err
     assert (here / "lr.png").read_bytes().startswith(b"\x89PNG")
-    found = klr.FindResult.load(here / "found.json")
-    assert found.learning_rate == ran.document["learning_rate"]
+    result = klr.FindResult.load(here / "found.json")
+    assert result.learning_rate == ran.document["learning_rate"]
     assert ran.document["suggestion"] == {
         "rule": "valley",
-        "learning_rate": found.suggest("valley").learning_rate,
-        "reason": found.suggest("valley").reason,
+        "learning_rate": result.suggest("valley").learning_rate,
+        "reason": result.suggest("valley").reason,
     }
 
 
+@pytest.mark.once
 def test_options_reach_the_function(quick, monkeypatch):
     got = {}
 
@@ -107,6 +108,7 @@ def test_every_rule_can_be_asked_for(quick):
         assert 1e-7 <= ran.document["suggestion"]["learning_rate"] <= 10.0
 
 
+@pytest.mark.once
 def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
     got = {}
 
@@ -139,8 +141,9 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
         assert json.loads(ran.out)["reason"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ("train.py:nosuch", "--data", "train.py:load_data"),
@@ -159,13 +162,14 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
         ((*OWN[1:], "--plot", "no/lr.png"), "error: find(plot='no/lr.png'): the folder no does not exist."),
     ],
 )
-def test_bad_arguments_are_2(quick, words, said):
+def test_bad_arguments_are_2(quick, words, message):
     ran = quick("find", *words)
     assert ran.code == 2, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.once
 def test_a_factory_that_raises_is_3_with_its_traceback(quick):
     ran = quick("find", "train.py:fails", "--data", "train.py:load_data", "--json")
     assert ran.code == 3
