@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from keras_lr.comparison.case import Case, Run
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import verdict
 
 RATES, SEEDS, POINTS = 250, 4, 500

@@ -90,6 +90,7 @@ def test_importing_it_loads_no_library_that_only_some_need(fresh):
     assert not ({"tensorflow", "torch"} - {keras.backend.backend()}) & set(fresh["keras_lr"])
 
 
+@pytest.mark.once
 def test_a_function_is_a_function_even_after_its_floor_was_imported(fresh):
     assert fresh["functions"] == [True, True]
 

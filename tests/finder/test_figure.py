@@ -6,6 +6,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.finder.deciding.consensus import consensus
 from keras_lr.finder.deciding.critical import CriticalRate
+from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.other_finders import RULES
 from keras_lr.finder.figure import figure_of
 from keras_lr.report.draw import draw
@@ -31,7 +32,7 @@ def found():
 def refused():
     noise = np.random.default_rng(0).normal(2.3, 0.05, size=(3, 100))
     noise[:, -1] = 1e4  # a blow-up at the end, which must not flatten the rest
-    return result(klr.finder.curve.Curve(RATES, tuple(map(tuple, noise))))
+    return result(Curve(RATES, tuple(map(tuple, noise))))
 
 
 def panel_of(found):

@@ -109,6 +109,7 @@ def test_another_error_is_raised_and_the_model_is_as_it_was(some_digits, make_ml
     assert model.optimizer is optimizer
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -125,6 +126,7 @@ def test_bad_arguments_are_refused(change, told, some_digits, make_mlp):
         klr.find_batch_size(**arguments)
 
 
+@pytest.mark.once
 def test_a_dataset_has_batches_of_its_own(make_mlp):
     class Data(keras.utils.PyDataset):
         def __len__(self):

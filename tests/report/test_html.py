@@ -31,7 +31,7 @@ class Balanced(HTMLParser):
 def whole_page():
     parts = [
         html.Paragraph(BAD),
-        html.Table([BAD, "n"], [[BAD, 1.5], [None, 2]]),
+        html.DataTable([BAD, "n"], [[BAD, 1.5], [None, 2]]),
         html.Code(BAD),
         html.Picture("<svg></svg>", BAD),
     ]
@@ -59,7 +59,7 @@ def test_nothing_is_loaded_from_elsewhere():
 
 
 def test_numbers_stand_to_the_right():
-    cells = html.fragment([html.Section("", [html.Table(["name", "n"], [["a", 1.23456789], ["b", None]])])])
+    cells = html.fragment([html.Section("", [html.DataTable(["name", "n"], [["a", 1.23456789], ["b", None]])])])
     assert '<td class="number">1.235</td>' in cells
     assert '<td class="number">-</td>' in cells
     assert "<td>a</td>" in cells

@@ -19,6 +19,7 @@ def test_for_people(quick):
         assert word in ran.out
 
 
+@pytest.mark.once
 def test_as_json_and_as_a_file(quick, here):
     ran = quick(*OWN, "--smallest", "256", "--save", "size.json", "--json")
     assert ran.code == 0, ran.err

@@ -10,6 +10,7 @@ OWN = ("compare", "train.py:build_model", "--data", "train.py:load_split")
 SHORT = ("--learning-rates", "0.01,0.0001", "--seeds", "2", "--epochs", "2")
 
 
+@pytest.mark.once
 def test_a_table_for_people_and_files(quick, here):
     ran = quick(*OWN, *SHORT, "--plot", "c.png", "--report", "c.html", "--save", "c.json")
     assert ran.code == 0, ran.err
@@ -39,6 +40,7 @@ def test_an_unknown_engine_is_2(quick):
     assert "engine='warp'" in ran.err
 
 
+@pytest.mark.once
 def test_every_run_diverged_is_1(quick):
     ran = quick(*OWN, "--learning-rates", "1e30", "--seeds", "2", "--optimizers", "sgd", "--json")
     assert ran.code == 1, ran.err
@@ -110,6 +112,7 @@ def test_budget_prune_and_auto_reach_the_function(arguments_of):
     assert (got["learning_rates"], got["prune"], got["budget_seconds"]) == ("auto", None, 90.0)
 
 
+@pytest.mark.once
 def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     def compare(*args, **arguments):
         raise AssertionError("it compared")
@@ -129,6 +132,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     assert {path.name for path in here.iterdir() if path.name != "__pycache__"} == before
 
 
+@pytest.mark.once
 def test_a_budget_that_is_too_short_is_no_answer(quick):
     ran = quick(*OWN, *SHORT, "--budget", "0.001s", "--json")
     assert ran.code == 1, ran.err

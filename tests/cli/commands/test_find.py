@@ -19,6 +19,7 @@ def test_for_people(quick):
     assert ran.err == ""
 
 
+@pytest.mark.once
 def test_as_json_in_a_process_of_its_own(keras_lr, folder):
     before = sorted(path.name for path in folder.iterdir())
     ran = keras_lr(*OWN, "--json")
@@ -29,6 +30,7 @@ def test_as_json_in_a_process_of_its_own(keras_lr, folder):
     assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
 
 
+@pytest.mark.once
 def test_files_and_a_rule(quick, here):
     ran = quick(*OWN, "--rule", "valley", "--plot", "lr.png", "--save", "found.json", "--json")
     assert ran.code == 0, ran.err
@@ -91,6 +93,7 @@ def test_options_reach_the_function(quick, monkeypatch):
     assert "0.005 to 0.02" in ran.out
 
 
+@pytest.mark.once
 def test_the_critical_rate_is_told_where_it_is_asked_for(quick):
     ran = quick(*OWN, "--critical", "--json")
     assert ran.code == 0, ran.err
@@ -102,6 +105,7 @@ def test_the_critical_rate_is_told_where_it_is_asked_for(quick):
     assert ran.document["critical"] is ran.document["warmup_steps"] is None
 
 
+@pytest.mark.once
 def test_every_rule_can_be_asked_for(quick):
     for rule in ("lightning", "lightning_before", "torch_lr_finder", "ignite"):
         ran = quick(*OWN, "--rule", rule, "--json", "--repeats", "1")
@@ -122,6 +126,7 @@ def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
     assert "note: find has no use for epochs, callbacks, validation_split in the data's dict" in ran.err
 
 
+@pytest.mark.once
 def test_verified_by_short_trainings(quick):
     ran = quick(*OWN, "--verify", "200", "--json")
     assert ran.code == 0, ran.err
@@ -131,6 +136,7 @@ def test_verified_by_short_trainings(quick):
     assert len(verified["trials"]) >= 6
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("as_json", [False, True])
 def test_no_answer_is_1_with_the_reason(quick, as_json):
     ran = quick(*OWN, "--min-lr", "1e-12", "--max-lr", "1e-10", *["--json"] * as_json)

@@ -108,6 +108,7 @@ OBSTACLES = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", OBSTACLES)
 def test_labels_of_the_wrong_range_are_told(name, tmp_path):
     loss, labels, told = OBSTACLES[name]

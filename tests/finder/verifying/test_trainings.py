@@ -172,6 +172,7 @@ def test_a_refusal_of_the_range_test_is_answered(some_digits, make_mlp):
     assert f"The range test gave no answer: {plain.reason}" in found.reason
 
 
+@pytest.mark.once
 def test_the_record_is_kept(some_digits, make_mlp, tmp_path):
     found = klr.find(make_mlp(), *some_digits, **QUICK, verify=200)
     found.save(tmp_path / "found.json")
@@ -196,6 +197,7 @@ ERRORS = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("text", ERRORS)
 def test_errors_say_the_rule_and_the_repair(text, some_digits, make_mlp):
     with pytest.raises(ArgumentError) as error:
@@ -203,6 +205,7 @@ def test_errors_say_the_rule_and_the_repair(text, some_digits, make_mlp):
     assert str(error.value).endswith(text)
 
 
+@pytest.mark.once
 def test_a_dataset_needs_validation_data(some_digits, make_mlp):
     def batches():
         yield some_digits[0][:64], some_digits[1][:64]

@@ -21,7 +21,6 @@ from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.plan import Plan, PlannedCase, at_rate
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.summarize import scores_of
 from keras_lr.finder import find
 from keras_lr.finder.measuring.ladder import NOMINAL
 
@@ -129,7 +128,7 @@ class Ladders:
 
     def _best(self, tried: range, found: Mapping[RunKey, RunMeasurement]) -> int | None:
         """The best case; where every run diverged the smallest rate, and None where every run failed."""
-        best = verdict.decide([scores_of(self._plan, case, found) for case in tried], self._plan.mode).best
+        best = verdict.decide([self._plan.scores(case, found) for case in tried], self._plan.mode).best
         if best is None:
             keys = [self._plan.key(case, seed) for case in tried for seed in self._plan.seeds]
             diverged = any(found[key].run.outcome != "failed" for key in keys)
