@@ -187,9 +187,9 @@ def broken(digits, **change):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "text"),
     [
-        ({"model": 3}, r"find\(model=3\): this is no Keras model"),
+        ({"model": 3}, r"find\(model=3\): this is not a Keras model"),
         ({"model": keras.Sequential([keras.layers.Dense(1)])}, "the model is not compiled. Call model.compile"),
         ({"min_lr": 1.0, "max_lr": 0.1}, "min_lr must be below max_lr, 0.1"),
         ({"min_lr": 0.0}, "min_lr must be above 0"),
@@ -215,8 +215,8 @@ def broken(digits, **change):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_bad_input_is_refused_before_any_training(change, told, digits):
-    with pytest.raises(klr.ArgumentError, match=told):
+def test_bad_input_is_refused_before_any_training(change, text, digits):
+    with pytest.raises(klr.ArgumentError, match=text):
         broken(digits, **change)
 
 

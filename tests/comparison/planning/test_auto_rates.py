@@ -23,11 +23,11 @@ def found(monkeypatch):
     asked = []
 
     def gives(rate, reason="as the test has it"):
-        def find(model, **arguments):
+        def find(where, model, **arguments):
             asked.append((model, arguments))
             return types.SimpleNamespace(learning_rate=rate, reason=reason)
 
-        monkeypatch.setattr(auto_rates, "find", find)
+        monkeypatch.setattr(auto_rates, "find_for", find)
         return asked
 
     return gives
@@ -93,10 +93,10 @@ def test_where_find_gives_none_it_starts_wide_and_says_why(found):
 
 @pytest.mark.once
 def test_what_find_raises_is_a_reason_too(monkeypatch):
-    def find(model, **arguments):
+    def find(where, model, **arguments):
         raise klr.ArgumentError("find", "a rule", "A repair", x=1)
 
-    monkeypatch.setattr(auto_rates, "find", find)
+    monkeypatch.setattr(auto_rates, "find_for", find)
     assert "ArgumentError: find(x=1): a rule. A repair." in compare(**AUTO).warnings[0]
 
 
