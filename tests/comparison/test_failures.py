@@ -36,6 +36,7 @@ def raising(errors):
     return build_model
 
 
+@pytest.mark.once
 def test_the_other_runs_go_on():
     build = raising({2: LookupError("the column price is missing")})
     compared = klr.compare(build, X, Y, learning_rates=[0.1, 0.01], seeds=2, **SHORT)
@@ -70,6 +71,7 @@ def test_an_exception_in_fit_is_a_failed_run_too():
     assert compared.cases[0].runs[0].error.startswith("out of memory: MemoryError: no room for 8 GiB")
 
 
+@pytest.mark.once
 def test_every_case_failing_with_the_first_seed_raises_the_first_error():
     build = raising({1: LookupError("one"), 2: LookupError("two")})
     with pytest.raises(klr.UserCodeError, match="build_model raised LookupError: one") as caught:
@@ -78,6 +80,7 @@ def test_every_case_failing_with_the_first_seed_raises_the_first_error():
     assert caught.value.__cause__.__traceback__.tb_next is not None
 
 
+@pytest.mark.once
 def test_an_interrupt_and_a_broken_rule_are_not_kept_as_outcomes():
     with pytest.raises(KeyboardInterrupt):
         klr.compare(raising({1: KeyboardInterrupt()}), X, Y, seeds=2, **SHORT)

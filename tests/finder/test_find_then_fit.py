@@ -12,7 +12,7 @@ SHORT = {"repeats": 1, "steps": 60}
 SHAPE = klr.Cosine(1.0, 0.0, "90%").warmup("10%")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(some_digits, make_mlp):
     return klr.find(make_mlp(), *some_digits, batch_size=64, **SHORT)
 
@@ -96,6 +96,7 @@ def test_without_an_answer_nothing_is_trained(some_digits, make_mlp):
     assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.once
 def test_a_schedule_in_the_optimizer_is_told_before_any_work(some_digits, make_mlp):
     model = make_mlp(keras.optimizers.Adam(klr.Cosine(0.1, 0.0, 10)))
     told = r"find_then_fit\(learning_rate=.*: the optimizer has a schedule already. Compile with a float such as"

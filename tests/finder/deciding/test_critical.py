@@ -115,7 +115,7 @@ def test_a_training_step_of_its_own_is_not_guessed_at(some_digits):
     model.compile("sgd", "categorical_crossentropy")
     found = klr.find(model, *some_digits, batch_size=64, repeats=1, critical=True)
     assert found.learning_rate is not None
-    assert found.critical.reason == "The model has its own train_step, whose loss no forward pass alone can give."
+    assert found.critical.reason == "The model has its own train_step, so a forward pass does not give its loss."
 
 
 def search(edge, first):

@@ -172,6 +172,7 @@ def test_a_refusal_of_the_range_test_is_answered(some_digits, make_mlp):
     assert f"The range test gave no answer: {plain.reason}" in found.reason
 
 
+@pytest.mark.once
 def test_the_record_is_kept(some_digits, make_mlp, tmp_path):
     found = klr.find(make_mlp(), *some_digits, **QUICK, verify=200)
     found.save(tmp_path / "found.json")
@@ -180,22 +181,25 @@ def test_the_record_is_kept(some_digits, make_mlp, tmp_path):
 
 
 ERRORS = {
-    "verify must be 0, or 200 updates or more. Pass twice the updates of a training.": {"verify": 100},
+    "verify must be 0, or 200 updates or more. Pass verify=N, twice the updates of a training, or leave it out.": {
+        "verify": 100
+    },
     "verify must be a whole number of at least 0. Pass 0 or more.": {"verify": -1},
-    "only verify looks at validation_data. Pass verify=N, twice the updates of a training, or leave it out.": {
+    "only verify uses validation_data. Pass verify=N, twice the updates of a training, or leave it out.": {
         "validation_data": (np.zeros((2, 64)), np.zeros((2, 10)))
     },
     "validation_data must have two or three parts. Pass (x, y), (x, y, sample_weight) or a dataset.": {
         "verify": 200,
         "validation_data": (np.zeros((2, 64)),),
     },
-    "without the last tenth of 640 rows to validate on there is no batch of 600. Pass validation_data=(x, y).": {
+    "without the last tenth of 640 rows, the holdout, no batch of 600 is left. Pass validation_data=(x, y).": {
         "verify": 200,
         "batch_size": 600,
     },
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("text", ERRORS)
 def test_errors_say_the_rule_and_the_repair(text, some_digits, make_mlp):
     with pytest.raises(ArgumentError) as error:
@@ -203,9 +207,10 @@ def test_errors_say_the_rule_and_the_repair(text, some_digits, make_mlp):
     assert str(error.value).endswith(text)
 
 
+@pytest.mark.once
 def test_a_dataset_needs_validation_data(some_digits, make_mlp):
     def batches():
         yield some_digits[0][:64], some_digits[1][:64]
 
-    with pytest.raises(ArgumentError, match=r"where x is not arrays\. Pass validation_data=\(x, y\) or a dataset\.$"):
+    with pytest.raises(ArgumentError, match=r"if x is not arrays\. Pass validation_data=\(x, y\) or a dataset\.$"):
         klr.find(make_mlp(), batches, verify=200)
