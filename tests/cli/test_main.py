@@ -61,10 +61,10 @@ def test_without_either_it_is_tensorflow(installed, tmp_path, content):
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("there", "taken"), [(("torch", "jax"), "jax"), (("torch",), "torch")])
-def test_where_it_is_not_installed_another_is_taken(installed, there, taken):
+@pytest.mark.parametrize(("there", "choice"), [(("torch", "jax"), "jax"), (("torch",), "torch")])
+def test_where_it_is_not_installed_another_is_taken(installed, there, choice):
     installed(*there)
-    assert chosen() == taken
+    assert chosen() == choice
 
 
 @pytest.mark.once
@@ -76,8 +76,8 @@ def test_without_a_framework_the_error_has_the_pip_line(installed):
 @pytest.mark.once
 def test_a_backend_that_was_asked_for_is_not_replaced(installed):
     installed("jax")
-    said = main._choose(main.options.Backend.torch)
-    assert said == '--backend torch: torch is not installed. Run: pip install "keras-lr[torch]"'
+    problem = main._choose(main.options.Backend.torch)
+    assert problem == '--backend torch: torch is not installed. Run: pip install "keras-lr[torch]"'
 
 
 @pytest.mark.once
@@ -87,8 +87,9 @@ def test_another_backend_of_keras_is_refused(installed, monkeypatch):
     assert "keras-lr works on tensorflow, jax and torch" in main._choose(None)
 
 
-def test_doctor(keras_lr):
-    ran = keras_lr("doctor", KERAS_BACKEND=BACKEND)
+def test_doctor(quick, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", BACKEND)
+    ran = quick("doctor")
     assert (ran.code, ran.err) == (0, "")
     for word in ("python", "keras-lr", "numpy", BACKEND, "devices", "CPU:0"):
         assert word in ran.out
@@ -110,8 +111,9 @@ def test_doctor_as_json(keras_lr):
 @pytest.mark.once
 @pytest.mark.parametrize("backend", INSTALLED)
 def test_a_framework_starts_without_a_word(keras_lr, backend):
-    ran = keras_lr("schedule", "Cosine(1.0, 0.0, 10)", "--json", "--backend", backend)
+    ran = keras_lr("schedule", "Cosine(1.0, 0.0, 10)", "--backend", backend)
     assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Cosine(1.0, 0.0, 10)\n")
 
 
 def without_frameworks(*words: str) -> subprocess.CompletedProcess:
@@ -129,17 +131,17 @@ def without_frameworks(*words: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.once
 def test_without_a_framework_a_command_is_3():
-    done = without_frameworks("schedule", "Constant(0.1)", "--json")
-    assert done.returncode == 3
-    assert done.stderr == 'error: no framework is installed. Run: pip install "keras-lr[tensorflow]"\n'
-    assert json.loads(done.stdout)["exit_code"] == 3
+    process = without_frameworks("schedule", "Constant(0.1)", "--json")
+    assert process.returncode == 3
+    assert process.stderr == 'error: no framework is installed. Run: pip install "keras-lr[tensorflow]"\n'
+    assert json.loads(process.stdout)["exit_code"] == 3
 
 
 @pytest.mark.once
 def test_without_a_framework_doctor_still_looks_and_is_3():
-    done = without_frameworks("doctor", "--json")
-    assert done.returncode == 3, done.stderr
-    document = json.loads(done.stdout)
+    process = without_frameworks("doctor", "--json")
+    assert process.returncode == 3, process.stderr
+    document = json.loads(process.stdout)
     assert document["backend"] is None
     assert document["problem"] == 'no framework is installed. Run: pip install "keras-lr[tensorflow]"'
     assert document["versions"]["keras"] == keras.__version__

@@ -49,8 +49,8 @@ def test_every_run_diverged_is_1(quick):
 
 
 @pytest.fixture
-def asked(quick, monkeypatch):
-    """The arguments with which `compare` was called."""
+def arguments_of(quick, monkeypatch):
+    """Returns the arguments that `compare` receives for the given words."""
 
     def run(*words):
         got = {}
@@ -67,7 +67,7 @@ def asked(quick, monkeypatch):
 
 
 @pytest.mark.once
-def test_options_reach_the_function(asked):
+def test_options_reach_the_function(arguments_of):
     schedules = ("--schedule", "cosine=Cosine(1.0, 0.0, '100%')", "--schedule", "flat = Constant(1.0)")
     words = (
         "--optimizers",
@@ -83,7 +83,7 @@ def test_options_reach_the_function(asked):
         "--workers",
         "2",
     )
-    got = asked(
+    got = arguments_of(
         "--data", "train.py:load_data", *SHORT[:2], *schedules, *words, "--validation-split", "0.2", "--epochs", "4"
     )
     assert got.pop("x").shape == (1024, 4)
@@ -106,9 +106,9 @@ def test_options_reach_the_function(asked):
 
 
 @pytest.mark.once
-def test_budget_prune_and_auto_reach_the_function(asked):
+def test_budget_prune_and_auto_reach_the_function(arguments_of):
     words = ("--learning-rates", "auto", "--prune", "none", "--budget", "1.5min")
-    got = asked("--data", "train.py:load_data", *words)
+    got = arguments_of("--data", "train.py:load_data", *words)
     assert (got["learning_rates"], got["prune"], got["budget_seconds"]) == ("auto", None, 90.0)
 
 
@@ -142,8 +142,8 @@ def test_a_budget_that_is_too_short_is_no_answer(quick):
 
 
 @pytest.mark.once
-def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
-    got = asked("--data", "train.py:load_dict")
+def test_what_is_not_given_is_left_to_the_data_and_the_function(arguments_of):
+    got = arguments_of("--data", "train.py:load_dict")
     assert {name: got[name] for name in ("epochs", "batch_size", "validation_split", "seeds")} == {
         "epochs": 2,
         "batch_size": 16,
@@ -154,7 +154,7 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--learning-rates", "0.1;0.2"), "compare(learning_rates='0.1;0.2'): learning_rates must be numbers with commas between. Write 0.1,0.01."),
         (("--seeds", "many"), "compare(seeds='many'): seeds must be numbers with commas between. Write 0,1,2."),
@@ -170,10 +170,10 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
         (("--prune", "rank"), "compare(prune='rank'): prune must be 'divergence', 'halving' or None."),
     ],
 )  # fmt: skip
-def test_bad_arguments_are_2(quick, words, said):
+def test_bad_arguments_are_2(quick, words, message):
     ran = quick(*OWN, *words)
     assert ran.code == 2, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 

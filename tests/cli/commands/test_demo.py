@@ -21,10 +21,10 @@ def test_digits_end_to_end(keras_lr, folder):
     before = sorted(path.name for path in folder.iterdir())
     ran = keras_lr("demo", "--output", "out/of/demo")
     assert ran.code == 0, ran.err
-    made = folder / "out" / "of" / "demo"
-    assert sorted(path.name for path in made.iterdir()) == FILES
+    output = folder / "out" / "of" / "demo"
+    assert sorted(path.name for path in output.iterdir()) == FILES
     assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "out"])
-    result = json.loads((made / "result.json").read_text())
+    result = json.loads((output / "result.json").read_text())
     low, high = result["finder"]["interval"]
     assert 1e-4 < low < result["finder"]["learning_rate"] < high < 0.1
     assert result["finder"]["reason"]
@@ -32,7 +32,7 @@ def test_digits_end_to_end(keras_lr, folder):
     assert result["comparison"]["best"]["learning_rate"] in (0.01, 0.001)
     assert result["test_accuracy"] > 0.95
     assert {"python", "backend", "keras", "keras-lr"} < set(result["versions"])
-    html = (made / "report.html").read_text()
+    html = (output / "report.html").read_text()
     assert "<svg" in html
     assert "<script src" not in html
     for word in ("learning rate", "interval", "reason", "lr 0.01", "test accuracy", "held-out images"):
@@ -144,18 +144,18 @@ BAD = {
 
 
 @pytest.mark.once
-@pytest.mark.parametrize("said", BAD)
-def test_a_wrong_local_file_is_an_argument_error(tmp_path, said):
-    stored = {name: value for name, value in {**arrays(), **BAD[said]}.items() if value is not None}
+@pytest.mark.parametrize("message", BAD)
+def test_a_wrong_local_file_is_an_argument_error(tmp_path, message):
+    stored = {name: value for name, value in {**arrays(), **BAD[message]}.items() if value is not None}
     np.savez(tmp_path / "own.npz", **stored)
     with pytest.raises(klr.ArgumentError) as caught:
         data.load(str(tmp_path / "own.npz"))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("gone.npz", None, "the file does not exist. Check the path"),
         ("own.npz", b"not a zip", "the file can't be read as .npz"),
@@ -163,12 +163,12 @@ def test_a_wrong_local_file_is_an_argument_error(tmp_path, said):
         ("cifar", None, "demo(data='cifar'): data is not known. Pass digits, mnist or a file path.npz."),
     ],
 )
-def test_no_file_is_an_argument_error(quick, here, name, content, said):
+def test_no_file_is_an_argument_error(quick, here, name, content, message):
     if content is not None:
         (here / name).write_bytes(content)
     ran = quick("demo", "--data", name)
     assert ran.code == 2
-    assert said in ran.err
+    assert message in ran.err
     assert not (here / "demo").exists()
 
 

@@ -35,12 +35,12 @@ def test_files_and_a_rule(quick, here):
     ran = quick(*OWN, "--rule", "valley", "--plot", "lr.png", "--save", "found.json", "--json")
     assert ran.code == 0, ran.err
     assert (here / "lr.png").read_bytes().startswith(b"\x89PNG")
-    found = klr.FindResult.load(here / "found.json")
-    assert found.learning_rate == ran.document["learning_rate"]
+    result = klr.FindResult.load(here / "found.json")
+    assert result.learning_rate == ran.document["learning_rate"]
     assert ran.document["suggestion"] == {
         "rule": "valley",
-        "learning_rate": found.suggest("valley").learning_rate,
-        "reason": found.suggest("valley").reason,
+        "learning_rate": result.suggest("valley").learning_rate,
+        "reason": result.suggest("valley").reason,
     }
 
 
@@ -149,7 +149,7 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ("train.py:nosuch", "--data", "train.py:load_data"),
@@ -168,10 +168,10 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
         ((*OWN[1:], "--plot", "no/lr.png"), "error: find(plot='no/lr.png'): the folder no does not exist."),
     ],
 )
-def test_bad_arguments_are_2(quick, words, said):
+def test_bad_arguments_are_2(quick, words, message):
     ran = quick("find", *words)
     assert ran.code == 2, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 

@@ -19,8 +19,10 @@ def test_a_comparison_goes_on_and_another_is_refused(quick, here):
     assert first.code == 0, first.err
     assert len(stored(here / "runs.sqlite")) == 2
     again = quick(*OWN, *SHORT, "1")
-    said = {name: value for name, value in first.document.items() if name != "engine_reason"}  # of what was run
-    assert {name: again.document[name] for name in said} == said
+    answer = {
+        name: value for name, value in first.document.items() if name != "engine_reason"
+    }  # names the runs of this call
+    assert {name: again.document[name] for name in answer} == answer
     other = quick(*OWN, *SHORT, "2")
     assert other.code == 2
     assert "compare(store='runs.sqlite'): it holds another plan: epochs is 1 there and 2 here." in other.err
@@ -61,7 +63,7 @@ def test_a_file_that_is_none_at_all_is_1_and_cannot_be_salvaged(quick, here):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (("check", "nosuch"), 2, "check(store='nosuch'): there is no such file."),
         (("check", "runs.sqlite", "--salvage", "runs.sqlite"), 2, "the file exists. Pass a new path."),
@@ -73,11 +75,11 @@ def test_a_file_that_is_none_at_all_is_1_and_cannot_be_salvaged(quick, here):
         (("export",), 2, "Usage"),
     ],
 )
-def test_bad_usage(quick, here, words, code, said):
+def test_bad_usage(quick, here, words, code, message):
     made(here / "runs.sqlite")
     ran = quick("store", *words)
     assert ran.code == code, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
