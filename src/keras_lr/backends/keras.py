@@ -234,8 +234,8 @@ def has_plain_step(model: Any) -> bool:
 def losses_in(model: Any, logs: dict[str, Any], step: str = "train_step") -> dict[str, Any]:
     """Returns the loss in the logs of a step and, if the model has several outputs, the loss of each output."""
     if "loss" not in logs:
-        names = ", ".join(map(repr, logs)) or "nothing"
-        raise ArgumentError("find", f"{step} returns {names}, but no 'loss'", "Return it too", model=model)
+        names, where = ", ".join(map(repr, logs)) or "nothing", f"{type(model).__name__}.{step}"
+        raise ArgumentError(where, f"{step} returns {names}, but no 'loss'", "Return it too", model=model)
     own = model._compile_loss
     outputs = [] if own is None else [tracker.name for tracker in own.metrics]
     return {"loss": logs["loss"]} | {name: logs[name] for name in outputs if name in logs}

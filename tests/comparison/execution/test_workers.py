@@ -137,6 +137,7 @@ class Locked:
         return build_net()
 
 
+@pytest.mark.once
 def test_what_cannot_travel_is_refused_with_the_reason():
     reason = r"build_model \(Locked\) can't be copied: TypeError: cannot pickle"
     with pytest.raises(
@@ -149,6 +150,7 @@ def test_what_cannot_travel_is_refused_with_the_reason():
     assert result.engine_reason.startswith(start)
 
 
+@pytest.mark.once
 def test_a_dataset_that_cannot_be_copied_is_named():
     tf = pytest.importorskip("tensorflow")
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10)
@@ -156,6 +158,7 @@ def test_a_dataset_that_cannot_be_copied_is_named():
         transport.pack(plan_of(x=data, y=None))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -175,6 +178,7 @@ def test_bad_input(arguments, message):
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.once
 def test_a_limit_that_is_no_number(monkeypatch):
     monkeypatch.setenv(heartbeat.VARIABLE, "soon")
     with pytest.raises(
@@ -183,18 +187,21 @@ def test_a_limit_that_is_no_number(monkeypatch):
         klr.compare(build_net, X, Y, **SHORT)
 
 
+@pytest.mark.once
 def test_ray_that_is_missing_is_named_with_its_line(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(klr.MissingExtraError, match=r'needs ray, .* Run: pip install "keras-lr\[ray\]"'):
         workers.check_workers("ray", 1)
 
 
+@pytest.mark.once
 def test_a_model_that_is_not_new_is_refused_before_it_travels():
     model = build_net()
     with pytest.raises(klr.ArgumentError, match="build_model returned the same model twice"):
         klr.compare(lambda: model, X, Y, workers=2, **SHORT)
 
 
+@pytest.mark.once
 def test_a_budget_gives_several_processes_whole_seeds_at_once():
     """One process gets a run at a time."""
     plan = plan_of(learning_rates=[0.1, 0.01])
@@ -372,6 +379,7 @@ def alive(process):
     return pathlib.Path(f"/proc/{process}").exists()
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @linux
 def test_interrupts_and_kills_of_the_command_line_end_its_workers_and_lose_no_run(tmp_path):

@@ -42,6 +42,7 @@ def clock(monkeypatch):
     return clock
 
 
+@pytest.mark.once
 def test_no_run_starts_that_is_expected_to_end_too_late(clock):
     result = compare(**RATES, budget_seconds=35.0)
     assert clock.now == 30.0
@@ -53,6 +54,7 @@ def test_no_run_starts_that_is_expected_to_end_too_late(clock):
     assert result.budget_seconds == 35.0
 
 
+@pytest.mark.once
 def test_the_statistics_use_the_seeds_that_all_cases_have(clock):
     result, whole = compare(**RATES, budget_seconds=35.0), compare(**{**RATES, "seeds": 1})
     assert [case.mean for case in result.cases] == [case.mean for case in whole.cases]
@@ -66,12 +68,14 @@ def test_the_statistics_use_the_seeds_that_all_cases_have(clock):
     )
 
 
+@pytest.mark.once
 def test_two_shared_seeds_have_an_interval(clock):
     result = compare(**RATES, budget_seconds=50.0)
     assert all(set(case.scores) == {0, 1} and case.interval is not None for case in result.cases)
     assert "as its mean over 2 seeds" in result.reason
 
 
+@pytest.mark.once
 def test_with_a_store_a_later_call_makes_the_others(clock, tmp_path):
     whole = compare(**RATES)
     path = tmp_path / "runs.sqlite"
@@ -82,6 +86,7 @@ def test_with_a_store_a_later_call_makes_the_others(clock, tmp_path):
     assert clock.now == before + 30.0
 
 
+@pytest.mark.once
 def test_a_budget_for_less_than_the_first_seed(clock):
     result = compare(**{**RATES, "learning_rates": [0.001, 0.1]}, budget_seconds=15.0)
     made, unmade = result.cases
@@ -93,6 +98,7 @@ def test_a_budget_for_less_than_the_first_seed(clock):
     assert made.scores.keys() == {0}
 
 
+@pytest.mark.once
 def test_a_budget_for_nothing(clock, tmp_path):
     result = compare(**RATES, budget_seconds=5.0)
     assert clock.now == 0.0
@@ -107,6 +113,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
     result.stability(), result.sensitivity()
 
 
+@pytest.mark.once
 def test_it_is_shown(clock):
     result = compare(**{**RATES, "learning_rates": [0.1, 0.01, 0.001]}, budget_seconds=25.0)
     assert [result.row(case).texts[-2:] for case in result.ranked] == [
@@ -122,6 +129,7 @@ def test_it_is_shown(clock):
     assert "25 s" in page and "The budget of 25 s left out 7 of 9 runs." in page
 
 
+@pytest.mark.once
 def test_the_population_gets_whole_seeds(monkeypatch):
     """As many runs at once as are expected to end in time."""
     clock, asked = Clock(), []
@@ -197,6 +205,7 @@ def test_a_run_is_timed_without_a_trace():
     assert cost.seconds(3) == cost.fixed + 3 * cost.epoch
 
 
+@pytest.mark.once
 def test_a_model_that_cannot_be_trained_is_not_timed():
     def broken():
         raise LookupError("no")
@@ -204,6 +213,7 @@ def test_a_model_that_cannot_be_trained_is_not_timed():
     assert cost_of_a_run(_planned(), broken) is None
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), "10min", True, float("inf")])
 def test_a_budget_is_a_number_above_0(seconds):
     with pytest.raises(klr.ArgumentError) as caught:

@@ -20,6 +20,8 @@ from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare, stored
 from tests.schedules import catalogue
 
+pytestmark = pytest.mark.once
+
 SHARES = klr.Linear(1.0, 0.0, "100%")
 # At 1e-9 nothing is learnt whatever the seed: such cases can be told from the best in the first rung.
 RATES = [0.1, 1e-9, 2e-9, 3e-9]
@@ -112,7 +114,6 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
         compare(path, **{**arguments, "prune": "divergence"})
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("scores", "places"),
     [
@@ -139,7 +140,6 @@ def test_where_every_run_diverges_none_is_dropped():
     assert (result.best, [case.diverged for case in result.cases]) == (None, [2, 2])
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("cases", "epochs", "rungs"), [(9, 9, (1, 3)), (9, 10, (2, 4)), (3, 9, (3,)), (9, 3, (1,)), (4, 100, (12, 34))]
 )
@@ -149,7 +149,6 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
     assert rungs_of(dataclasses.replace(plan, prune="divergence")) == ()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("schedule", "fixed"),
     [
@@ -169,11 +168,10 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
         (klr.OneCycle(1.0).skip(7), "7"),
         (klr.Constant(1.0, 0) >> klr.Linear(1.0, 0.0, "100%"), None),
         (klr.from_torch("CosineAnnealingLR", lr=0.1, T_max=90), "90"),
-        (klr.Function(lambda step: step), "that of Function"),
+        (klr.Function(abs), "that of Function"),
         (klr.Adopted(keras.optimizers.schedules.CosineDecay(1.0, 10)), "the length of a schedule of Keras"),
     ],
 )
-@pytest.mark.filterwarnings("ignore")
 def test_a_length_that_is_no_share(schedule, fixed):
     assert fixed_length(schedule) == fixed
 

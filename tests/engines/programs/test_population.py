@@ -290,6 +290,7 @@ def test_what_cannot_share_a_program_is_trained_by_fit_and_says_why():
     assert "run_eagerly=True" in compared(eager, X, "auto", learning_rates=[0.1, 0.2], epochs=1).engine_reason
 
 
+@pytest.mark.once
 def test_an_unknown_engine_is_refused():
     with pytest.raises(klr.ArgumentError, match=r"compare\(engine='warp'\)"):
         compared(dense, X, "warp")

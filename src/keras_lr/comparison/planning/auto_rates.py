@@ -21,8 +21,8 @@ from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.plan import Plan, PlannedCase, at_rate
 from keras_lr.comparison.statistics import verdict
-from keras_lr.finder import find
-from keras_lr.finder.measuring.ladder import NOMINAL
+from keras_lr.finder.find import find_for
+from keras_lr.finder.target import NOMINAL
 
 AROUND = 2  # rates on either side of the one that was found
 BEYOND = 2  # rates beyond an edge, at a time
@@ -171,7 +171,7 @@ def _asked(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> tuple[flo
         model = build()
         plain = at_rate(dataclasses.replace(case, schedule=None, schedule_name=None), 0.001)
         machinery.replace_optimizer(model, plain.optimizer_for(model.optimizer))
-        found = find(model, **_training_data(plan), schedule=shape, verbose=0)
+        found = find_for("compare", model, **_training_data(plan), schedule=shape, verbose=0)
     rate = found.learning_rate
     return None if rate is None else rate / _peak(shape), found.reason
 

@@ -27,7 +27,7 @@ def _sections(result: ComparisonRecord) -> list[html.Section]:
     description = (
         f"{result.metric} against the epoch, and after the last epoch against the learning rate. {result.reason}"
     )
-    table = html.Table(HEADER, [row.texts for row in result.rows])
+    table = html.DataTable(HEADER, [row.texts for row in result.rows])
     pictures = [html.Picture(svg(figure_of(result)), description)]
     heatmap = heatmap_of(result)
     if heatmap is not None:
@@ -57,7 +57,7 @@ def _rate_sections(result: ComparisonRecord) -> list[html.Section]:
         f"Margin: largest stable / best. Sensitivity: the mean excess of {result.metric} over its best, averaged over "
         "decades of rate."
     )
-    return [html.Section("Learning rates", [html.Table(header, rows), html.Paragraph(legend)])] if rows else []
+    return [html.Section("Learning rates", [html.DataTable(header, rows), html.Paragraph(legend)])] if rows else []
 
 
 def code_to_repeat(result: ComparisonRecord, case: Case) -> str:
@@ -91,8 +91,8 @@ def _details(result: ComparisonRecord) -> list[html.Section]:
     return [
         *([html.Section("The best case again", best)] if best else []),
         html.Section("Code of each case", [html.Paragraph(seeds), *codes]),
-        html.Section("Runs", [html.Table(header, runs)]),
-        html.Section("Made with", [html.Table(["what", "value"], _settings(result))]),
+        html.Section("Runs", [html.DataTable(header, runs)]),
+        html.Section("Made with", [html.DataTable(["what", "value"], _settings(result))]),
     ]
 
 
