@@ -69,7 +69,7 @@ def test_unbuilt_containers_are_given_back_unbuilt(line):
     x, y, make = line
     model = make(metrics=["mae"])
     containers = machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers)
+    machinery.build(model, (x[:4], y[:4]))
     assert model._compile_metrics.built
     containers.restore()
     assert not model._compile_metrics.built
@@ -202,7 +202,7 @@ def test_compiled_metrics_are_hidden_until_restored(line):
     x, y, make = line
     model = make(metrics=["mae"])
     own, containers = model._compile_metrics, machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    machinery.build(model, (x[:4], y[:4]), hide_metrics_of=containers)
     assert model._compile_metrics is None
     containers.restore()
     assert type(model._compile_metrics) is type(own)
@@ -213,7 +213,7 @@ def test_the_mean_of_the_losses_is_not_kept_until_restored(line):
     x, y, make = line
     model = make(1e-12)
     own, containers = model._loss_tracker, machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    machinery.build(model, (x[:4], y[:4]), hide_metrics_of=containers)
     assert [(metric.name, metric.variables) for metric in model.metrics] == [("loss", [])]
     model.metrics[0].update_state(keras.ops.convert_to_tensor(3.0), sample_weight=4)
     model.metrics[0].update_state(keras.ops.convert_to_tensor(0.1), sample_weight=2)

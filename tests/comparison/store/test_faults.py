@@ -46,7 +46,7 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
         "spec = importlib.util.spec_from_file_location('locks', sys.argv[1])\n"
         "locks = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(locks)\n"
-        "with locks.held(pathlib.Path(sys.argv[2])):\n"
+        "with locks.lock(pathlib.Path(sys.argv[2])):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )

@@ -29,7 +29,7 @@ def here(monkeypatch):
 def made(build, seed=1):
     keras.utils.set_random_seed(seed)
     model = build()
-    machinery.build(model, (MODELS_X[build][:BATCH], Y[:BATCH]), machinery.Containers(model))
+    machinery.build(model, (MODELS_X[build][:BATCH], Y[:BATCH]))
     return model
 
 

@@ -203,7 +203,7 @@ class ProgramInputs:
     def _complete(self, model: Any) -> None:
         """Builds what the first batch of `fit` would build."""
         first = keras.tree.map_structure(lambda array: array[: self.batch_size], self.train)
-        machinery.build(model, first, machinery.Containers(model))
+        machinery.build(model, first)
 
 
 def _without_rate(optimizer: Any) -> tuple[Any, bool]:

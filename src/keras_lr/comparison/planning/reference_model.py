@@ -105,7 +105,7 @@ class Template:
         if not data_checks.arrays_of(data["x"]) or type(self.model).train_step is not keras.Model.train_step:
             return plan.metric
         batch = data_checks.first_batch(data["x"], data["y"], data["sample_weight"], plan.batch_size)
-        machinery.build(self.model, batch, machinery.Containers(self.model))
+        machinery.build(self.model, batch)
         known = list(self.model.get_metrics_result())
         return logged_name(plan.metric, [*known, *([f"val_{name}" for name in known] if plan.has_validation else [])])
 

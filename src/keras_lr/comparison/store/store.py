@@ -108,7 +108,7 @@ def opened(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator[Sto
     target = _checked(path)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locks.held(target.resolve()))
+            stack.enter_context(locks.lock(target.resolve()))
         except BlockingIOError as error:
             other = f"another process ({error})" if str(error) else "another process"
             raise StoreError(

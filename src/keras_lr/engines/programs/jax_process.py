@@ -162,7 +162,7 @@ def train_on_jax(job: Job) -> ProgramResult:
     job.apply_settings()
     model, start = equivalence.rebuild(job.description), job.members.starts[0]
     equivalence.assign_values(model, start.trainable, start.non_trainable)
-    machinery.build(model, job.batches()[0], machinery.Containers(model))
+    machinery.build(model, job.batches()[0])
     types = [variable.dtype for variable in model.non_trainable_variables]
     starts = tuple(
         dataclasses.replace(

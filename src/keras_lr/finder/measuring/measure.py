@@ -63,17 +63,8 @@ def measure(
 ) -> Measurement:
     """Trains ramps, each from the same start in an order of its own, then sprints, and restores the model.
 
-    Args:
-        where: The call that errors name.
-        model: A compiled model.
-        source: Its data.
-        rates: The ladder. It is extended if the loss has not turned at its end, and lowered if every ramp diverges at once.
-        ramp: "exponential", "linear" or "restart".
-        repeats: The number of ramps.
-        sprint_steps: Updates of a sprint; 0: no sprints.
-        seed: Seed for the order of the first ramp; the next ramps use the next seeds.
-        critical: Whether to measure the critical rate too, on batches of one more order.
-        verbose: `verbose` of `find`.
+    The arguments are those of `find`. The ladder of rates is extended if the loss has not turned at its end, and lowered if
+    every ramp diverges at once. Each ramp and the critical rate take the next seed.
     """
     total = repeats * len(rates) + USUAL * sprint_steps
     with (
