@@ -239,7 +239,7 @@ def test_without_pruning_a_run_goes_on_to_its_end():
         assert (run.outcome, run.score, len(run.history["loss"])) == ("diverged", None, 3)
         assert np.isnan(run.history["loss"][-1]) and run.diverged_at is not None
     assert whole.cases[1].runs == cut.cases[1].runs
-    with pytest.raises(klr.ArgumentError, match="prune=None lets a run train on that diverged"):
+    with pytest.raises(klr.ArgumentError, match="prune=None keeps training runs that diverged"):
         compare(prune=None, engine="population")
 
 
