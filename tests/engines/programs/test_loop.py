@@ -12,7 +12,7 @@ from keras_lr.backends import keras as machinery
 from keras_lr.comparison.execution import placement
 from keras_lr.engines.programs.loop import Loop
 from keras_lr.engines.programs.population import Members, SeedStart, train_alone
-from tests.engines.programs.test_population import MODELS, OPTIMIZERS, X, Y, run_compare, dense
+from tests.engines.programs.test_population import MODELS, OPTIMIZERS, X, Y, dense, run_compare
 
 L = keras.layers
 BATCH = 16  # of 72 examples, so that the last batch of an epoch has 8
