@@ -73,8 +73,8 @@ class Program(abc.ABC):
         """Traces what is not traced yet. A framework that runs eagerly has nothing to trace.
 
         Args:
-            seeds: The number of seeds.
-            cases: The number of cases of each seed.
+            seeds: The number of seeds, on the first axis.
+            cases: The number of cases of each seed, on the second axis.
             complete: Whether to trace all that training needs, or only a full update, which is enough to time it.
             names: Floats of the optimizer that are inputs of the program, as the rate is.
 

@@ -31,8 +31,8 @@ RANDOM_OPERATIONS = {
 class Program(SequentialProgram):
     """Loops over the updates of an epoch in the graph, which gathers each batch by its rows.
 
-    XLA is not used at first. With it a loop of dense layers is up to twice as fast, but one of convolutions on a CPU is
-    twenty times slower, and dropout differs from that of `fit`. See `faster`.
+    XLA is not used at first. It makes a loop of dense layers up to twice as fast, but one of convolutions on a CPU twenty
+    times slower. Its dropout differs from that of `fit`. See `faster`.
     """
 
     @staticmethod

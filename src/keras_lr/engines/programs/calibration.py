@@ -29,7 +29,7 @@ def train_fastest(make: Callable[[bool], Program], members: Members, slowest: fl
 
     Args:
         make: Creates a program, for members together (True) or for one at a time (False).
-        members: The runs.
+        members: What to train.
         slowest: The seconds of an update from which on nothing is trained. None: no limit.
     """
     alone, together = make(False), make(True)

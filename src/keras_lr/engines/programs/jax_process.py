@@ -42,7 +42,7 @@ class Job:
         train: The training data as a step gets it.
         validation: The validation data, or None.
         batch_size: Examples in a batch.
-        members: The runs.
+        members: What to train.
         slowest: See `train_fastest`.
         heartbeat: The path of the file in which the process counts its updates.
         floatx: Keras's setting in the user's process.

@@ -26,8 +26,8 @@ class SeedStart:
     """What a seed decides.
 
     Attributes:
-        trainable: The first trainable values.
-        non_trainable: The other first values of the model, with the seeds of its dropout.
+        trainable: The weights that a run starts with.
+        non_trainable: The other values that it starts with, such as the seeds of dropout.
         orders: The order of the rows in each epoch, of shape (epochs, examples).
         seed: Seeds the global random state, for models that draw from it.
     """
@@ -156,7 +156,7 @@ def train_alone(
 
     Args:
         program: A program for one member at a time.
-        members: The runs.
+        members: What to train.
         begin: Called with its seed before each run.
 
     Returns:
