@@ -122,7 +122,9 @@ def test_an_unknown_number_of_steps_is_refused(line):
 
     dataset = endless()
     with pytest.raises(klr.ArgumentError, match="the number of steps is unknown. Pass steps_per_epoch to fit"):
-        make(klr.Linear(0.1, 0.0, "100%")).fit(dataset, epochs=1, verbose=0, callbacks=[klr.LearningRateMonitor()])
+        make(klr.Linear(0.1, 0.0, "100%")).fit(
+            dataset, epochs=1, verbose=0, shuffle=False, callbacks=[klr.LearningRateMonitor()]
+        )
 
 
 def test_a_lost_optimizer_state_is_told(line):
@@ -237,6 +239,7 @@ def test_the_axes_of_updates_and_of_epochs(line):
     assert monitor.epochs == [1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75]
 
 
+@pytest.mark.once
 def test_other_words_are_refused():
     with pytest.raises(klr.ArgumentError, match="also must be one of 'momentum', 'weight_decay', 'scale'"):
         klr.LearningRateMonitor(also=["speed"])

@@ -8,6 +8,8 @@ from keras_lr.comparison import preview
 from keras_lr.comparison.planning import auto_rates
 from tests.comparison.stored import X, Y, build_line, compare
 
+pytestmark = pytest.mark.once
+
 PLAN = {"learning_rates": [0.1, 0.01], "seeds": 3, "epochs": 4, "metric": "loss", "batch_size": 8}
 
 
@@ -52,7 +54,7 @@ def test_auto_asks_find_nothing(tmp_path, monkeypatch):
     def find(*args, **named):
         raise AssertionError("find was asked")
 
-    monkeypatch.setattr(auto_rates, "find", find)
+    monkeypatch.setattr(auto_rates, "find_for", find)
     arguments = {**PLAN, "learning_rates": "auto"}
     told = preview(build_line, X, Y, **arguments)
     assert (len(told.cases), told.runs) == (5, 15)

@@ -6,19 +6,17 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_lr.comparison.execution import workers as worker_processes
-from keras_lr.comparison.execution.engines import Engine, kept_as
-from keras_lr.comparison.execution.workers import engine_for
+from keras_lr.comparison.execution.engines import Engine, stored_name
+from keras_lr.comparison.execution.workers import check_workers, engine_for
 from keras_lr.comparison.planning import auto_rates, halving
-from keras_lr.comparison.planning.auto_rates import Start
+from keras_lr.comparison.planning.auto_rates import RateStart
 from keras_lr.comparison.planning.plan import Plan
-from keras_lr.comparison.planning.reference_model import Template
+from keras_lr.comparison.planning.reference_model import Description, Template
 from keras_lr.comparison.store.identity import identity_of
-from keras_lr.comparison.summarize import Description
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class Preparation:
     """A comparison before its first run.
 
     Attributes:
@@ -37,12 +35,12 @@ class Prepared:
     descriptions: Sequence[Description]
     engine: Engine
     chosen: tuple[str, int]
-    starts: Sequence[Start]
+    starts: Sequence[RateStart]
 
     def identity(self) -> dict[str, Any]:
         """What a store knows the plan by."""
         asked = dataclasses.replace(self.plan, metric=self.metric)
-        return identity_of(asked, self.descriptions, self.template.model, kept_as(self.engine), self.starts)
+        return identity_of(asked, self.descriptions, self.template.model, stored_name(self.engine), self.starts)
 
     def shorter(self, rung: int, epochs: int) -> tuple[Plan, Engine]:
         """The plan of a shorter rung, and what makes its runs."""
@@ -50,7 +48,7 @@ class Prepared:
         return plan, engine_for(plan, self.template.build, self.template.model, *self.chosen)
 
 
-def prepared(plan: Plan, engine: str, workers: int, starts: Callable[[Template], Sequence[Start]]) -> Prepared:
+def prepare(plan: Plan, engine: str, workers: int, starts: Callable[[Template], Sequence[RateStart]]) -> Preparation:
     """Looks at a first model and checks all that needs one.
 
     Args:
@@ -62,13 +60,13 @@ def prepared(plan: Plan, engine: str, workers: int, starts: Callable[[Template],
     Raises:
         ArgumentError: An argument breaks a rule.
     """
-    chosen = (engine, worker_processes.check(engine, workers))
+    chosen = (engine, check_workers(engine, workers))
     halving.check(plan)
     template = Template(plan)
     if plan.prune == halving.HALVING and any(case.rate is None and case.optimizer is None for case in plan.cases):
         halving.check_rates(template.model.optimizer)
     found = starts(template) if plan.auto else ()
     full = dataclasses.replace(auto_rates.with_rates(plan, found) if found else plan, metric=template.metric)
-    descriptions = [template.described(case) for case in full.cases] if found else template.descriptions
+    descriptions = [template.describe(case) for case in full.cases] if found else template.descriptions
     maker = engine_for(full, template.build, template.model, *chosen)
-    return Prepared(full, plan.metric, template, descriptions, maker, chosen, found)
+    return Preparation(full, plan.metric, template, descriptions, maker, chosen, found)

@@ -16,7 +16,6 @@ from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import optimizers
 from keras_lr.comparison.planning.plan import WHERE, Plan
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.summarize import scores_of
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Adopted, Bound, Function, Schedule
 from keras_lr.schedules import length as lengths
@@ -72,7 +71,7 @@ def check(plan: Plan) -> None:
 
 def check_rates(optimizer: Any) -> None:
     """Refuses an optimizer whose schedule can't be shortened."""
-    for one in optimizers.inside(optimizer):
+    for one in optimizers.parts_of(optimizer):
         rate = machinery.rate_of(one)
         check_shortens(rate if is_schedule(rate) else None)
 
@@ -105,7 +104,7 @@ def fixed_length(schedule: Schedule) -> str | None:
     return next((fixed for fixed in (*found, *own) if fixed is not None), None)
 
 
-def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
+def promote(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
     """Which cases of a rung go on: the better third, and all that can't be told from the best.
 
     Args:
@@ -113,7 +112,7 @@ def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement
         cases: The numbers of its cases.
         found: All runs so far.
     """
-    decision = verdict.decide([scores_of(plan, case, found) for case in cases], plan.mode)
+    decision = verdict.decide([plan.scores(case, found) for case in cases], plan.mode)
     if decision.best is None:
         return list(cases)
     places = {decision.best, *decision.indistinguishable, *decision.order[: math.ceil(len(cases) / FACTOR)]}

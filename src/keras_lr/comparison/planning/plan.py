@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 
 from keras_lr.callbacks.live_rate import is_schedule
-from keras_lr.comparison.measured import RunKey
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks, optimizers
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError, UserCodeError
+from keras_lr.engines.fit import TrainingRun
 
 WHERE = "compare"
 AS_COMPILED = "as compiled"
@@ -45,7 +47,7 @@ class PlannedCase:
             return template
         if self.optimizer is None:
             return optimizers.with_rate(template, self.rate)
-        return optimizers.rewrapped(template, optimizers.with_rate(self.optimizer, self.rate))
+        return optimizers.rewrap(template, optimizers.with_rate(self.optimizer, self.rate))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,6 +74,16 @@ class Plan:
         """The key of a run of this plan."""
         return RunKey(self.rung, case, seed)
 
+    def score(self, run: TrainingRun) -> float | None:
+        """The metric after the last epoch of a run that finished; None if it did not, or if the metric isn't finite."""
+        last = run.history.get(self.metric, (math.nan,))[-1:] or (math.nan,)
+        return last[0] if run.outcome == "finished" and math.isfinite(last[0]) else None
+
+    def scores(self, case: int, measurements: Mapping[RunKey, RunMeasurement]) -> dict[int, float]:
+        """The scores of a case whose runs have all ended, by seed."""
+        scores = {seed: self.score(measurements[self.key(case, seed)].run) for seed in self.seeds}
+        return {seed: score for seed, score in scores.items() if score is not None}
+
     @property
     def fit_arguments(self) -> dict[str, Any]:
         """What every run passes to `fit`."""
@@ -83,7 +95,7 @@ class Plan:
         return self.data["validation_data"] is not None or self.data["validation_split"] > 0.0
 
 
-def planned(
+def build_plan(
     build_model: Any,
     data: Mapping[str, Any],
     *,
@@ -127,7 +139,7 @@ def planned(
     return plan
 
 
-def called(build_model: Callable[[], Any]) -> Any:
+def call_build_model(build_model: Callable[[], Any]) -> Any:
     """What the user's function makes.
 
     Raises:
