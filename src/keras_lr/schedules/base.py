@@ -108,7 +108,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     @property
     def tabular(self) -> bool:
         """Whether the rates up to its end define it: it is plain and holds the last one."""
-        return self.plain
+        return self.plain and all(child.tabular for child in self.children())
 
     @property
     def original(self) -> Schedule:

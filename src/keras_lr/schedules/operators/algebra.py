@@ -42,6 +42,10 @@ class Then(Schedule):
     def extent(self) -> Length | None:
         return after(self.first.extent, self.second.extent)
 
+    @property
+    def tabular(self) -> bool:
+        return self.plain and self.second.tabular
+
     def _share(self) -> Fraction:
         return self.first._share() + self.second._share()
 

@@ -134,6 +134,10 @@ class Cooldown(Operator):
     def extent(self) -> Length:
         return self.begin + self.fall
 
+    @property
+    def tabular(self) -> bool:
+        return self.plain
+
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
         begin, middle = lengths.place(self.begin, run, start), start + self.begin.resolve(run)
         fall = lengths.place(self.fall, run, middle)
