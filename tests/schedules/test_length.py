@@ -53,7 +53,7 @@ def test_an_unbound_schedule_shows_both_ways():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (
             lambda: klr.Cosine(0.1, 0.0, -1),
@@ -88,8 +88,8 @@ def test_an_unbound_schedule_shows_both_ways():
         (lambda: klr.Constant(0.1).plot(), "the schedule has no end. Say how many updates"),
     ],
 )
-def test_bad_arguments_are_told_where_they_are_made(make, told):
-    with pytest.raises(klr.ArgumentError, match=told):
+def test_bad_arguments_are_errors_where_they_are_written(make, message):
+    with pytest.raises(klr.ArgumentError, match=message):
         make()
 
 

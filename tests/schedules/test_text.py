@@ -74,12 +74,12 @@ def test_the_repr_of_a_schedule_is_read_back(schedule):
 
 
 def test_every_schedule_class_is_read_back_above():
-    seen, pending = set(), list(EACH)
+    kinds, pending = set(), list(EACH)
     while pending:
         schedule = pending.pop()
-        seen.add(type(schedule).__name__)
+        kinds.add(type(schedule).__name__)
         pending += [value for value in vars(schedule).values() if isinstance(value, schedules.Schedule)]
-    assert seen - {"Bound"} == set(names())
+    assert kinds - {"Bound"} == set(names())
 
 
 def test_names_are_the_public_schedules_without_those_that_hold_code_or_a_run():

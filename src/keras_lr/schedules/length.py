@@ -46,7 +46,7 @@ class Length:
     examples: Fraction = Fraction(0)
 
     @property
-    def parts(self) -> tuple[int, Fraction, Fraction, Fraction]:
+    def parts(self) -> tuple[Any, ...]:
         """The sizes in the four units."""
         return self.steps, self.epochs, self.share, self.examples
 
