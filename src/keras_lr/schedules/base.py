@@ -49,7 +49,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     _call: ClassVar[str]
     """The call that makes it, for error messages. Default: the name of the class."""
     _verbatim: ClassVar[bool] = False
-    """Whether its arguments stay as they were written, an int where a float is meant for example."""
+    """Whether its arguments keep their types: an int stays an int where others store a float."""
     precedence: ClassVar[int] = CALL
 
     def __post_init__(self) -> None:
