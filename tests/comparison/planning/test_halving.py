@@ -8,7 +8,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.measured import RunKey, RunMeasurement
-from keras_lr.comparison.planning.halving import fixed_length, kept, rungs_of
+from keras_lr.comparison.planning.halving import fixed_length, promote, rungs_of
 from keras_lr.comparison.planning.plan import Plan
 from keras_lr.comparison.store.exports import rows_of
 from keras_lr.comparison.store.salvage import contents_of
@@ -132,7 +132,7 @@ def test_what_is_kept(scores, places):
             found[RunKey(1, case, seed)] = RunMeasurement(
                 run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ()
             )
-    assert kept(plan, range(len(scores)), found) == places
+    assert promote(plan, range(len(scores)), found) == places
 
 
 def test_where_every_run_diverges_none_is_dropped():

@@ -7,7 +7,7 @@ import pytest
 import keras_lr as klr
 from keras_lr import backends
 from keras_lr.comparison.execution.grouping import ProgramInputs
-from keras_lr.comparison.planning.plan import planned
+from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.engines.programs.population import Members, SeedStart, train_alone, train_together
 
 L = keras.layers
@@ -83,7 +83,7 @@ def members_of(build, x, rates, epochs=10):
     data = {"x": x, "y": Y, "sample_weight": None, "class_weight": None}
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": rates, "schedules": None, "optimizers": None, "seeds": [1, 2], "epochs": epochs}
-    plan = planned(build, data, **named, batch_size=16, metric="loss", mode="auto")
+    plan = build_plan(build, data, **named, batch_size=16, metric="loss", mode="auto")
     inputs = ProgramInputs(plan, build)
     (group,) = inputs.groups([plan.key(case, seed) for case in range(len(rates)) for seed in (1, 2)])
     return inputs.members(group), backends.programs(
@@ -168,7 +168,7 @@ def groups_of(optimizers, x=X):
     data = {"x": x, "y": Y, "sample_weight": None, "class_weight": None}
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": None, "schedules": None, "seeds": [1], "epochs": 1}
-    plan = planned(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
+    plan = build_plan(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
     return list(ProgramInputs(plan, dense).groups([plan.key(case, 1) for case in range(len(plan.cases))]))
 
 
