@@ -189,7 +189,7 @@ def test_a_store_that_is_being_written_can_be_looked_at(tmp_path):
 
 
 def test_no_file_and_an_empty_file(tmp_path):
-    with pytest.raises(klr.ArgumentError, match="there is no such file"):
+    with pytest.raises(klr.ArgumentError, match="the file does not exist"):
         salvage.contents_of(tmp_path / "runs.sqlite")
     (tmp_path / "runs.sqlite").touch()
     assert salvage.contents_of(tmp_path / "runs.sqlite").problems == ("it is empty",)

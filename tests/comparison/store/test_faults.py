@@ -70,10 +70,10 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        (3, "compare(store=3): store must be a path. Pass such as 'runs.sqlite'."),
+        (3, "compare(store=3): store must be a path. Pass a path such as 'runs.sqlite'."),
         ("", "compare(store=''): store must be a path."),
         (".", "compare(store='.'): it is a folder. Add a file name, such as runs.sqlite."),
-        ("no/such/runs.sqlite", "the folder no/such does not exist. Make it first."),
+        ("no/such/runs.sqlite", "the folder no/such does not exist. Create it first."),
     ],
 )
 def test_a_path_that_is_none(tmp_path, monkeypatch, store, said):
@@ -215,7 +215,7 @@ def test_on_a_full_disk_it_stops_and_goes_on_when_there_is_space(tmp_path):
     assert int(whole) == len(KEYS) == len(stored(path))
     for line in full:
         assert f" compare(store='{path}'): it can't be" in line or "the disk gave an error" in line
-        assert line.endswith("; the same call then goes on where it stopped.")
+        assert line.endswith("; the same call then continues where it stopped.")
     assert all(same(one, measured(key.case, key.seed, 3000)) for key, one in stored(path))
 
 
@@ -247,7 +247,7 @@ def test_on_a_disk_that_is_really_full_it_stops_and_goes_on_when_there_is_space(
     path, other = small_disk / "runs.sqlite", small_disk / "other"
     other.write_bytes(bytes(600_000))
     for _ in range(2):
-        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then goes on"):
+        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then continues"):
             fill(path)
         kept = stored(path)
         assert 0 < len(kept) < len(KEYS)
