@@ -117,7 +117,10 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("scores", "places"),
     [
-        ([[1.0, 1.2, 1.1], [1.1, 1.0, 1.2], [9.0, 9.1, 9.2], [1.2, 1.1, 1.0]], [0, 1, 3]),  # three are indistinguishable
+        (
+            [[1.0, 1.2, 1.1], [1.1, 1.0, 1.2], [9.0, 9.1, 9.2], [1.2, 1.1, 1.0]],
+            [0, 1, 3],
+        ),  # three are indistinguishable
         ([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0], [4.0, 4.0, 4.0]], [0, 1]),  # a third of four is two
         ([[None, 1.0, 1.0], [2.0, 2.1, 2.0], [None] * 3], [1]),  # diverged once is worse than any score
         ([[None] * 3, [None] * 3], [0, 1]),

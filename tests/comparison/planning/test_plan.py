@@ -110,7 +110,10 @@ def test_seeds():
         ),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1."),
         ({"validation_split": 1.0}, "validation_split must be below 1."),
-        ({"validation_split": 0.1, "validation_data": (X, Y)}, "validation_data is given too. Pass one of the two."),
+        (
+            {"validation_split": 0.1, "validation_data": (X, Y)},
+            "validation_data and validation_split exclude each other. Pass one of the two.",
+        ),
         ({"x": None}, "compare(x=None): x is missing."),
         ({"x": X[:0], "y": Y[:0]}, "x is empty. Pass at least one example."),
         ({"x": (row for row in X)}, "it can be read only once. Pass arrays, a PyDataset or a tf.data.Dataset."),
@@ -203,8 +206,8 @@ def test_a_dataset_has_its_own_labels_and_batches():
         def __getitem__(self, index):
             return X[index * 10 : index * 10 + 10], Y[index * 10 : index * 10 + 10]
 
-    refused("y must be None where x gives the labels too.", x=Batches(workers=1))
-    refused("batch_size must be None where x makes its own batches.", x=Batches(workers=1), y=None, batch_size=4)
+    refused("y must be None if x has the labels.", x=Batches(workers=1))
+    refused("batch_size must be None if x has its own batches.", x=Batches(workers=1), y=None, batch_size=4)
     refused("only arrays can be split.", x=Batches(workers=1), y=None, validation_split=0.2)
 
 

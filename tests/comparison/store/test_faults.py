@@ -28,7 +28,7 @@ def test_a_second_driver_is_refused(tmp_path):
     path = tmp_path / "runs.sqlite"
     link = tmp_path / "link.sqlite"
     with open_store(path, lambda: PLAN) as store:
-        store.put(KEYS[0], RUNS[KEYS[0]])
+        store.write(KEYS[0], RUNS[KEYS[0]])
         link.symlink_to(path)
         for name in (path, link):
             with (
@@ -170,7 +170,7 @@ def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
             own = store._connection
             store._connection = Crashing(own, statement)
             try:
-                store.put(key, measured(0, 0))
+                store.write(key, measured(0, 0))
             except Stop:
                 own.close()
                 assert repr(stored(path)) == repr(before), statement
@@ -194,7 +194,7 @@ for limit in (100, 30_000, 200_000, resource.RLIM_INFINITY):
         with open_store(sys.argv[1], lambda: PLAN) as store:
             for key in KEYS:
                 if key not in store.runs:
-                    store.put(key, measured(key.case, key.seed, 3000))
+                    store.write(key, measured(key.case, key.seed, 3000))
                 done += 1
     except klr.StoreError as error:
         print(done, error)
@@ -240,7 +240,7 @@ def fill(path):
     with open_store(path, lambda: PLAN) as store:
         for key in KEYS:
             if key not in store.runs:
-                store.put(key, measured(key.case, key.seed, 3000))
+                store.write(key, measured(key.case, key.seed, 3000))
 
 
 def test_on_a_disk_that_is_really_full_it_stops_and_goes_on_when_there_is_space(small_disk):
@@ -288,7 +288,7 @@ def test_a_file_that_cannot_be_written(tmp_path, monkeypatch):
         ),
         contextlib.closing(Store(path, PLAN)) as kept,
     ):
-        kept.put(KEYS[1], RUNS[KEYS[1]])
+        kept.write(KEYS[1], RUNS[KEYS[1]])
     assert len(stored(path)) == 1
 
 

@@ -30,7 +30,7 @@ def check_data(x: Any, y: Any, sample_weight: Any, validation_data: Any, validat
     for name, value in parts.items():
         _check_part(name, value)
     if not arrays_of(x) and y is not None:
-        raise ArgumentError(WHERE, "y must be None where x gives the labels too", "Pass y only with arrays", y=y)
+        raise ArgumentError(WHERE, "y must be None if x has the labels", "Pass y only with arrays", y=y)
     lengths = {name: examples_of(value) for name, value in parts.items() if value is not None and arrays_of(value)}
     if lengths.get("x") == 0:
         raise ArgumentError(WHERE, "x is empty", "Pass at least one example", x=x)
@@ -50,7 +50,7 @@ def check_batch_size(x: Any, validation_split: float, batch_size: int | None) ->
         return
     size = checks.whole(WHERE, batch_size=batch_size)
     if not arrays_of(x):
-        rule = "batch_size must be None where x makes its own batches"
+        rule = "batch_size must be None if x has its own batches"
         raise ArgumentError(WHERE, rule, "Set the batch size in the dataset", batch_size=batch_size)
     training = math.floor(examples_of(x) * (1.0 - validation_split))
     if size > training:
@@ -87,7 +87,7 @@ def _check_validation(x: Any, validation_data: Any, validation_split: float) -> 
         repair = "Pass a share such as 0.2"
         raise ArgumentError(WHERE, "validation_split must be below 1", repair, validation_split=validation_split)
     if share and validation_data is not None:
-        rule = "validation_data is given too"
+        rule = "validation_data and validation_split exclude each other"
         raise ArgumentError(WHERE, rule, "Pass one of the two", validation_split=validation_split)
     if share and not isinstance(x, Iterator) and not arrays_of(x):
         rule = "only arrays can be split"

@@ -22,7 +22,7 @@ from keras_lr.schedules import length as lengths
 from keras_lr.schedules.length import Length
 
 HALVING = "halving"
-FACTOR = 3  # a rung has a third of the next one's epochs, and keeps a third of its cases
+FACTOR = 3  # a rung has a third of the epochs of the next one, which gets a third of its cases
 MOST = 2  # shorter rungs: one with less than a ninth of the epochs says little
 SHARES = "Give lengths in shares of the run, such as '10%', or leave prune out"
 
@@ -87,7 +87,7 @@ def check_shortens(schedule: Any) -> None:
 
 
 def fixed_length(schedule: Schedule) -> str | None:
-    """A length in a schedule that stays as it is in a shorter run, as text; None where all are shares.
+    """Returns a length that does not shrink with the run, as text; None if all lengths are shares.
 
     Example:
         >>> from keras_lr import Cosine, Constant

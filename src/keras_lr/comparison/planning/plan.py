@@ -198,11 +198,8 @@ def _rates(learning_rates: Any) -> list[float | None]:
     if not isinstance(learning_rates, Iterable) or isinstance(learning_rates, (str, Mapping)):
         repair = "Pass a list such as [0.1, 0.01, 0.001], or 'auto' for rates around the answer of find"
         raise ArgumentError(WHERE, "learning_rates must be a list of numbers", repair, learning_rates=learning_rates)
-    listed = list(learning_rates)
-    if not listed:
-        repair = "Pass at least one rate, or leave it out"
-        raise ArgumentError(WHERE, "it is empty", repair, learning_rates=learning_rates)
-    rates: list[float | None] = [checks.above_zero(WHERE, learning_rates=rate) for rate in listed]
+    rates: list[float | None] = [checks.above_zero(WHERE, learning_rates=rate) for rate in learning_rates]
+    _check_not_empty(rates, learning_rates=learning_rates)
     _check_unique("a rate", rates, learning_rates=learning_rates)
     return rates
 
@@ -213,10 +210,7 @@ def _schedules(schedules: Any) -> list[tuple[str, Any] | None]:
     repair = "Pass a dict such as {'cosine': keras_lr.Cosine(1.0, 0.0, '100%')}"
     if not isinstance(schedules, Mapping):
         raise ArgumentError(WHERE, "schedules must be a dict from names to schedules", repair, schedules=schedules)
-    if not schedules:
-        raise ArgumentError(
-            WHERE, "it is empty", "Pass at least one, or leave it out", schedules=schedules
-        )
+    _check_not_empty(schedules, schedules=schedules)
     for name, schedule in schedules.items():
         if not isinstance(name, str) or not is_schedule(schedule):
             raise ArgumentError(WHERE, f"{name!r} is not the name of a schedule", repair, schedules=schedule)
@@ -233,10 +227,7 @@ def _optimizers(chosen: Any) -> list[tuple[str, Any] | None]:
         chosen = list(chosen)
         _check_unique("a name", chosen, optimizers=chosen)
         chosen = {name: _by_name(name, repair) for name in chosen}
-    if not chosen:
-        raise ArgumentError(
-            WHERE, "it is empty", "Pass at least one, or leave it out", optimizers=chosen
-        )
+    _check_not_empty(chosen, optimizers=chosen)
     for name, optimizer in chosen.items():
         if not isinstance(name, str) or not isinstance(optimizer, keras.optimizers.Optimizer):
             raise ArgumentError(
@@ -252,6 +243,11 @@ def _by_name(name: Any, repair: str) -> Any:
         return keras.optimizers.get(name)
     except Exception as error:
         raise ArgumentError(WHERE, f"Keras has no optimizer named {name!r}", repair, optimizers=name) from error
+
+
+def _check_not_empty(values: Any, **argument: Any) -> None:
+    if not values:
+        raise ArgumentError(WHERE, "it is empty", "Pass at least one, or leave it out", **argument)
 
 
 def _check_unique(what: str, values: list[Any], **argument: Any) -> None:

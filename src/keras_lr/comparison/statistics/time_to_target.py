@@ -40,7 +40,7 @@ def median_interval(times: Sequence[float]) -> tuple[float, float] | None:
     """The 95 % interval of the median by order statistics, without assumptions about the times.
 
     From the i-th shortest to the i-th longest, with the largest i for which 1 - 2 * P(Binomial(n, 1/2) < i) >= 95 %.
-    None with fewer than six times: from five, even the whole range holds the median only 94 % of the time.
+    None with fewer than six times: with five, even the full range covers the median in only 94 % of samples.
 
     Example:
         >>> median_interval([1, 2, 3, 4, 5]), median_interval([1, 2, 3, 4, 5, math.inf])

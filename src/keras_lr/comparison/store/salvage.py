@@ -17,7 +17,7 @@ from typing import Any
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning.halving import HALVING
 from keras_lr.comparison.store import schema
-from keras_lr.comparison.store.store import connect, known_version, mode_to_read, transaction, translate_errors
+from keras_lr.comparison.store.store import connect, mode_to_read, supported_version, transaction, translate_errors
 from keras_lr.core.errors import ArgumentError, StoreError
 
 _LINES = 3  # of what SQLite says about broken pages
@@ -124,7 +124,7 @@ def _connect_to_read(path: pathlib.Path, mode: str) -> Iterator[sqlite3.Connecti
 
 
 def _contents(connection: sqlite3.Connection, path: pathlib.Path, where: str) -> Contents:
-    version = known_version(connection, path, where)
+    version = supported_version(connection, path, where)
     if version == 0:
         return Contents(None, (), ("it is empty",))
     problems = _broken_pages(connection)

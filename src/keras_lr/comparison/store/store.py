@@ -54,7 +54,7 @@ class Store:
                 self.close()
                 raise
 
-    def put(self, key: RunKey, measured: RunMeasurement) -> None:
+    def write(self, key: RunKey, measured: RunMeasurement) -> None:
         """Writes a run durably.
 
         Raises:
@@ -70,7 +70,7 @@ class Store:
 
     def _open(self, identity: Mapping[str, Any]) -> None:
         connection = self._connection
-        version = known_version(connection, self.path)
+        version = supported_version(connection, self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if version == 0:
@@ -156,7 +156,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def known_version(connection: sqlite3.Connection, path: pathlib.Path, where: str = WHERE) -> int:
+def supported_version(connection: sqlite3.Connection, path: pathlib.Path, where: str = WHERE) -> int:
     """The version of a store that this keras-lr can read; 0 for an empty file."""
     version = schema.version_of(connection)
     if version is None:
