@@ -141,7 +141,7 @@ def test_schedule_saves_a_picture(quick, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("Constant(0.1",), "this is no Python expression"),
+        (("Constant(0.1",), "this is not a Python expression"),
         (("__import__('os')",), "__import__ is not allowed"),
         (
             (COSINE,),

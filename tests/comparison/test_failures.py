@@ -1,4 +1,4 @@
-"""Runs that raise: the comparison goes on, and what was raised is told apart from what diverged."""
+"""Runs that raise: the comparison continues, and failed runs are distinguished from diverged ones."""
 
 import keras
 import numpy as np
@@ -24,7 +24,7 @@ def line():
 
 
 def raising(errors):
-    """A factory whose n-th call raises `errors[n]`; its first call is the look before the runs."""
+    """A factory whose n-th call raises `errors[n]`. Call 0 builds the reference model before the runs."""
     calls = []
 
     def build_model():
@@ -91,7 +91,7 @@ def test_an_interrupt_and_a_broken_rule_are_not_kept_as_outcomes():
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("error", "known"),
+    ("error", "expected"),
     [
         (MemoryError(), True),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes."), True),
@@ -101,8 +101,8 @@ def test_an_interrupt_and_a_broken_rule_are_not_kept_as_outcomes():
         (ValueError("shapes differ"), False),
     ],
 )
-def test_out_of_memory_is_recognised(error, known):
-    assert failures.summary(failures.describe(error)).startswith("out of memory: ") == known
+def test_out_of_memory_is_recognised(error, expected):
+    assert failures.summary(failures.describe(error)).startswith("out of memory: ") == expected
 
 
 @pytest.mark.once
@@ -113,10 +113,10 @@ def test_memory_of_a_failed_run_is_let_go():
     alive = []
 
     def inner():
-        held = Big()
+        big = Big()
         import weakref
 
-        alive.append(weakref.ref(held))
+        alive.append(weakref.ref(big))
         raise ValueError("no")
 
     try:
@@ -127,18 +127,19 @@ def test_memory_of_a_failed_run_is_let_go():
         assert error.__traceback__ is not None
 
 
-def _failed(one, *places):
+def with_failures(one, *indices):
+    """A copy of a case in which some runs failed."""
     runs = [
-        Run(run.seed, "failed", None, {}, error="ValueError: no\n\nTraceback") if place in places else run
-        for place, run in enumerate(one.runs)
+        Run(run.seed, "failed", None, {}, error="ValueError: no\n\nTraceback") if index in indices else run
+        for index, run in enumerate(one.runs)
     ]
     return type(one)(**{**vars(one), "runs": tuple(runs)})
 
 
 @pytest.mark.once
 def test_the_record_the_table_and_the_page_tell_failed_from_diverged():
-    one = _failed(case("lr 1", [None, None, None], learning_rate=1.0), 0, 1, 2)
-    mixed = _failed(case("lr 0.5", [None, None, 1.0], learning_rate=0.5), 0)
+    one = with_failures(case("lr 1", [None, None, None], learning_rate=1.0), 0, 1, 2)
+    mixed = with_failures(case("lr 0.5", [None, None, 1.0], learning_rate=0.5), 0)
     compared = result([one, mixed, case("lr 0.1", [0.5, 0.6, 0.7], learning_rate=0.1)])
     table = compared.table().set_index("case")
     assert table.loc["lr 1", ["diverged", "failed", "verdict"]].tolist() == [0, 3, "failed"]

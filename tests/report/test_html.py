@@ -1,4 +1,4 @@
-"""A page is one file, and no text of a user becomes a tag."""
+"""A page is one file, and a user's text never becomes a tag."""
 
 import re
 from html.parser import HTMLParser
@@ -17,10 +17,10 @@ class Balanced(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.seen = [], []
+        self.open, self.tags = [], []
 
     def handle_starttag(self, tag, attrs):
-        self.seen.append(tag)
+        self.tags.append(tag)
         if tag != "meta":
             self.open.append(tag)
 
@@ -48,7 +48,7 @@ def test_tags_are_balanced():
     parser = Balanced()
     parser.feed(whole_page())
     assert parser.open == []
-    assert {"table", "figure", "pre", "h1", "h2"} <= set(parser.seen)
+    assert {"table", "figure", "pre", "h1", "h2"} <= set(parser.tags)
 
 
 def test_nothing_is_loaded_from_elsewhere():
