@@ -56,7 +56,7 @@ def test_the_checks_of_arrays(caller, error_of):
     assert error_of(caller, x=iter([])).startswith(f"{caller}(x=<list_iterator")
     assert error_of(caller, x=None, y=None).startswith(f"{caller}(x=None): there is no data.")
     assert error_of(caller, y=Y[:3]).startswith(
-        f"{caller}(y=<ndarray of shape (3,)>): y has not as many rows as x, 40."
+        f"{caller}(y=<ndarray of shape (3,)>): y must have as many rows as x, 40."
     )
     assert error_of(caller, x=np.where(X > 0, X, np.nan)).startswith(
         f"{caller}(x=<ndarray of shape (40, 3)>): x has a NaN"
@@ -120,7 +120,7 @@ def test_the_checks_of_the_holdout(caller, error_of):
     assert text(verify=200, validation_data=(3,)).startswith(
         f"{caller}(validation_data=(3,)): validation_data must have"
     )
-    assert text(verify=200, validation_data=(X, Y[:3])).startswith(f"{caller}(y=<ndarray of shape (3,)>): y has not")
+    assert text(verify=200, validation_data=(X, Y[:3])).startswith(f"{caller}(y=<ndarray of shape (3,)>): y must have")
     assert text(verify=200, batch_size=39).startswith(f"{caller}(validation_data=None): without the last tenth")
 
 

@@ -200,7 +200,7 @@ def broken(digits, **change):
         ({"batch_size": 5000}, "a batch is larger than the data, 1797 rows"),
         ({"x": np.zeros((0, 64)), "y": np.zeros((0, 10))}, "there is no data"),
         ({"x": None}, "there is no data"),
-        ({"y": np.zeros((3, 10))}, "y has not as many rows as x, 1797"),
+        ({"y": np.zeros((3, 10))}, "y must have as many rows as x, 1797"),
         ({"schedule": 0.1}, "schedule must be a schedule of keras_lr or None"),
         ({"schedule": klr.Constant(0.0)}, "the schedule has no peak above 0"),
         (

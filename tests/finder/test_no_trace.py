@@ -108,14 +108,14 @@ class Interrupting:
 
     def __init__(self, monkeypatch, at, error):
         stepper = backends.active().Stepper
-        self.made, updates = 0, stepper.updates
+        self.updates, updates = 0, stepper.updates
 
         def interrupted(this, chunk, learning_rates):
-            if self.made < at <= self.made + len(chunk):
-                kept = at - self.made
-                updates(this, dataclasses.replace(chunk, rows=chunk.rows[:kept]), learning_rates[:kept])
+            if self.updates < at <= self.updates + len(chunk):
+                count = at - self.updates
+                updates(this, dataclasses.replace(chunk, rows=chunk.rows[:count]), learning_rates[:count])
                 raise error
-            self.made += len(chunk)
+            self.updates += len(chunk)
             return updates(this, chunk, learning_rates)
 
         monkeypatch.setattr(stepper, "updates", interrupted)

@@ -34,19 +34,12 @@ def figure_of(record: FindRecord) -> Figure:
             *_sprint_line(record),
         ),
         bands=_band(record),
-        points=(*_updates(record), *_landmarks(record), *_sprint_points(record), *_rules(record)),
+        points=(*_ramp_points(record), *_sprint_points(record), *_rules(record)),
         marks=_marks(record),
         x_limits=_x_limits(record),
         y_limits=_y_limits(record),
     )
     return Figure((panel,) if record.verified is None else (panel, panel_of(record.verified)))
-
-
-def _updates(record: FindRecord) -> list[Points]:
-    return [
-        Points(record.learning_rates[: len(ramp)], ramp, label="every update" if index == 0 else None, faint=True)
-        for index, ramp in enumerate(record.losses)
-    ]
 
 
 def _band(record: FindRecord) -> tuple[Band, ...]:
@@ -62,13 +55,17 @@ def _band(record: FindRecord) -> tuple[Band, ...]:
     return (Band(rates.tolist(), smooth.min(0).tolist(), smooth.max(0).tolist(), label),)
 
 
-def _landmarks(record: FindRecord) -> list[Points]:
-    """The rates where the descent is half and nine tenths complete, lowest, and back at its start."""
+def _ramp_points(record: FindRecord) -> list[Points]:
+    """Every update of every ramp, and the landmarks of the descent on the curve."""
+    points = [
+        Points(record.learning_rates[: len(ramp)], ramp, label="every update" if index == 0 else None, faint=True)
+        for index, ramp in enumerate(record.losses)
+    ]
     marks = record.landmarks
     if marks is None:
-        return []
+        return points
     rates = [marks.half, marks.nine_tenths, marks.lowest, *([marks.edge] if marks.edge else [])]
-    return [Points(rates, _heights(record, rates), label="landmarks of the descent", marker="d")]
+    return [*points, Points(rates, _heights(record, rates), label="landmarks of the descent", marker="d")]
 
 
 def _sprint_means(record: FindRecord) -> tuple[list[float], list[float]]:
@@ -82,11 +79,11 @@ def _sprint_means(record: FindRecord) -> tuple[list[float], list[float]]:
     return [rate for rate, _ in means], [loss for _, loss in means]
 
 
-def _sprint_line(record: FindRecord) -> list[Line]:
+def _sprint_line(record: FindRecord) -> tuple[Line, ...]:
     rates, losses = _sprint_means(record)
     if record.sprints is None or not rates:
-        return []
-    return [Line(rates, losses, f"after {record.sprints.steps} updates at one rate", color=SPRINTS)]
+        return ()
+    return (Line(rates, losses, f"after {record.sprints.steps} updates at one rate", color=SPRINTS),)
 
 
 def _sprint_points(record: FindRecord) -> list[Points]:

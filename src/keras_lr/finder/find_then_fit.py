@@ -77,20 +77,20 @@ def find_then_fit(
     weight, share = shared.pop("sample_weight", None), fit.get("validation_split") or 0.0
     inputs, targets, weight = machinery.training_part(x, y, weight, share)
     arguments = {**shared, **(find_arguments or {})}
-    found = find_for(_WHERE, model, inputs, targets, sample_weight=weight, schedule=schedule, **arguments)
-    if found.learning_rate is None:
-        return FoundThenFitted(found, None, f"Not trained: find gave no answer. {found.reason}")
+    result = find_for(_WHERE, model, inputs, targets, sample_weight=weight, schedule=schedule, **arguments)
+    if result.learning_rate is None:
+        return FoundThenFitted(result, None, f"Not trained: find gave no answer. {result.reason}")
     if schedule is None:
-        found.apply(model)
-        rates = f"the constant rate {found.learning_rate:.2g}"
+        result.apply(model)
+        rates = f"the constant rate {result.learning_rate:.2g}"
     else:
         for optimizer in machinery.optimizers_of(model):
-            optimizer.learning_rate = found.learning_rate * schedule
+            optimizer.learning_rate = result.learning_rate * schedule
         machinery.retrace(model)
-        rates = f"{found.learning_rate:.2g} times {schedule!r}"
+        rates = f"{result.learning_rate:.2g} times {schedule!r}"
         if schedule.unbound and not any(isinstance(one, LearningRateMonitor) for one in fit.get("callbacks") or ()):
             fit = {**fit, "callbacks": [LearningRateMonitor(), *(fit.get("callbacks") or ())]}
-    return FoundThenFitted(found, model.fit(x, y, **fit), f"Trained with {rates}.")
+    return FoundThenFitted(result, model.fit(x, y, **fit), f"Trained with {rates}.")
 
 
 def _check_rate(model: Any) -> None:

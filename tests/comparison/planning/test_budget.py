@@ -8,9 +8,9 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.execution import engines
-from keras_lr.comparison.planning.budget import Budget, portion
+from keras_lr.comparison.planning.budget import Budget, runs_to_start
 from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
-from keras_lr.comparison.planning.plan import planned
+from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.page import page_of
 from tests.comparison.stored import X, Y, build_line, compare
@@ -63,7 +63,7 @@ def test_the_statistics_use_the_seeds_that_all_cases_have(clock):
     assert result.cases[0].scores.keys() == {0}
     assert result.reason == whole.reason
     assert result.warnings[0] == (
-        "The budget of 35 s left out 3 of 6 runs. With a store, a later call would make them; the statistics use the "
+        "The budget of 35 s left out 3 of 6 runs. With a store, a later call executes them; the statistics use the "
         "seeds that all cases have."
     )
 
@@ -80,7 +80,7 @@ def test_with_a_store_a_later_call_makes_the_others(clock, tmp_path):
     whole = compare(**RATES)
     path = tmp_path / "runs.sqlite"
     first = compare(path, **RATES, budget_seconds=35.0)
-    assert "The same call with this store makes them" in first.warnings[0]
+    assert "The same call with this store executes them" in first.warnings[0]
     before = clock.now
     assert compare(path, **RATES, budget_seconds=1000.0) == whole
     assert clock.now == before + 30.0
@@ -103,7 +103,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
     result = compare(**RATES, budget_seconds=5.0)
     assert clock.now == 0.0
     assert (result.best, result.not_run) == (None, 6)
-    assert result.reason == "No run was made: the budget is 5 s, and a run is expected to take 10 s."
+    assert result.reason == "No run was executed: the budget is 5 s, and a run is expected to take 10 s."
     assert result.engine_reason.startswith("The runs are trained one after the other")
     left, right = figure_of(result).panels
     assert (left.title, right.title) == ("No run was trained", "No run was trained")
@@ -118,7 +118,7 @@ def test_it_is_shown(clock):
     result = compare(**{**RATES, "learning_rates": [0.1, 0.01, 0.001]}, budget_seconds=25.0)
     assert [result.row(case).texts[-2:] for case in result.ranked] == [
         ["0 of 1, 2 not run", "best"],
-        ["0 of 1, 2 not run", "not told from the best"],
+        ["0 of 1, 2 not run", "indistinguishable"],
         ["3 not run", "not run"],
     ]
     left, right = figure_of(result).panels
@@ -147,14 +147,14 @@ def test_the_population_gets_whole_seeds(monkeypatch):
 
     monkeypatch.setattr(compare_module, "Budget", functools.partial(Budget, clock=clock))
     monkeypatch.setattr(compare_module, "cost_of_a_run", lambda plan, build: Cost(4.0, 1.0, 0.0))
-    own = compare_module.prepared
+    own = compare_module.prepare
 
-    def prepared(*arguments):
+    def prepare(*arguments):
         ready = own(*arguments)
         object.__setattr__(ready, "engine", Together(ready.plan, ready.template.build))
         return ready
 
-    monkeypatch.setattr(compare_module, "prepared", prepared)
+    monkeypatch.setattr(compare_module, "prepare", prepare)
     result = compare(learning_rates=[0.1, 0.01, 0.001], seeds=6, budget_seconds=19.0)
     assert (asked, result.not_run) == ([3, 12, 3], 0)
     assert clock.now == 15.0
@@ -165,10 +165,10 @@ def test_the_population_gets_whole_seeds(monkeypatch):
 @pytest.mark.parametrize("first", [1, 3])
 def test_a_portion_is_a_part_of_the_first_seed_or_whole_seeds(allowed, first):
     missing = 9 + first
-    count = portion(allowed, missing, first, 3, False)
+    count = runs_to_start(allowed, missing, first, 3, False)
     assert count <= allowed and (count <= first or (count - first) % 3 == 0)
     assert allowed - count < 3 or count == missing
-    assert portion(allowed, missing, first, 3, True) == (missing if allowed == float("inf") else min(allowed, 1))
+    assert runs_to_start(allowed, missing, first, 3, True) == (missing if allowed == float("inf") else min(allowed, 1))
 
 
 @pytest.mark.once
@@ -192,7 +192,7 @@ def _planned(**changed):
     data = {"x": X, "y": Y, "sample_weight": None, "class_weight": None, "validation_data": None}
     data |= {"validation_split": 0.2}
     named = {"learning_rates": [0.1], "schedules": None, "optimizers": None, "seeds": 1, "epochs": 3, "batch_size": 8}
-    return planned(build_line, data, **{**named, **changed}, metric="loss", mode="auto")
+    return build_plan(build_line, data, **{**named, **changed}, metric="loss", mode="auto")
 
 
 def test_a_run_is_timed_without_a_trace():

@@ -13,7 +13,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.store import locks, schema
-from keras_lr.comparison.store.store import Store, opened
+from keras_lr.comparison.store.store import Store, open_store
 from tests.comparison.stored import KEYS, PLAN, RUNS, Stop, made, measured, same, stored
 
 pytestmark = pytest.mark.once
@@ -27,16 +27,16 @@ OLD = pathlib.Path(__file__).parent / "store_version_1.sql"
 def test_a_second_driver_is_refused(tmp_path):
     path = tmp_path / "runs.sqlite"
     link = tmp_path / "link.sqlite"
-    with opened(path, lambda: PLAN) as store:
-        store.put(KEYS[0], RUNS[KEYS[0]])
+    with open_store(path, lambda: PLAN) as store:
+        store.write(KEYS[0], RUNS[KEYS[0]])
         link.symlink_to(path)
         for name in (path, link):
             with (
                 pytest.raises(klr.StoreError, match=r"another process \(\d+\) is writing it\. Wait until it ends"),
-                opened(name, lambda: PLAN),
+                open_store(name, lambda: PLAN),
             ):
                 pass
-    with opened(path, lambda: PLAN) as store:
+    with open_store(path, lambda: PLAN) as store:
         assert list(store.runs) == [KEYS[0]]
 
 
@@ -46,7 +46,7 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
         "spec = importlib.util.spec_from_file_location('locks', sys.argv[1])\n"
         "locks = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(locks)\n"
-        "with locks.held(pathlib.Path(sys.argv[2])):\n"
+        "with locks.lock(pathlib.Path(sys.argv[2])):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -56,11 +56,11 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
         assert other.stdout.readline() == "held\n"
         with (
             pytest.raises(klr.StoreError, match=rf"another process \({other.pid}\) is writing it"),
-            opened(tmp_path / "runs.sqlite", lambda: PLAN),
+            open_store(tmp_path / "runs.sqlite", lambda: PLAN),
         ):
             pass
         other.kill()
-    with opened(tmp_path / "runs.sqlite", lambda: PLAN) as store:
+    with open_store(tmp_path / "runs.sqlite", lambda: PLAN) as store:
         assert store.runs == {}
 
 
@@ -70,15 +70,15 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        (3, "compare(store=3): store must be a path. Pass such as 'runs.sqlite'."),
+        (3, "compare(store=3): store must be a path. Pass a path such as 'runs.sqlite'."),
         ("", "compare(store=''): store must be a path."),
         (".", "compare(store='.'): it is a folder. Add a file name, such as runs.sqlite."),
-        ("no/such/runs.sqlite", "the folder no/such does not exist. Make it first."),
+        ("no/such/runs.sqlite", "the folder no/such does not exist. Create it first."),
     ],
 )
 def test_a_path_that_is_none(tmp_path, monkeypatch, store, said):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(klr.ArgumentError) as caught, opened(store, lambda: PLAN):
+    with pytest.raises(klr.ArgumentError) as caught, open_store(store, lambda: PLAN):
         pass
     assert said in str(caught.value)
 
@@ -170,7 +170,7 @@ def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
             own = store._connection
             store._connection = Crashing(own, statement)
             try:
-                store.put(key, measured(0, 0))
+                store.write(key, measured(0, 0))
             except Stop:
                 own.close()
                 assert repr(stored(path)) == repr(before), statement
@@ -184,17 +184,17 @@ def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
 FULL = """
 import resource, sys
 import keras_lr as klr
-from keras_lr.comparison.store.store import opened
+from keras_lr.comparison.store.store import open_store
 from tests.comparison.stored import KEYS, PLAN, measured
 
 for limit in (100, 30_000, 200_000, resource.RLIM_INFINITY):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     done = 0
     try:
-        with opened(sys.argv[1], lambda: PLAN) as store:
+        with open_store(sys.argv[1], lambda: PLAN) as store:
             for key in KEYS:
                 if key not in store.runs:
-                    store.put(key, measured(key.case, key.seed, 3000))
+                    store.write(key, measured(key.case, key.seed, 3000))
                 done += 1
     except klr.StoreError as error:
         print(done, error)
@@ -215,7 +215,7 @@ def test_on_a_full_disk_it_stops_and_goes_on_when_there_is_space(tmp_path):
     assert int(whole) == len(KEYS) == len(stored(path))
     for line in full:
         assert f" compare(store='{path}'): it can't be" in line or "the disk gave an error" in line
-        assert line.endswith("; the same call then goes on where it stopped.")
+        assert line.endswith("; the same call then continues where it stopped.")
     assert all(same(one, measured(key.case, key.seed, 3000)) for key, one in stored(path))
 
 
@@ -237,17 +237,17 @@ def small_disk(tmp_path):
 
 def fill(path):
     """Stores runs of 3,000 numbers, until all are there or an error says that they can't be."""
-    with opened(path, lambda: PLAN) as store:
+    with open_store(path, lambda: PLAN) as store:
         for key in KEYS:
             if key not in store.runs:
-                store.put(key, measured(key.case, key.seed, 3000))
+                store.write(key, measured(key.case, key.seed, 3000))
 
 
 def test_on_a_disk_that_is_really_full_it_stops_and_goes_on_when_there_is_space(small_disk):
     path, other = small_disk / "runs.sqlite", small_disk / "other"
     other.write_bytes(bytes(600_000))
     for _ in range(2):
-        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then goes on"):
+        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then continues"):
             fill(path)
         kept = stored(path)
         assert 0 < len(kept) < len(KEYS)
@@ -272,7 +272,7 @@ def test_on_a_disk_that_cannot_be_written_it_says_so(small_disk):
 def test_a_folder_that_cannot_be_written():
     with (
         pytest.raises(klr.StoreError, match="it can't be written: .* Pass another path"),
-        opened("/proc/a", lambda: PLAN),
+        open_store("/proc/a", lambda: PLAN),
     ):
         pass
 
@@ -280,15 +280,15 @@ def test_a_folder_that_cannot_be_written():
 def test_a_file_that_cannot_be_written(tmp_path, monkeypatch):
     from keras_lr.comparison.store import store
 
-    path, own = made(tmp_path / "runs.sqlite", KEYS[:1]), store.connected
-    monkeypatch.setattr(store, "connected", lambda path: own(path, "ro"))
+    path, own = made(tmp_path / "runs.sqlite", KEYS[:1]), store.connect
+    monkeypatch.setattr(store, "connect", lambda path: own(path, "ro"))
     with (
         pytest.raises(
             klr.StoreError, match="it can't be written: no permission. Make the file and its folder writable"
         ),
         contextlib.closing(Store(path, PLAN)) as kept,
     ):
-        kept.put(KEYS[1], RUNS[KEYS[1]])
+        kept.write(KEYS[1], RUNS[KEYS[1]])
     assert len(stored(path)) == 1
 
 

@@ -163,11 +163,11 @@ def test_too_few_rows_kept_apart_leave_it_to_the_training():
 def test_a_fifth_of_the_rows_is_kept_apart_and_25_batches_at_most():
     source = batches("find", np.arange(100.0)[:, None], np.arange(100.0), batch_size=8)
     holdout = sprint_holdout(source, 3)
-    kept = {int(row) for row in holdout.chunk.rows.ravel()}
-    assert len(kept) == 20
+    rows = {int(row) for row in holdout.chunk.rows.ravel()}
+    assert len(rows) == 20
     assert holdout.chunk.rows.shape == (5, 8)
-    trained = {int(row) for row in holdout.reader().take(10).rows.ravel()}
-    assert trained == set(range(100)) - kept
+    others = {int(row) for row in holdout.reader().take(10).rows.ravel()}
+    assert others == set(range(100)) - rows
     assert (holdout.reader().take(5).rows == holdout.reader().take(5).rows).all()
     assert sprint_holdout(source, 4).chunk.rows.tolist() != holdout.chunk.rows.tolist()
     many = sprint_holdout(batches("find", np.zeros((10_000, 1)), np.zeros(10_000), batch_size=16), 0)
@@ -263,7 +263,7 @@ def test_a_sprint_is_training_at_its_rate_from_the_start(some_digits):
     start = model.get_weights()[0].astype(np.float64)
     found = klr.find(model, x, y, batch_size=512, repeats=1, steps=20, sprint_steps=12, seed=5)
     holdout = sprint_holdout(batches("find", x, y, batch_size=512), 5)
-    rows, held = holdout.reader().take(12).rows, holdout.chunk.rows
+    rows, holdout_rows = holdout.reader().take(12).rows, holdout.chunk.rows
     every = [(0.0, found.sprints.idle_losses, found.sprints.idle_unseen_losses)]
     every += zip(found.sprints.learning_rates, found.sprints.losses, found.sprints.unseen_losses, strict=True)
     assert len(every) >= 4
@@ -273,7 +273,7 @@ def test_a_sprint_is_training_at_its_rate_from_the_start(some_digits):
             error = x[batch] @ weights - y[batch]
             expected.append(float((error**2).mean()))
             weights -= rate * 2.0 * x[batch].T @ error / error.size
-        unseen_losses = [float(((x[batch] @ weights - y[batch]) ** 2).mean()) for batch in held]
+        unseen_losses = [float(((x[batch] @ weights - y[batch]) ** 2).mean()) for batch in holdout_rows]
         if max(expected) < 1e6:
             assert losses == pytest.approx(expected, rel=1e-4)
             assert after == pytest.approx(unseen_losses, rel=1e-4)

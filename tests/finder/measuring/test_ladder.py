@@ -83,8 +83,8 @@ def test_a_restart_ramp_trains_each_rate_from_the_same_start():
     """After k updates at the rate r the loss is (1 - 2r)^2k; the mean over k = 8 to 11 is recorded."""
     found = klr.find(*linear(), ramp="restart", min_lr=1e-3, max_lr=0.4, steps=20, repeats=2)
     rates = np.geomspace(1e-3, 0.4, 20)
-    assert engine.TRAINED == 8
-    assert engine.LOOKED_AT == 4
+    assert engine.WARMUP == 8
+    assert engine.MEASURED == 4
     exact = np.mean([(1.0 - 2.0 * rates) ** (2 * k) for k in range(8, 12)], axis=0)
     for ramp in found.losses:
         assert np.array(ramp) == pytest.approx(exact, rel=1e-4, abs=1e-7)  # differences of float32 near 1

@@ -38,24 +38,24 @@ def network(optimizer):
 
 @pytest.fixture
 def steppers(monkeypatch):
-    """The updates and the looks at validation data of every stepper that is made."""
-    made = {"updates": 0, "looks": 0}
+    """The updates and the looks at validation data of every stepper."""
+    counts = {"updates": 0, "looks": 0}
     kind = backends.active().Stepper
 
     class Counting(kind):
         def updates(self, chunk, learning_rates):
-            made["updates"] += len(chunk)
+            counts["updates"] += len(chunk)
             return super().updates(chunk, learning_rates)
 
         def evaluate(self, batches):
-            made["looks"] += 1
-            if made["looks"] == made.get("raise_at"):
+            counts["looks"] += 1
+            if counts["looks"] == counts.get("raise_at"):
                 raise KeyboardInterrupt
             return super().evaluate(batches)
 
     monkeypatch.setattr(backends.active(), "Stepper", Counting)
     monkeypatch.setattr(ramp, "QUICK", 0.0)  # a ramp then makes 25 updates at a time, however quick they are
-    return made
+    return counts
 
 
 @pytest.mark.parametrize("built", [True, False], ids=["built", "unbuilt"])
@@ -115,8 +115,8 @@ def test_the_last_tenth_is_held_out(some_digits, make_mlp):
     found = klr.find(model, x, y, **QUICK, verify=200)
     expected = model.evaluate(x[576:], y[576:], verbose=0, return_dict=True)["loss"]
     assert found.verified.untrained_loss == pytest.approx(expected, rel=1e-5)
-    given = klr.find(model, x[:576], y[:576], **QUICK, verify=200, validation_data=(x[576:], y[576:]))
-    assert given.verified.untrained_loss == found.verified.untrained_loss
+    other = klr.find(model, x[:576], y[:576], **QUICK, verify=200, validation_data=(x[576:], y[576:]))
+    assert other.verified.untrained_loss == found.verified.untrained_loss
 
 
 def test_a_dataset_and_class_weights(some_digits, make_mlp):
@@ -149,7 +149,7 @@ def test_gradient_accumulation_counts_updates(some_digits, make_mlp, steppers):
 
 @pytest.mark.slow
 def test_not_to_train_wins_where_the_labels_are_noise(digits, make_mlp):
-    """A model that has learned the digits, and labels drawn by chance: whatever the seed, no rate is given."""
+    """A model that has learned the digits, and labels drawn by chance: whatever the seed, `find` gives no rate."""
     x, y = digits
     for seed in range(4):
         model = make_mlp(seed=seed)

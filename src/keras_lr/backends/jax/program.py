@@ -19,7 +19,7 @@ from keras_lr.backends import keras as machinery
 from keras_lr.backends import program
 from keras_lr.backends.arrays import count_rows
 from keras_lr.backends.jax.stepper import fresh_metrics, has_slow_convolutions
-from keras_lr.backends.program import Logs
+from keras_lr.backends.program import EpochInputs, Logs
 from keras_lr.backends.traced_floats import Pairs, TracedFloat, pairs
 
 COPIES = 4  # of a member's state: before and after an update, gradients, and the values between layers
@@ -38,7 +38,7 @@ class Program(program.Program):
         super().__init__(model, train, validation, batch_size, together)
         self._metrics = [np.asarray(value) for value in fresh_metrics(model)]
         own = {id(variable) for variable in machinery.loss_variables(model)}
-        self._tracked = [place for place, one in enumerate(model.metrics_variables) if id(one) in own]
+        self._loss_indices = [index for index, one in enumerate(model.metrics_variables) if id(one) in own]
         self._programs: dict[tuple[str, int], Any] = {}
 
     def trace(self, seeds: int, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
@@ -77,11 +77,9 @@ class Program(program.Program):
         ]
         return (*stacks, [_repeat(value, (*shape, *value.shape)) for value in optimizer], [])
 
-    def epoch(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any]
-    ) -> tuple[State, np.ndarray, Logs]:
-        state, losses, logs = self._run(state, orders, rates, settings, range(self.updates))
-        total, count = (state[3][place] for place in self._tracked)
+    def epoch(self, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
+        state, losses, logs = self._run(state, inputs, range(self.updates))
+        total, count = (state[3][index] for index in self._loss_indices)
         return (
             state,
             np.stack([np.asarray(loss) for loss in losses], axis=-1),
@@ -103,14 +101,12 @@ class Program(program.Program):
             [np.isfinite(value.astype(np.float32)).all(axis=tuple(range(axes, value.ndim))) for value in weights]
         )
 
-    def seconds(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], count: int
-    ) -> float:
+    def seconds(self, state: State, inputs: EpochInputs, count: int) -> float:
         full = max(1, self.full)
-        state, losses, _ = self._run(state, orders, rates, settings, [0])
+        state, losses, _ = self._run(state, inputs, [0])
         jax.block_until_ready(losses)
         start = time.perf_counter()
-        _, losses, _ = self._run(state, orders, rates, settings, [update % full for update in range(count)])
+        _, losses, _ = self._run(state, inputs, [update % full for update in range(count)])
         jax.block_until_ready(losses)
         return (time.perf_counter() - start) / count
 
@@ -139,16 +135,17 @@ class Program(program.Program):
         return has_slow_convolutions(step, self._shapes(()), jax.tree.map(shape_of_batch, self._train))
 
     def _run(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], updates: Iterable[int]
+        self, state: State, inputs: EpochInputs, updates: Iterable[int]
     ) -> tuple[State, list[Any], dict[str, Any]]:
         """Runs updates with fresh metrics, without waiting for the device."""
         state = (*state[:3], self._fresh_like(state))
-        inputs = jnp.asarray(orders), jnp.asarray(rates), jax.device_put(pairs(settings, keras.config.floatx()))
+        settings = jax.device_put(pairs(inputs.settings, keras.config.floatx()))
+        arrays = jnp.asarray(inputs.orders), jnp.asarray(inputs.rates), settings
         losses, logs = [], {}
         for update in updates:
             first = update * self._size
             size = min(self._size, self.examples - first)
-            loss, logs, state = self._programs["update", size](state, self._train, *inputs, update, first)
+            loss, logs, state = self._programs["update", size](state, self._train, *arrays, update, first)
             losses.append(loss)
             self.on_update()
         return state, losses, logs
@@ -170,12 +167,12 @@ class Program(program.Program):
         """Runs a training step of Keras at a rate. Its raw loss is what it adds to the loss tracker, which starts at 0."""
         *variables, metrics = state
         floats = {name: TracedFloat(pair) for name, pair in settings.items()}
-        zeroed = [jnp.zeros_like(one) if place in self._tracked else one for place, one in enumerate(metrics)]
+        zeroed = [jnp.zeros_like(one) if index in self._loss_indices else one for index, one in enumerate(metrics)]
         with machinery.replace_rate(self.model, lambda: rate), machinery.replace_settings(self.model, floats):
             logs, (*variables, metrics_after) = self.model.train_step((*variables, zeroed), batch)
         sums = list(metrics_after)
-        for place in self._tracked:
-            sums[place] = metrics[place] + metrics_after[place]
+        for index in self._loss_indices:
+            sums[index] = metrics[index] + metrics_after[index]
         return logs["loss"], logs, (*variables, sums)
 
     def _test(self, state: State, data: Any, first: Any, *, size: int) -> Any:

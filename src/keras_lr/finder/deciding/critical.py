@@ -46,7 +46,7 @@ def next_rate(search: LineSearch, first: float) -> float | None:
 
     Args:
         search: The losses so far.
-        first: The rate of the first trial.
+        first: The rate to begin with.
 
     Returns:
         A rate, or None at the end of the search.

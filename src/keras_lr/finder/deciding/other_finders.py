@@ -39,7 +39,7 @@ class Suggestion:
 
 
 @dataclasses.dataclass(frozen=True)
-class Rule:
+class FinderRule:
     """The rule of a library.
 
     Attributes:
@@ -171,15 +171,15 @@ def steepest_before_lowest(rates: np.ndarray, losses: np.ndarray) -> float:
     return float(rates[1 + int(np.argmin(np.float32(0.5) * (losses[2:] - losses[:-2])))])
 
 
-RULES: dict[str, Rule] = {
-    "valley": Rule("fastai", as_fastai, valley),
-    "slide": Rule("fastai", as_fastai, slide, least=SLIDE + 1),
-    "minimum": Rule("fastai", as_fastai, minimum),
-    "steep": Rule("fastai", as_fastai, steep, least=2),
-    "lightning": Rule("Lightning", as_lightning, steepest_against_rate, least=2),
-    "lightning_before": Rule("Lightning before August 2025", as_lightning_before, steepest, least=2),
-    "torch_lr_finder": Rule("torch-lr-finder", as_torch_lr_finder, steepest, least=2),
-    "ignite": Rule("ignite", as_ignite, steepest_before_lowest, least=3),
+RULES: dict[str, FinderRule] = {
+    "valley": FinderRule("fastai", as_fastai, valley),
+    "slide": FinderRule("fastai", as_fastai, slide, least=SLIDE + 1),
+    "minimum": FinderRule("fastai", as_fastai, minimum),
+    "steep": FinderRule("fastai", as_fastai, steep, least=2),
+    "lightning": FinderRule("Lightning", as_lightning, steepest_against_rate, least=2),
+    "lightning_before": FinderRule("Lightning before August 2025", as_lightning_before, steepest, least=2),
+    "torch_lr_finder": FinderRule("torch-lr-finder", as_torch_lr_finder, steepest, least=2),
+    "ignite": FinderRule("ignite", as_ignite, steepest_before_lowest, least=3),
 }
 
 

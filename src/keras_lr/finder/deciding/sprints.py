@@ -114,7 +114,7 @@ def next_sprint(sprints: Sprints, start: float, lowest: float, highest: float) -
     """Returns the rate of the next sprint, or None if the sprints suffice.
 
     Args:
-        sprints: The sprints so far.
+        sprints: Those trained so far.
         start: The rate of the first sprint.
         lowest: No sprint has a lower rate.
         highest: No sprint has a higher rate.

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from keras_lr.backends.arrays import Chunk
-from keras_lr.backends.keras import batch_of
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.ramp import Source
@@ -206,17 +205,7 @@ def batches(
     class_weight: dict[int, float] | None = None,
     batch_size: int | None = None,
 ) -> Batches:
-    """Returns the source of batches for a user's data, after checks that are a little stricter than those of `fit`.
-
-    Args:
-        where: The call that errors name.
-        x: Arrays (or a list, tuple or dict of them), a PyDataset, a tf.data.Dataset, a PyTorch DataLoader, or a function
-            without arguments that returns a generator of batches.
-        y: Targets of arrays; None for a dataset.
-        sample_weight: A weight per example; None for a dataset.
-        class_weight: A weight per class index.
-        batch_size: Examples per batch of arrays. Default: 32.
-    """
+    """Returns the source of batches for the data of `find`, after checks that are a little stricter than those of `fit`."""
     if hasattr(x, "__next__"):
         raise ArgumentError(where, "a generator can be read only once", _ONCE, x=x)
     kind = _stream_of(x)
@@ -228,7 +217,7 @@ def batches(
     size = checks.whole(where, batch_size=32 if batch_size is None else batch_size)
     parts = tuple(_map(lambda value: _to_array(where, value), part) for part in (x, y, sample_weight))
     _check_arrays(where, dict(zip(("x", "y", "sample_weight"), parts, strict=True)), size)
-    return Arrays(_with_weights(where, batch_of(*parts), class_weight), size)
+    return Arrays(_with_weights(where, keras.utils.pack_x_y_sample_weight(*parts), class_weight), size)
 
 
 def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:
@@ -240,7 +229,7 @@ def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:
         for array in _leaves(part):
             rule, repair = None, "Pass one row per example"
             if array.ndim == 0 or len(array) != rows:
-                rule = f"{name} has not as many rows as x, {rows}"
+                rule = f"{name} must have as many rows as x, {rows}"
             elif np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
                 row = int(np.argmin(np.isfinite(array).reshape(rows, -1).all(axis=1)))
                 rule, repair = f"{name} has a NaN or an infinity, first in row {row}", "Clean the data"

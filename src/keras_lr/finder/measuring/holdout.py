@@ -54,14 +54,7 @@ def sprint_holdout(source: Batches, seed: int) -> Holdout | None:
 def verify_split(where: str, source: Batches, arrays: dict[str, Any], validation_data: Any) -> tuple[Batches, Batches]:
     """Returns the batches that trials train on, and those that they validate on.
 
-    Args:
-        where: The call that errors name.
-        source: The data of `find`.
-        arrays: The arguments `x, y, sample_weight, batch_size` of `find`.
-        validation_data: `validation_data` of `find`.
-
-    Raises:
-        ArgumentError: No rows are left to validate on.
+    `source` has the data of `find`, `arrays` its arguments `x, y, sample_weight, batch_size`.
     """
     if validation_data is not None:
         return source, _in_small_batches(_validation(where, validation_data, arrays["batch_size"]))

@@ -16,15 +16,7 @@ WIDE = 4  # decades: a narrower ladder stays as the user set it
 
 
 def ladder(where: str, min_lr: float, max_lr: float, steps: int, ramp: str) -> tuple[float, ...]:
-    """Returns `steps` rates from `min_lr` to `max_lr`, both included.
-
-    Args:
-        where: The call that errors name.
-        min_lr: The lowest rate, above 0.
-        max_lr: The highest rate, above `min_lr`.
-        steps: The number of rates, at least 20.
-        ramp: "exponential" or "restart" (equal ratios) or "linear" (equal steps).
-    """
+    """Returns `steps` rates from `min_lr` to `max_lr`, both included: at equal steps for "linear", else at equal ratios."""
     low, high = checks.above_zero(where, min_lr=min_lr), checks.above_zero(where, max_lr=max_lr)
     if low >= high:
         rule, repair = f"min_lr must be below max_lr, {high!r}", "Swap them, or leave both out"

@@ -76,7 +76,7 @@ class Verification:
         reason: What the trials showed, in a sentence or two.
         untrained_loss: The validation loss before training; after training at rate 0 if that changes moving averages.
         trials: The trials in their order; the longest come last.
-        updates: The updates of all trials.
+        updates: The number of updates that all trials used.
         horizon: The length in updates of the training that the answer is for.
     """
 
@@ -125,12 +125,7 @@ def verify(train: Train, start: float | None, budget: int, untrained: Validation
     drift = abs(search.run(0.0, WHOLE) - untrained.mean) / WHOLE
     coarse = lowest(*_coarse(search, start, short), untrained.mean)
     length = whole((budget - search.spent) / FINE)
-    rates = _two(search, coarse * LOWER, length)
-    if _due_to_drift(search, rates, drift * length, untrained.mean):
-        search.run(0.0, length)
-        untrained = search.outcomes[0.0]
-    else:
-        rates = _third(search, rates, length)
+    rates, untrained = _fine(search, coarse * LOWER, length, drift * length, untrained)
     losses = [search.outcomes[rate].mean for rate in rates]
     fine, horizon = lowest(rates, losses, untrained.mean), budget / BUDGETS
     slope = math.log(coarse / fine) / math.log(length / short)
@@ -182,27 +177,24 @@ def _coarse(search: _Search, start: float | None, length: int) -> tuple[list[flo
     return rates, [losses[rate] for rate in rates]
 
 
-def _two(search: _Search, center: float, length: int) -> list[float]:
-    """Runs the first two longer trials, around the center."""
-    rates = [center / FINE_STEP**0.5, center * FINE_STEP**0.5]
+def _fine(
+    search: _Search, center: float, length: int, drift: float, untrained: ValidationLoss
+) -> tuple[list[float], ValidationLoss]:
+    """Runs the longer trials, and returns their rates and the loss without training.
+
+    Two lie around the center. The third is beyond the better of them, or at rate 0 if `drift` explains their fall.
+    """
+    low, high = rates = [center / FINE_STEP**0.5, center * FINE_STEP**0.5]
     for rate in rates:
         search.run(rate, length)
-    return rates
-
-
-def _third(search: _Search, rates: list[float], length: int) -> list[float]:
-    """Runs the third one, beyond the better of the two."""
-    low, high = rates
+    fall = untrained.mean - min(search.outcomes[rate].mean for rate in rates)
+    if drift > ROUNDING * abs(untrained.mean) and fall <= drift:
+        search.run(0.0, length)
+        return rates, search.outcomes[0.0]
     lower = search.outcomes[low].mean < search.outcomes[high].mean
     rates = [low / FINE_STEP, low, high] if lower else [low, high, high * FINE_STEP]
     search.run(rates[0] if lower else rates[-1], length)
-    return rates
-
-
-def _due_to_drift(search: _Search, rates: list[float], drift: float, untrained: float) -> bool:
-    """Whether the drift at rate 0 could explain the fall of the loss."""
-    fall = untrained - min(search.outcomes[rate].mean for rate in rates)
-    return drift > ROUNDING * abs(untrained) and fall <= drift
+    return rates, untrained
 
 
 def lowest(rates: Sequence[float], losses: Sequence[float], highest_loss: float) -> float:

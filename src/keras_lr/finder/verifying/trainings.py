@@ -31,16 +31,7 @@ def verify_by_training(
 ) -> Verification:
     """Runs trials, all from the same start in the same order, and restores the model.
 
-    Args:
-        where: The call that errors name.
-        model: A compiled model.
-        source: The data to train on.
-        validation: The data to validate on.
-        schedule: The schedule whose peak is the rate; None for a constant rate.
-        start: The rate of the first trials, or None.
-        budget: The number of updates to spend at most.
-        seed: Seed for the batch order.
-        verbose: `verbose` of `find`.
+    The arguments are those of `find`, with the data split in two, and those of `search.verify`.
     """
     sizes: list[int] = []
 
