@@ -122,7 +122,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     words = (*OWN, *SHORT, "--dry-run", "--store", "r.sqlite", "--report", "r.html", "--budget", "1h")
     ran = quick(*words)
     assert ran.code == 0, ran.err
-    for word in ("2: lr 0.01, lr 0.0001", "2: 0, 1", "50 updates each", "r.sqlite: 0 of 4 runs are there", "about"):
+    for word in ("2: lr 0.01, lr 0.0001", "2: 0, 1", "50 updates each", "r.sqlite: has 0 of 4 runs", "about"):
         assert word in ran.out
     ran = quick(*words, "--json")
     assert ran.code == 0, ran.err
@@ -137,7 +137,7 @@ def test_a_budget_that_is_too_short_is_no_answer(quick):
     ran = quick(*OWN, *SHORT, "--budget", "0.001s", "--json")
     assert ran.code == 1, ran.err
     assert ran.document["not_run"] == 4
-    assert ran.document["reason"].startswith("No run was made: the budget is 0.001 s")
+    assert ran.document["reason"].startswith("No run was executed: the budget is 0.001 s")
     assert {row["verdict"] for row in ran.document["table"]} == {"not run"}
 
 
