@@ -1,6 +1,6 @@
-"""How fast runs go into a store and come out, and how large it gets. Prints one JSON document.
+"""Measures how fast a store writes and reads runs, and its size. Prints one JSON document.
 
-A row is one number of a curve. Each run is a transaction of its own, flushed to the disk, as `compare` writes it.
+A row is one number of a curve. Each run is a transaction, flushed to the disk, as in `compare`.
 """
 
 import contextlib
@@ -11,23 +11,23 @@ import time
 
 import numpy as np
 
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.store.store import Store
-from keras_lr.comparison.summarize import Measured
 from keras_lr.engines.fit import TrainingRun
 
 SHAPES = {"short": (10, 4, 80), "long": (100, 6, 5000)}  # epochs, metrics, updates
 RUNS = 300
 
 
-def measured(epochs, metrics, updates):
+def measurement(epochs, metrics, updates):
     chance = np.random.default_rng(0)
     history = {f"metric_{place}": tuple(chance.random(epochs).tolist()) for place in range(metrics)}
     losses = chance.random(updates).astype("float32").tolist()
-    return Measured(TrainingRun(history, "finished", None, 1.0), (0.001,) * updates, losses)
+    return RunMeasurement(TrainingRun(history, "finished", None, 1.0), (0.001,) * updates, losses)
 
 
 def row(shape):
-    one, plan = measured(*SHAPES[shape]), {"cases": [{"name": "a"}], "seeds": list(range(RUNS))}
+    one, plan = measurement(*SHAPES[shape]), {"cases": [{"name": "a"}], "seeds": list(range(RUNS))}
     epochs, metrics, updates = SHAPES[shape]
     rows = RUNS * (epochs * metrics + 2 * updates)
     with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +35,7 @@ def row(shape):
         with contextlib.closing(Store(path, plan)) as store:
             start = time.perf_counter()
             for seed in range(RUNS):
-                store.put((0, seed), one)
+                store.write(RunKey(0, 0, seed), one)
             writing = time.perf_counter() - start
         start = time.perf_counter()
         with contextlib.closing(Store(path, plan)) as store:

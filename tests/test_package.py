@@ -1,5 +1,9 @@
 """The package as a whole: its surface, what importing it costs, and the README's own lines."""
 
+import ast
+import importlib.metadata
+import inspect
+import json
 import pathlib
 import re
 import subprocess
@@ -9,14 +13,68 @@ import keras
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison import summarize
+from keras_lr_cli import main
+from keras_lr_cli.commands import doctor
 
 ROOT = pathlib.Path(__file__).parent.parent
 
 
-def python(code):
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+@pytest.fixture(scope="session")
+def fresh():
+    """What a new process sees: the modules that Keras loads, those that keras-lr loads, and two lazy names at the end."""
+    code = """
+import json, sys, keras
+before = list(sys.modules)
+import keras_lr as klr
+after = list(sys.modules)
+import keras_lr.comparison.statistics.verdict, keras_lr.finder.deciding.other_finders
+print(json.dumps({"keras": before, "keras_lr": after, "functions": [callable(klr.compare), callable(klr.find)]}))
+"""
+    return json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout)
 
 
+@pytest.mark.once
+def test_the_surface_is_exactly_what_all_lists():
+    assert {name for name in dir(klr) if not name.startswith("__")} == set(klr.__all__)
+    accidental = set(vars(klr)) - set(klr.__all__) - {"_LAZY"}
+    for name in accidental:
+        assert name.startswith("__") or f"keras_lr.{name}" in sys.modules, name
+
+
+@pytest.mark.once
+def test_type_checkers_see_the_lazy_names():
+    (block,) = [node for node in ast.parse(inspect.getsource(klr)).body if isinstance(node, ast.If)]
+    declared = [alias.name for node in block.body for alias in node.names]
+    assert sorted(declared) == sorted(name for names in klr._LAZY.values() for name in names)
+
+
+@pytest.fixture
+def not_installed(monkeypatch):
+    """Hides the metadata of an installation, as when the source tree is on PYTHONPATH."""
+    distribution = importlib.metadata.distribution
+
+    def of_others(name):
+        if name == "keras-lr":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return distribution(name)
+
+    monkeypatch.setattr(importlib.metadata, "distribution", of_others)
+    with pytest.raises(importlib.metadata.PackageNotFoundError):
+        importlib.metadata.version("keras-lr")
+
+
+@pytest.mark.once
+def test_the_version_needs_no_installation(not_installed, capsys, monkeypatch):
+    assert summarize.versions()["keras-lr"] == klr.__version__
+    assert doctor.run(problem=None).document["versions"]["keras-lr"] == klr.__version__
+    monkeypatch.setattr(sys, "argv", ["keras-lr", "--version"])
+    with pytest.raises(SystemExit, match="0"):
+        main.main()
+    assert capsys.readouterr().out == f"keras-lr {klr.__version__}\n"
+
+
+@pytest.mark.once
 def test_every_public_name_is_there_and_says_what_it_is():
     names = [name for name in dir(klr) if not name.startswith("_") and callable(getattr(klr, name))]
     assert {"find", "compare", "FindResult", "Comparison", "Case", "LearningRateMonitor", "Schedule"} <= set(names)
@@ -24,21 +82,20 @@ def test_every_public_name_is_there_and_says_what_it_is():
         assert (getattr(klr, name).__doc__ or "").strip(), name
 
 
-def test_importing_it_loads_no_library_that_only_some_need():
-    loaded = python("import sys, keras_lr; print(*sys.modules)").split()
-    backend = keras.backend.backend()
-    assert not {"scipy.stats", "pandas", "matplotlib", "typer", "sklearn", "keras_lr.finder", "keras_lr.comparison"} & (
-        set(loaded) - set(python("import sys, keras; print(*sys.modules)").split())
-    )
-    others = {"tensorflow", "torch"} - {backend}
-    assert not others & set(loaded)
+def test_importing_it_loads_no_library_that_only_some_need(fresh):
+    own = set(fresh["keras_lr"]) - set(fresh["keras"])
+    assert "keras_lr" in own
+    lazy = {"keras_lr.callbacks", "keras_lr.finder", "keras_lr.comparison", "keras_lr.schedules.importers.api"}
+    assert not {"scipy.stats", "pandas", "matplotlib", "typer", "sklearn", *lazy} & own
+    assert not ({"tensorflow", "torch"} - {keras.backend.backend()}) & set(fresh["keras_lr"])
 
 
-def test_a_function_is_a_function_even_after_its_floor_was_imported():
-    code = "import keras_lr.comparison.statistics.verdict, keras_lr.finder.deciding.other_finders, keras_lr as klr; print(callable(klr.compare), callable(klr.find))"
-    assert python(code).split() == ["True", "True"]
+@pytest.mark.once
+def test_a_function_is_a_function_even_after_its_floor_was_imported(fresh):
+    assert fresh["functions"] == [True, True]
 
 
+@pytest.mark.once
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'fnid'"):
         _ = klr.fnid

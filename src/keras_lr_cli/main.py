@@ -1,47 +1,61 @@
-"""The console script `keras-lr`: what the commands are called, and which framework is started.
+"""The console script `keras-lr`: declares the commands, and starts the framework for the one that runs.
 
-It lies outside the package and imports `keras_lr` (and with it Keras and a framework) only inside a command, so that
-`keras-lr --help` answers at once. What each command does is in `keras_lr_cli.commands`.
+It lies outside the library and imports `keras_lr`, and with it Keras, only inside a command, so that `--help` is instant.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
-import importlib.metadata
 import importlib.util
 import json
 import os
 import pathlib
+import runpy
 import sys
 import traceback
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 import typer
 
-from keras_lr_cli import options
-from keras_lr_cli.quiet import hushed, quiet
-
-INTERRUPTED, FAILED, BAD_USAGE = 130, 3, 2
-LINE = 'pip install "keras-lr[{}]"'
-
+from keras_lr_cli import options, outcome
+from keras_lr_cli.outcome import ExitCode
+from keras_lr_cli.quiet import quiet, silence
 
 app = typer.Typer(
     name="keras-lr",
     help="Find, schedule, watch and compare [bold]learning rates[/bold] for Keras 3 models.",
-    epilog="Start with [bold]keras-lr demo[/bold]. Exit codes: 0 done, 1 no answer (with the reason), "
-    "2 bad usage, 3 failed, 130 interrupted.",
+    epilog="Start with [bold]keras-lr demo[/bold]. Exit codes: 0 success, 1 no answer (with the reason), "
+    "2 bad usage, 3 failure, 130 interrupted.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+stores = typer.Typer(
+    help="Check a store of runs, recover its intact runs, or export them.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+)
+app.add_typer(stores, name="store")
 
 
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"keras-lr {importlib.metadata.version('keras-lr')}")
+def main() -> None:
+    """Runs the console script."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    app()
+
+
+def _version(requested: bool) -> None:
+    """Prints the version from its file, because importing `keras_lr` would import Keras."""
+    if requested:
+        package = pathlib.Path(importlib.util.find_spec("keras_lr").origin).parent  # type: ignore[union-attr, arg-type]
+        typer.echo(f"keras-lr {runpy.run_path(str(package / 'core' / 'version.py'))['__version__']}")
         raise typer.Exit
 
 
@@ -55,31 +69,43 @@ def keras_lr(
     del version
 
 
-@app.command()
+def _command(function: str, group: typer.Typer = app) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Registers a command. The decorated function declares its options; `function` of `keras_lr_cli.commands` runs it."""
+
+    def register(declaration: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(declaration)
+        def execute(*, backend: options.Backend | None = None, as_json: bool = False, **arguments: Any) -> None:
+            raise typer.Exit(_run(function, arguments, backend, as_json))
+
+        return group.command()(execute)
+
+    return register
+
+
+@_command("demo.run.run")
 def demo(
     *,
-    data: options.DemoData = "digits",
+    data: options.DemoDataOption = "digits",
     output: options.OutputOption = options.DEMO_FOLDER,
     seed: options.SeedOption = 0,
     backend: options.BackendOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Find, compare and train on real images of digits; leaves pictures and a report.
+    """Find, compare and train on real images of digits; saves pictures and a report.
 
-    Finds the peak rate of a small network for warm-up, constant, cosine. Compares four fixed rates over three seeds.
+    Finds the peak rate of a small network for a schedule of warm-up, constant and cosine. Compares four fixed rates over three seeds.
 
-    Trains with the rate found, and watches the rate of every update.
+    Trains at the rate found and records the rate of every update.
     """
-    _run("demo", backend, as_json, data=data, output=output, seed=seed)
 
 
-@app.command()
+@_command("find.run")
 def find(
     *,
     model: options.ModelArgument,
     data: options.DataOption,
-    batch_size: options.BatchOption = None,
-    schedule: options.ShapeOption = None,
+    batch_size: options.BatchSizeOption = None,
+    schedule: options.ScheduleOption = None,
     min_lr: options.MinOption = 1e-7,
     max_lr: options.MaxOption = 10.0,
     steps: options.StepsOption = 100,
@@ -99,15 +125,10 @@ def find(
 
     Example: [bold]keras-lr find train.py:build_model --data train.py:load_data --plot lr.png[/bold]
     """
-    test = {"min_lr": min_lr, "max_lr": max_lr, "steps": steps, "repeats": repeats, "ramp": ramp}
-    test |= {"sprint_steps": sprint_steps, "critical": critical}
-    test |= {"verify": verify}
-    theirs = {"model": model, "data": data, "batch_size": batch_size, "schedule": schedule}
-    _run("find", backend, as_json, **theirs, **test, seed=seed, rule=rule, plot=plot, save=save)
 
 
-@app.command("batch-size")
-def batch_size_command(
+@_command("batch_size.run")
+def batch_size(
     *,
     model: options.ModelArgument,
     data: options.DataOption,
@@ -122,11 +143,9 @@ def batch_size_command(
 
     Example: [bold]keras-lr batch-size train.py:build_model --data train.py:load_data[/bold]
     """
-    sizes = {"smallest": smallest, "largest": largest, "seed": seed}
-    _run("batch_size", backend, as_json, model=model, data=data, **sizes, save=save)
 
 
-@app.command()
+@_command("compare.run")
 def compare(
     *,
     model: options.ModelArgument,
@@ -136,7 +155,7 @@ def compare(
     optimizers: options.OptimizersOption = None,
     seeds: options.SeedsOption = "3",
     epochs: options.EpochsOption = None,
-    batch_size: options.BatchOption = None,
+    batch_size: options.BatchSizeOption = None,
     metric: options.MetricOption = "val_loss",
     validation_split: options.SplitOption = None,
     engine: options.EngineOption = "auto",
@@ -155,18 +174,13 @@ def compare(
 
     Example: [bold]keras-lr compare train.py:build_model --data train.py:load_data --learning-rates 0.1,0.01[/bold]
     """
-    cases = {"learning_rates": learning_rates, "schedule": schedule or [], "optimizers": optimizers, "seeds": seeds}
-    fit = {"epochs": epochs, "batch_size": batch_size, "validation_split": validation_split, "metric": metric}
-    written = {"store": store, "plot": plot, "report": report, "save": save}
-    how = {"engine": engine, "workers": workers, "prune": prune, "budget": budget, "dry_run": dry_run}
-    _run("compare", backend, as_json, model=model, data=data, **how, **cases, **fit, **written)
 
 
-@app.command("schedule")
-def schedule_command(
+@_command("schedule.run")
+def schedule(
     *,
     expression: options.ExpressionArgument,
-    steps_per_epoch: options.PerEpochOption = None,
+    steps_per_epoch: options.StepsPerEpochOption = None,
     epochs: options.EpochsOption = None,
     batch_size: options.ExamplesOption = None,
     plot: options.PlotOption = None,
@@ -177,30 +191,19 @@ def schedule_command(
 
     Example: [bold]keras-lr schedule "Cosine(0.1, 0.0, '100%')" --steps-per-epoch 100 --epochs 10 --plot s.png[/bold]
     """
-    run = {"steps_per_epoch": steps_per_epoch, "epochs": epochs, "batch_size": batch_size}
-    _run("schedule", backend, as_json, expression=expression, **run, plot=plot)
 
 
-stores = typer.Typer(
-    help="Look into a store of runs, rescue what is in it, or export it.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-)
-app.add_typer(stores, name="store")
-
-
-@stores.command()
+@_command("store.check", stores)
 def check(
     *, path: options.StoreArgument, salvage: options.SalvageOption = None, as_json: options.JsonOption = False
 ) -> None:
-    """Tell what in a store is whole, and rescue it. Exit codes: 0 whole, 1 damaged.
+    """Check a store and recover its intact runs. Exit codes: 0 intact, 1 damaged.
 
-    Example: [bold]keras-lr store check runs.sqlite --salvage rescued.sqlite[/bold]
+    Example: [bold]keras-lr store check runs.sqlite --salvage recovered.sqlite[/bold]
     """
-    _run("store", None, as_json, action="check", path=path, into=salvage)
 
 
-@stores.command()
+@_command("store.export", stores)
 def export(
     *,
     path: options.StoreArgument,
@@ -208,95 +211,77 @@ def export(
     to: options.FormatOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Write the runs of a store as a table, for TensorBoard or as an Optuna study.
+    """Export the runs of a store as a table, for TensorBoard or as an Optuna study.
 
     Example: [bold]keras-lr store export runs.sqlite runs.csv[/bold]
     """
-    _run("store", None, as_json, action="export", path=path, out=out, kind=to)
 
 
-@app.command()
+@_command("doctor.run")
 def doctor(*, backend: options.BackendOption = None, as_json: options.JsonOption = False) -> None:
     """Show versions, the backend, its devices, and what is missing."""
-    _run("doctor", backend, as_json)
 
 
-def main() -> None:
-    """The entry point of the console script."""
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, OSError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    app()
-
-
-def _run(command: str, backend: options.Backend | None, as_json: bool, **arguments: Any) -> None:
-    """Starts the framework in silence, runs one command, and leaves with its exit code."""
+def _run(function: str, arguments: Mapping[str, Any], backend: options.Backend | None, as_json: bool) -> ExitCode:
+    """Starts the framework silently and runs one command. `doctor` also runs if the framework does not start."""
+    module, _, name = function.rpartition(".")
     try:
-        trouble = _start(command, backend, as_json)
-        outcome = importlib.import_module("keras_lr_cli.outcome")
-        module = importlib.import_module(f"keras_lr_cli.commands.{command}")
-        if command == "doctor":
-            arguments["trouble"] = trouble
-        code = outcome.run(module.run, arguments, as_json)
+        problem = _start(backend, module == "doctor")
+        if module == "doctor":
+            arguments = {"problem": problem}
+        elif problem is not None:
+            return outcome.fail(problem, ExitCode.FAILURE, as_json)
+        command = getattr(importlib.import_module(f"keras_lr_cli.commands.{module}"), name)
+        return outcome.run(command, arguments, as_json)
     except KeyboardInterrupt:
-        code = _refuse("interrupted", INTERRUPTED, as_json)
-    raise typer.Exit(code)
+        return outcome.fail("interrupted", ExitCode.INTERRUPT, as_json)
 
 
-def _start(command: str, backend: options.Backend | None, as_json: bool) -> str | None:
-    """Chooses and imports the framework. Returns what went wrong, for `doctor`; any other command ends here."""
+def _start(backend: options.Backend | None, is_doctor: bool) -> str | None:
+    """Chooses and imports the framework; if that fails, `doctor` gets NumPy's backend. Returns the problem or None."""
     quiet()
-    trouble = _choose(backend)
-    if trouble is None:
+    problem = _choose(backend)
+    if problem is None:
         try:
-            with hushed():
+            with silence():
                 keras = importlib.import_module("keras")
                 keras.ops.zeros(1)  # devices announce themselves at the first operation
                 importlib.import_module("keras_lr")
             return None
         except Exception as error:
-            if command != "doctor":
+            if not is_doctor:
                 traceback.print_exc()
-            trouble = f"the backend {os.environ['KERAS_BACKEND']} does not start: {type(error).__name__}: {error}"
-    if command != "doctor":
-        raise typer.Exit(_refuse(trouble, FAILED, as_json))
-    for name in [name for name in sys.modules if name.partition(".")[0] in ("keras", "keras_lr")]:
-        del sys.modules[name]
-    os.environ["KERAS_BACKEND"] = "numpy"  # enough for a look at what is there
-    with hushed():
-        importlib.import_module("keras_lr")
-    return trouble
+            problem = f"the backend {os.environ['KERAS_BACKEND']} does not start: {type(error).__name__}: {error}"
+    if is_doctor:
+        for name in [name for name in sys.modules if name.partition(".")[0] in ("keras", "keras_lr")]:
+            del sys.modules[name]
+        os.environ["KERAS_BACKEND"] = "numpy"
+        with silence():
+            importlib.import_module("keras_lr")
+    return problem
 
 
-def _choose(backend: options.Backend | None) -> str | None:
+def _choose(option: options.Backend | None) -> str | None:
     """Sets KERAS_BACKEND: the option, the variable, Keras's file, or the first that is installed. Returns an error."""
     installed = [name for name in options.Backend if importlib.util.find_spec(name) is not None]
-    wanted = backend or os.environ.get("KERAS_BACKEND") or _configured()
-    if wanted not in list(options.Backend):
-        return f"KERAS_BACKEND={wanted!r}: keras-lr works on tensorflow, jax and torch. Set it to one of these, or pass --backend."
+    backend = option or os.environ.get("KERAS_BACKEND") or _configured()
+    if backend not in list(options.Backend):
+        return f"KERAS_BACKEND={backend!r}: keras-lr works on tensorflow, jax and torch. Set it to one of these, or pass --backend."
     if not installed:
-        return f"no framework is installed. Run: {LINE.format('tensorflow')}"
-    if wanted not in installed and backend is not None:
-        return f"--backend {backend}: {backend} is not installed. Run: {LINE.format(backend)}"
-    os.environ["KERAS_BACKEND"] = str(wanted if wanted in installed else installed[0])
+        return f"no framework is installed. Run: {options.INSTALL.format('tensorflow')}"
+    if backend not in installed and option is not None:
+        return f"--backend {option}: {option} is not installed. Run: {options.INSTALL.format(option)}"
+    os.environ["KERAS_BACKEND"] = str(backend if backend in installed else installed[0])
     return None
 
 
 def _configured() -> str:
-    """The backend of Keras's own configuration file, else Keras's default."""
+    """Returns the backend in Keras's own configuration file, else Keras's default."""
     home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
     try:
         return str(json.loads((home / "keras.json").read_text(encoding="utf-8"))["backend"])
     except (OSError, ValueError, KeyError, TypeError):
         return options.Backend.tensorflow
-
-
-def _refuse(text: str, code: int, as_json: bool) -> int:
-    """Says why nothing was done, in the form that was asked for."""
-    typer.echo(f"error: {text}" if code != INTERRUPTED else text, err=True)
-    if as_json:
-        typer.echo(json.dumps({"error": text, "exit_code": code}))
-    return code
 
 
 if __name__ == "__main__":

@@ -1,127 +1,155 @@
-"""From a command's answer, or its error, to what is printed and to the exit code.
+"""Prints what a command returns or raises, and picks the exit code. Imports `keras_lr` only while a command runs.
 
-0 done, 1 ran but has no answer (with the reason), 2 bad usage, 3 failed, 130 interrupted. With `--json` stdout holds one
-document and nothing else, whatever the user's code and the libraries print.
+With `--json`, stdout holds one document and nothing else, whatever the user's code and the libraries print.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import enum
 import json
 import math
 import os
+import pathlib
 import sys
 import traceback
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from keras_lr.core.errors import ArgumentError, KerasLRError, UserCodeError
+_PIPE_WIDTH = 100
 
-DONE, NO_ANSWER, BAD_USAGE, FAILED, INTERRUPTED = 0, 1, 2, 3, 130
-_WIDTH_OF_A_PIPE = 100
+
+class ExitCode(enum.IntEnum):
+    """The exit codes of `keras-lr`."""
+
+    SUCCESS = 0
+    NO_ANSWER = 1
+    BAD_USAGE = 2
+    FAILURE = 3
+    INTERRUPT = 130
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """What a command found out.
+    """The result of a command.
 
     Args:
         document: The JSON document, of plain values, arrays and paths.
-        show: Prints the same for people.
-        no_answer: Why there is no answer, or None where there is one.
-        code: The exit code.
+        display: The same for people: sentences and tables, in order.
+        no_answer: Why the answer is missing, or None.
+        saved: The files to list after `display`.
+        code: The exit code if there is an answer.
     """
 
     document: Mapping[str, Any]
-    show: Callable[[Console], None]
+    display: Sequence[RenderableType]
     no_answer: str | None = None
-    code: int = DONE
+    saved: Sequence[pathlib.Path] = ()
+    code: ExitCode = ExitCode.SUCCESS
 
 
-def run(command: Callable[..., Answer], arguments: Mapping[str, Any], as_json: bool) -> int:
-    """Runs a command and prints its answer.
+def run(command: Callable[..., Answer], arguments: Mapping[str, Any], as_json: bool) -> ExitCode:
+    """Runs a command and prints its answer or its error.
 
     Args:
-        command: A `run` function of this package.
+        command: A function of `keras_lr_cli.commands`.
         arguments: Its keyword arguments.
-        as_json: Whether stdout is to hold one JSON document.
+        as_json: Whether stdout holds one JSON document.
 
     Returns:
         The exit code.
     """
+    from keras_lr.core.errors import ArgumentError, KerasLRError, UserCodeError
+
     try:
         with _stdout_to_stderr() if as_json else contextlib.nullcontext():
             answer = command(**arguments)
-    except KeyboardInterrupt:
-        return _failed("interrupted", INTERRUPTED, as_json, prefix="")
-    except ArgumentError as error:
-        return _failed(str(error), BAD_USAGE, as_json)
-    except UserCodeError as error:
-        _print_cause(error)
-        return _failed(str(error), FAILED, as_json)
     except KerasLRError as error:
-        return _failed(str(error), FAILED, as_json)
+        if isinstance(error, UserCodeError):
+            _print_cause(error)
+        code = ExitCode.BAD_USAGE if isinstance(error, ArgumentError) else ExitCode.FAILURE
+        return fail(str(error), code, as_json)
     except Exception as error:
         traceback.print_exception(error)
-        return _failed(f"{type(error).__name__}: {error}", FAILED, as_json)
-    return _printed(answer, as_json)
+        return fail(f"{type(error).__name__}: {error}", ExitCode.FAILURE, as_json)
+    return _print(answer, as_json)
+
+
+def fail(text: str, code: ExitCode, as_json: bool) -> ExitCode:
+    """Prints an error on stderr, and as a JSON document on stdout if `as_json`. Returns `code`."""
+    print(text if code is ExitCode.INTERRUPT else f"error: {text}", file=sys.stderr)
+    if as_json:
+        print(to_json({"error": text, "exit_code": code}))
+    return code
 
 
 def screen() -> Console:
-    """Where the progress of a run is shown: stderr, so that stdout stays for the answer."""
+    """Returns a console on stderr for progress, because stdout is for the answer."""
     return _console(sys.stderr)
 
 
-def plain(value: Any) -> Any:
-    """Anything that a document holds as what strict JSON knows: NaN and the infinities become null."""
+def note(text: str) -> None:
+    """Prints a note for the user on stderr."""
+    screen().print(f"note: {text}")
+
+
+def save(*writers: tuple[Callable[[pathlib.Path], Any], pathlib.Path | None]) -> list[pathlib.Path]:
+    """Calls each writer that has a path. Returns the paths."""
+    for write, path in writers:
+        if path is not None:
+            write(path)
+    return [path for _, path in writers if path is not None]
+
+
+def fields(record: Any, *names: str) -> dict[str, Any]:
+    """Returns some attributes of a record as a dict."""
+    return {name: getattr(record, name) for name in names}
+
+
+def to_json(document: Mapping[str, Any]) -> str:
+    """Writes a document as strict JSON: NaN and the infinities become null."""
+    return json.dumps(_plain(document), indent=1, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return plain(value.tolist())
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+        return _plain(value.tolist())
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, (bool, int, str)) else str(value)
 
 
-def as_json_text(document: Mapping[str, Any]) -> str:
-    """A document as JSON text."""
-    return json.dumps(plain(document), indent=1, allow_nan=False)
-
-
-def _printed(answer: Answer, as_json: bool) -> int:
+def _print(answer: Answer, as_json: bool) -> ExitCode:
     if as_json:
-        print(as_json_text(answer.document))
+        print(to_json(answer.document))
     else:
-        answer.show(_console(sys.stdout))
+        console = _console(sys.stdout)
+        for item in answer.display:
+            console.print(item, markup=False, soft_wrap=isinstance(item, str) and not console.is_terminal)
+        for path in answer.saved:
+            console.print(f"Saved {path}", soft_wrap=True, markup=False)
     if answer.no_answer is None:
         return answer.code
     print(f"no answer: {answer.no_answer}", file=sys.stderr)
-    return NO_ANSWER
-
-
-def _failed(text: str, code: int, as_json: bool, prefix: str = "error: ") -> int:
-    print(f"{prefix}{text}", file=sys.stderr)
-    if as_json:
-        print(as_json_text({"error": text, "exit_code": code}))
-    return code
+    return ExitCode.NO_ANSWER
 
 
 def _console(stream: Any) -> Console:
-    """A console as wide as the terminal; in a pipe wide enough for a table."""
-    return Console(
-        file=stream, width=None if stream.isatty() or "COLUMNS" in os.environ else _WIDTH_OF_A_PIPE, highlight=False
-    )
+    """Returns a console as wide as the terminal; in a pipe, wide enough for a table."""
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
+    return Console(file=stream, width=width, highlight=False)
 
 
-def _print_cause(error: UserCodeError) -> None:
-    """The traceback of the user's own exception, from the user's first line on."""
+def _print_cause(error: Exception) -> None:
+    """Prints the traceback of the user's own exception, from the user's first line on."""
     cause = error.__cause__
     if cause is None:
         return
@@ -133,12 +161,13 @@ def _print_cause(error: UserCodeError) -> None:
 
 def _is_machinery(step: types.TracebackType) -> bool:
     name = str(step.tb_frame.f_globals.get("__name__"))
-    return name.startswith(("keras_lr.", "importlib.")) or step.tb_frame.f_code.co_filename.startswith("<frozen ")
+    ours = name.startswith(("keras_lr.", "keras_lr_cli.", "importlib."))
+    return ours or step.tb_frame.f_code.co_filename.startswith("<frozen ")
 
 
 @contextlib.contextmanager
 def _stdout_to_stderr() -> Iterator[None]:
-    """Sends what is written to stdout within the block to stderr, by C++ and child processes too."""
+    """Sends stdout to stderr within the block, also that of C++ code and child processes."""
     sys.stdout.flush()
     with contextlib.redirect_stdout(sys.stderr):
         try:

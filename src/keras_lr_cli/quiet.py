@@ -1,4 +1,4 @@
-"""Starts a framework for the console script without a word of it on the screen. Imports neither `keras_lr` nor Keras."""
+"""Silences the start of a framework for the console script. Imports neither `keras_lr` nor Keras."""
 
 from __future__ import annotations
 
@@ -13,28 +13,23 @@ import sys
 import sysconfig
 import tempfile
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 
 def quiet() -> None:
-    """Silences the log lines and the warnings of libraries; those of keras-lr and of the user's own code stay."""
+    """Silences the log lines and warnings of libraries, but not those of keras-lr and of the user's code."""
     sys.meta_path.insert(0, _SilentTensorFlow())
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     os.environ.setdefault("MPLBACKEND", "Agg")
     for name in ("tensorflow", "absl", "jax", "torch", "matplotlib", "h5py"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    libraries = {
-        sysconfig.get_path("stdlib"),
-        sysconfig.get_path("purelib"),
-        sysconfig.get_path("platlib"),
-        *site.getsitepackages(),
-    }
-    warnings.showwarning = _shown_unless_from(tuple(str(pathlib.Path(path).resolve()) for path in libraries))
+    libraries = {*map(sysconfig.get_path, ("stdlib", "purelib", "platlib")), *site.getsitepackages()}
+    warnings.showwarning = _show_unless_from(tuple(str(pathlib.Path(path).resolve()) for path in libraries))
 
 
-def _shown_unless_from(libraries: tuple[str, ...]) -> Any:
-    """A `warnings.showwarning` that drops the warnings raised by library code, unless it is ours."""
+def _show_unless_from(libraries: tuple[str, ...]) -> Any:
+    """Returns a `warnings.showwarning` that drops the warnings of other libraries."""
 
     def show(message: Warning | str, category: type[Warning], filename: str, *_: Any) -> None:
         frame: Any = sys._getframe(1)
@@ -48,28 +43,20 @@ def _shown_unless_from(libraries: tuple[str, ...]) -> Any:
 
 
 class _SilentTensorFlow(importlib.abc.MetaPathFinder):
-    """Imports TensorFlow in silence whenever that happens: Keras does so on other backends too, in the middle of a run."""
+    """Silences the import of TensorFlow, which Keras delays until the middle of a run on other backends."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """TensorFlow's own spec, with a hushed loader."""
+        """Returns TensorFlow's own spec with a silent loader."""
         del target
         spec = importlib.machinery.PathFinder.find_spec(name, path) if name == "tensorflow" else None
         if spec is not None and spec.loader is not None:
-            spec.loader.exec_module = _in_silence(spec.loader.exec_module)  # type: ignore[method-assign]
+            spec.loader.exec_module = silence()(spec.loader.exec_module)  # type: ignore[method-assign]
         return spec
 
 
-def _in_silence(run: Callable[..., None]) -> Callable[..., None]:
-    def silent(module: Any) -> None:
-        with hushed():
-            run(module)
-
-    return silent
-
-
 @contextlib.contextmanager
-def hushed() -> Iterator[None]:
-    """Keeps what is written to stderr, by C++ too, off the screen; shows it after all where the block fails."""
+def silence() -> Iterator[None]:
+    """Hides stderr, also that of C++ code. If the block raises, prints it after all."""
     sys.stderr.flush()
     try:
         screen = os.dup(2)

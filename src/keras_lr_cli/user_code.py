@@ -1,7 +1,7 @@
 """Loads what the user names: `path/train.py:build_model` or `package.module:name`, and the data that `--data` returns.
 
-A file is run once, under its own name and not as `__main__`, with its folder on `sys.path`. What goes wrong is told apart:
-a wrong name is an `ArgumentError`, an exception of the user's code a `UserCodeError` with that exception as its cause.
+A file is executed once, under its own name and not as `__main__`, with its folder on `sys.path`. A wrong name is an
+`ArgumentError`. An exception of the user's code is a `UserCodeError` whose cause is that exception.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ FIT_ARGUMENTS = (
 )  # fmt: skip
 _FORM = "Write path/train.py:{0} or package.module:{0}"
 _DATA = "Return (x, y), ((x, y), (x_val, y_val)) or a dict of fit's arguments"
-_RUN: dict[pathlib.Path, types.ModuleType] = {}
+_modules: dict[pathlib.Path, types.ModuleType] = {}
 
 
 def factory(where: str, **argument: str) -> Callable[[], Any]:
-    """The function that the user names.
+    """Finds the function that the user names.
 
     Args:
         where: The command, for the error.
-        **argument: The text, by the name of its argument: `model="train.py:build_model"`.
+        **argument: The text under the name of its argument: `model="train.py:build_model"`.
 
     Returns:
         The function, which can be called without arguments.
 
     Raises:
-        ArgumentError: There is no such file, module or function, or it needs arguments.
-        UserCodeError: The file or module raised while it was run.
+        ArgumentError: The file, module or function does not exist, or the function needs arguments.
+        UserCodeError: The file or module raised.
     """
     ((argument_name, text),) = argument.items()
     source, _, name = text.rpartition(":")
@@ -51,100 +51,91 @@ def factory(where: str, **argument: str) -> Callable[[], Any]:
     module = _file(where, source, argument) if is_file else _module(where, source, argument)
     if not hasattr(module, name):
         raise ArgumentError(where, f"{source} has no {name!r}", _choices(module), **argument)
-    found = getattr(module, name)
-    if not callable(found):
-        kind = type(found).__name__
-        raise ArgumentError(where, f"{name} is not a function but of type {kind}", _choices(module), **argument)
-    _check_no_arguments(where, name, found, argument)
-    return found
+    function = getattr(module, name)
+    if not callable(function):
+        rule = f"{name} is not a function but of type {type(function).__name__}"
+        raise ArgumentError(where, rule, _choices(module), **argument)
+    _check_no_arguments(where, name, function, argument)
+    return function
 
 
-def call(where: str, made: Callable[[], Any], **argument: str) -> Any:
-    """What the user's function returns; an exception in it becomes a `UserCodeError` with that one as its cause."""
+def call(where: str, function: Callable[[], Any], **argument: str) -> Any:
+    """Calls the user's function. An exception in it becomes the cause of a `UserCodeError`."""
     try:
-        return made()
+        return function()
     except (Exception, SystemExit) as error:
-        raise _raised(where, getattr(made, "__name__", "it"), error, argument) from error
+        raise _user_error(where, getattr(function, "__name__", "it"), error, argument) from error
 
 
-def data(where: str, text: str, taken: Sequence[str], note: Callable[[str], None]) -> dict[str, Any]:
-    """The arguments of `fit` that the user's data function gives.
+def data(where: str, text: str, names: Sequence[str], note: Callable[[str], None]) -> dict[str, Any]:
+    """Calls the user's data function and sorts what it returns into arguments of `fit`.
 
     Args:
         where: The command, for the error.
         text: The function, as in `factory`.
-        taken: The arguments that this command has a use for.
-        note: Told about arguments of `fit` that it has none for.
+        names: The arguments that this command uses.
+        note: Receives a sentence about arguments of `fit` that this command ignores.
 
     Returns:
-        A dict with `x` and some others of `taken`.
+        A dict with `x` and others of `names`.
 
     Raises:
-        ArgumentError: As `factory`, or what it returns is none of the three forms.
+        ArgumentError: As `factory`, or the data has none of the three forms.
         UserCodeError: The function raised.
     """
-    returned = call(where, factory(where, data=text), data=text)
-    if isinstance(returned, Mapping):
-        return _from_dict(where, text, returned, taken, note)
-    if not isinstance(returned, tuple) or len(returned) != 2:
-        size = f" of {len(returned)}" if isinstance(returned, tuple) else ""
-        raise ArgumentError(where, f"it returned a {type(returned).__name__}{size}", _DATA, data=text)
-    if not all(isinstance(part, tuple) and len(part) == 2 for part in returned):
-        return {"x": returned[0], "y": returned[1]}
-    (x, y), validation = returned
-    if "validation_data" not in taken:
+    value = call(where, factory(where, data=text), data=text)
+    if isinstance(value, Mapping):
+        return _from_dict(where, text, value, names, note)
+    if not isinstance(value, tuple) or len(value) != 2:
+        size = f" of {len(value)}" if isinstance(value, tuple) else ""
+        raise ArgumentError(where, f"it returned a {type(value).__name__}{size}", _DATA, data=text)
+    if not all(isinstance(part, tuple) and len(part) == 2 for part in value):
+        return {"x": value[0], "y": value[1]}
+    (x, y), validation = value
+    if "validation_data" not in names:
         note(f"{where} has no use for the validation data")
         return {"x": x, "y": y}
     return {"x": x, "y": y, "validation_data": validation}
 
 
 def _from_dict(
-    where: str, text: str, returned: Mapping[Any, Any], taken: Sequence[str], note: Callable[[str], None]
+    where: str, text: str, value: Mapping[Any, Any], names: Sequence[str], note: Callable[[str], None]
 ) -> dict[str, Any]:
-    unknown = [str(name) for name in returned if name not in FIT_ARGUMENTS]
+    unknown = [str(name) for name in value if name not in FIT_ARGUMENTS]
     if unknown:
-        raise ArgumentError(
-            where,
-            f"its dict has {', '.join(unknown)}, which fit does not take",
-            f"Use {', '.join(FIT_ARGUMENTS)}",
-            data=text,
-        )
-    if returned.get("x") is None:
+        rule = f"its dict has {', '.join(unknown)}, which fit does not take"
+        raise ArgumentError(where, rule, f"Use {', '.join(FIT_ARGUMENTS)}", data=text)
+    if value.get("x") is None:
         raise ArgumentError(where, "its dict has no x", _DATA, data=text)
-    unused = [
-        name
-        for name in returned
-        if name not in taken and name not in ("verbose", "shuffle") and returned[name] is not None
-    ]
+    present = {name: item for name, item in value.items() if item is not None}
+    unused = [name for name in present if name not in (*names, "verbose", "shuffle")]
     if unused:
         note(f"{where} has no use for {', '.join(unused)} in the data's dict")
-    return {name: value for name, value in returned.items() if name in taken and value is not None}
+    return {name: item for name, item in present.items() if name in names}
 
 
 def _file(where: str, source: str, argument: Mapping[str, str]) -> types.ModuleType:
-    """Runs a file, once, as a module of its own name."""
+    """Executes a file, once, as a module of its own name."""
     path = pathlib.Path(source).expanduser().resolve()
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise ArgumentError(
-            where, f"the file {source} {what}", f"Check the path; it is looked up from {pathlib.Path.cwd()}", **argument
-        )
-    if path in _RUN:
-        return _RUN[path]
+        rule = f"the file {source} {'is a folder' if path.is_dir() else 'does not exist'}"
+        raise ArgumentError(where, rule, f"Check the path; it is looked up from {pathlib.Path.cwd()}", **argument)
+    if path in _modules:
+        return _modules[path]
     if str(path.parent) not in sys.path:
         sys.path.insert(0, str(path.parent))
     name = path.stem if path.stem not in sys.modules else f"keras_lr_user_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise ArgumentError(where, f"{source} is no Python file", _FORM.format("build_model"), **argument)
+        raise ArgumentError(where, f"{source} is not a Python file", _FORM.format("build_model"), **argument)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         sys.modules.pop(name, None)
-        raise _raised(where, source, error, argument) from error
-    _RUN[path] = module
+        raise _user_error(where, source, error, argument) from error
+    _modules[path] = module
     return module
 
 
@@ -155,41 +146,36 @@ def _module(where: str, source: str, argument: Mapping[str, str]) -> types.Modul
         sys.path.insert(0, here)
     try:
         return importlib.import_module(source)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{source}.".startswith(f"{error.name}."):
-            raise _raised(where, source, error, argument) from error
-        repair = "Install it, or start where it can be imported, or write path/train.py:build_model"
-        raise ArgumentError(where, f"there is no module {error.name!r}", repair, **argument) from None
     except (Exception, SystemExit) as error:
-        raise _raised(where, source, error, argument) from error
+        missing = error.name if isinstance(error, ModuleNotFoundError) else None
+        if missing is None or not f"{source}.".startswith(f"{missing}."):
+            raise _user_error(where, source, error, argument) from error
+    repair = "Install it, or start where it can be imported, or write path/train.py:build_model"
+    raise ArgumentError(where, f"the module {missing!r} does not exist", repair, **argument)
 
 
-def _check_no_arguments(where: str, name: str, found: Callable[..., Any], argument: Mapping[str, str]) -> None:
+def _check_no_arguments(where: str, name: str, function: Callable[..., Any], argument: Mapping[str, str]) -> None:
     try:
-        signature = inspect.signature(found)
-    except (TypeError, ValueError):  # a function that does not tell
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # some functions of C have no signature
         return
     try:
         signature.bind()
     except TypeError:
-        raise ArgumentError(
-            where, f"{name}{signature} needs arguments, and gets none", "Give them defaults", **argument
-        ) from None
+        rule = f"{name}{signature} needs arguments, and gets none"
+        raise ArgumentError(where, rule, "Give them defaults", **argument) from None
 
 
 def _choices(module: types.ModuleType) -> str:
-    """The functions that could have been meant: the module's own, public ones."""
-    own = [name for name, value in vars(module).items() if _is_public_function(module, name, value)]
+    """Lists the module's own public functions, as the repair of an error."""
+    functions = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+    own = [name for name in functions if getattr(vars(module)[name], "__module__", None) == module.__name__]
     return f"Its functions are {', '.join(sorted(own))}" if own else "It has no functions of its own: write one"
 
 
-def _is_public_function(module: types.ModuleType, name: str, value: Any) -> bool:
-    return callable(value) and not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
-
-
-def _raised(where: str, what: str, error: BaseException, argument: Mapping[str, str]) -> UserCodeError:
-    """The user's exception, in the words of our errors."""
+def _user_error(where: str, source: str, error: BaseException, argument: Mapping[str, str]) -> UserCodeError:
+    """Names the call and the user's exception in one sentence."""
     ((name, text),) = argument.items()
-    said = " ".join(str(error).split())
-    shown = f"{type(error).__name__}: {said}" if said else type(error).__name__
-    return UserCodeError(f"{where}({name}={text!r}): {what} raised {shown.rstrip('.')}. Its traceback says where.")
+    message = " ".join(str(error).split())
+    shown = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    return UserCodeError(f"{where}({name}={text!r}): {source} raised {shown.rstrip('.')}. Its traceback says where.")

@@ -1,4 +1,4 @@
-"""The private names of Keras that are used, each in one test, so that a new Keras that moves one is told at once."""
+"""Each private name of Keras that is used has a test, so that a new Keras that moves one is noticed at once."""
 
 import threading
 
@@ -8,14 +8,14 @@ import pytest
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.keras_rates import rates_scaled
+from keras_lr.backends.keras_rates import scale_rates
 
 
 def test_the_rate_of_an_optimizer_is_swapped_without_a_new_variable(line):
     model = line[2](0.1)
     optimizer = model.optimizer
     own, variables = machinery.rate_of(optimizer), list(map(id, optimizer.variables))
-    with machinery.rate_replaced(model, lambda: 0.7):
+    with machinery.replace_rate(model, lambda: 0.7):
         assert float(optimizer.learning_rate) == 0.7
     assert machinery.rate_of(optimizer) is own
     assert list(map(id, optimizer.variables)) == variables
@@ -24,7 +24,7 @@ def test_the_rate_of_an_optimizer_is_swapped_without_a_new_variable(line):
 def test_the_rate_is_put_back_after_an_error(line):
     model = line[2](0.1)
     own = machinery.rate_of(model.optimizer)
-    with pytest.raises(KeyError), machinery.rate_replaced(model, lambda: 0.7):
+    with pytest.raises(KeyError), machinery.replace_rate(model, lambda: 0.7):
         raise KeyError
     assert machinery.rate_of(model.optimizer) is own
 
@@ -34,7 +34,7 @@ def test_the_count_is_that_of_the_steps_not_of_the_updates(line):
     model = make()
     model.compile(keras.optimizers.SGD(gradient_accumulation_steps=2), "mse")
     model.fit(x, y, batch_size=10, verbose=0)
-    assert machinery.steps_counted(model.optimizer) == 4
+    assert machinery.step_count(model.optimizer) == 4
     assert machinery.micro_batches(model) == 2
 
 
@@ -69,7 +69,7 @@ def test_unbuilt_containers_are_given_back_unbuilt(line):
     x, y, make = line
     model = make(metrics=["mae"])
     containers = machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers)
+    machinery.build(model, (x[:4], y[:4]))
     assert model._compile_metrics.built
     containers.restore()
     assert not model._compile_metrics.built
@@ -103,7 +103,7 @@ def small(optimizer):
 def test_the_count_and_the_places_of_variables_are_those_of_the_optimizer():
     optimizer, variables = small(keras.optimizers.SGD())
     assert machinery.counter_of(optimizer) is optimizer.iterations
-    assert all(one is other for one, other in zip(machinery.trained_by(optimizer), variables, strict=True))
+    assert all(one is other for one, other in zip(machinery.trainable_variables_of(optimizer), variables, strict=True))
     assert [machinery.index_in(optimizer, variable) for variable in variables] == [0, 1]
     if keras.backend.backend() == "tensorflow":  # only there an update gets the framework's own variable
         assert [machinery.index_in(optimizer, variable.value) for variable in variables] == [0, 1]
@@ -113,26 +113,26 @@ def test_a_wrapper_counts_as_the_optimizer_inside():
     inner, wrapper = keras.optimizers.SGD(), keras.optimizers.SGD()
     machinery.count_as(wrapper, inner)
     inner.iterations.assign(3)
-    assert machinery.steps_counted(wrapper) == 3
+    assert machinery.step_count(wrapper) == 3
     assert len(wrapper.variables) == 2
 
 
 def test_a_gradient_that_is_the_next_value_is_known():
     _, (one, two) = small(keras.optimizers.SGD())
     two.overwrite_with_gradient = True
-    assert [machinery.overwritten(one), machinery.overwritten(two)] == [False, True]
+    assert [machinery.takes_next_value(one), machinery.takes_next_value(two)] == [False, True]
 
 
 @pytest.mark.parametrize("name", ["SGD", "AdamW", "Nadam", "Muon", "Lamb"])
-@pytest.mark.parametrize(("scaled", "kept"), [(False, [0.9, 0.9]), (True, [0.9, 0.95])])
-def test_the_decay_of_each_variable_is_at_its_own_rate(name, scaled, kept):
+@pytest.mark.parametrize(("scaled", "expected"), [(False, [0.9, 0.9]), (True, [0.9, 0.95])])
+def test_the_decay_of_each_variable_is_at_its_own_rate(name, scaled, expected):
     """Under a gradient of 0 only the decay moves: 0.5 * 0.2 of the weight, or half of that."""
     own = {"adam_weight_decay": 0.2} if name == "Muon" else {}
     optimizer, variables = small(getattr(keras.optimizers, name)(0.5, weight_decay=0.2, **own))
-    with rates_scaled(optimizer, [0, 1], [1.0, 0.5], scaled):
+    with scale_rates(optimizer, [0, 1], [1.0, 0.5], scaled):
         optimizer.apply([keras.ops.zeros(3)] * 2, variables)
     values = [float(keras.ops.convert_to_numpy(variable)[0]) for variable in variables]
-    assert values == pytest.approx(kept, abs=1e-6)
+    assert values == pytest.approx(expected, abs=1e-6)
     assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == 0.5
     assert not {"update_step", "_parallel_update_step", "_apply_weight_decay"} & set(vars(optimizer))
 
@@ -143,7 +143,7 @@ def test_a_tensor_scales_an_update_and_0_holds_it(factor):
     changing = keras.ops.convert_to_tensor(factor, dtype="float32")
     for factors in ([1.0, 1.0], [1.0, changing]):
         before = [float(keras.ops.convert_to_numpy(variable)[0]) for variable in variables]
-        with rates_scaled(optimizer, [0, 1], factors, False):
+        with scale_rates(optimizer, [0, 1], factors, False):
             optimizer.apply([keras.ops.ones(3)] * 2, variables)
     moved = [b - float(keras.ops.convert_to_numpy(variable)[0]) for b, variable in zip(before, variables, strict=True)]
     assert moved == pytest.approx([0.75, 0.5 * 0.5 + 0.5 * factor if factor else 0.0], abs=1e-6)
@@ -202,7 +202,7 @@ def test_compiled_metrics_are_hidden_until_restored(line):
     x, y, make = line
     model = make(metrics=["mae"])
     own, containers = model._compile_metrics, machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    machinery.build(model, (x[:4], y[:4]), hide_metrics_of=containers)
     assert model._compile_metrics is None
     containers.restore()
     assert type(model._compile_metrics) is type(own)
@@ -213,7 +213,7 @@ def test_the_mean_of_the_losses_is_not_kept_until_restored(line):
     x, y, make = line
     model = make(1e-12)
     own, containers = model._loss_tracker, machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    machinery.build(model, (x[:4], y[:4]), hide_metrics_of=containers)
     assert [(metric.name, metric.variables) for metric in model.metrics] == [("loss", [])]
     model.metrics[0].update_state(keras.ops.convert_to_tensor(3.0), sample_weight=4)
     model.metrics[0].update_state(keras.ops.convert_to_tensor(0.1), sample_weight=2)

@@ -1,5 +1,6 @@
 """The plateau in `fit`: the rate that each update used, beside every kind of rate, saved and resumed at any point."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -164,6 +165,7 @@ def test_nothing_is_left_on_the_optimizer(line):
     assert machinery.rate_of(model.optimizer) == klr.Scaled(COSINE, 0.5**4)
 
 
+@pytest.mark.once
 def test_a_missing_name_is_told_with_those_there_are(line):
     with pytest.warns(UserWarning, match=r"there is no 'val_loss' in the logs, which have loss"):
         fit(line[2](0.1), line, [klr.ReduceLROnPlateau()], epochs=1)
@@ -187,17 +189,25 @@ def adam(rate):
 NOISY = [5.0, 4.0, 4.5, 4.5, 3.0, 3.5, 3.5, 3.5]
 
 
-def whole_run(line, rate, tmp_path):
-    monitor, model = klr.LearningRateMonitor(), adam(rate)
-    plateau = klr.ReduceLROnPlateau("told", 0.5, patience=2, cooldown=1, state_path=tmp_path / "whole.json")
-    fit(model, line, [Told(NOISY), monitor, plateau], epochs=8)
-    return model, monitor.learning_rates
+@pytest.fixture(scope="module")
+def whole_run(line, tmp_path_factory):
+    """Makes the run that is not cut, once for each rate: its weights at the end, and its rates."""
+
+    @functools.cache
+    def run(rate):
+        monitor, model = klr.LearningRateMonitor(), adam(rate)
+        path = tmp_path_factory.mktemp("whole") / "whole.json"
+        plateau = klr.ReduceLROnPlateau("told", 0.5, patience=2, cooldown=1, state_path=path)
+        fit(model, line, [Told(NOISY), monitor, plateau], epochs=8)
+        return model.get_weights(), monitor.learning_rates
+
+    return run
 
 
 @pytest.mark.parametrize("rate", [0.01, COSINE], ids=["float", "schedule"])
 @pytest.mark.parametrize("cut", [1, 3, 4, 5, 7])
-def test_a_run_that_was_cut_after_any_epoch_goes_on_exactly(cut, rate, line, tmp_path):
-    model, rates = whole_run(line, rate, tmp_path)
+def test_a_run_that_was_cut_after_any_epoch_goes_on_exactly(cut, rate, line, whole_run, tmp_path):
+    weights, rates = whole_run(rate)
     words = {"factor": 0.5, "patience": 2, "cooldown": 1, "state_path": tmp_path / "state.json"}
     first = adam(rate)
     fit(first, line, [Told(NOISY), klr.ReduceLROnPlateau("told", **words)], epochs=cut)
@@ -206,13 +216,13 @@ def test_a_run_that_was_cut_after_any_epoch_goes_on_exactly(cut, rate, line, tmp
     fit(loaded, line, [Told(NOISY), monitor, klr.ReduceLROnPlateau("told", **words)], epochs=8, initial_epoch=cut)
     assert monitor.learning_rates == rates[cut * STEPS :]
     assert int(loaded.optimizer.iterations) == 8 * STEPS
-    for ours, theirs in zip(loaded.get_weights(), model.get_weights(), strict=True):
+    for ours, theirs in zip(loaded.get_weights(), weights, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-7)
 
 
 @pytest.mark.parametrize("first", ["backup", "plateau"])
-def test_backup_and_restore_in_either_order(first, line, tmp_path):
-    model, rates = whole_run(line, COSINE, tmp_path)
+def test_backup_and_restore_in_either_order(first, line, whole_run, tmp_path):
+    weights, rates = whole_run(COSINE)
 
     class Crash(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -231,7 +241,7 @@ def test_backup_and_restore_in_either_order(first, line, tmp_path):
     fit(again, line, callbacks(monitor), epochs=8)
     assert monitor.learning_rates == rates[5 * STEPS :]
     assert int(again.optimizer.iterations) == 8 * STEPS
-    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+    for ours, theirs in zip(again.get_weights(), weights, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-7)
 
 
@@ -278,7 +288,8 @@ def stepwise_run(line, cuts, tmp_path):
     return rates
 
 
-@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)], ids=["every seventh", "every"])
+# At every 13th step each of the three places within a measurement is cut at.
+@pytest.mark.parametrize("stride", [13, pytest.param(1, marks=pytest.mark.slow)], ids=["every thirteenth", "every"])
 def test_a_run_that_was_cut_at_any_step_goes_on_exactly(stride, line, tmp_path):
     expected = stepwise_run(line, [], tmp_path)
     base = klr.Linear(0.1, 0.0, 40).evaluate(range(40))
@@ -301,6 +312,7 @@ def test_every_steps_measures_the_raw_mean_loss(line):
     assert measured == pytest.approx([np.mean(losses[0:3]), np.mean(losses[3:6])], rel=1e-5)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"version": 1, "monitor": "acc"}', '{"version": 9}'])
 def test_a_state_file_of_something_else_is_told(content, line, tmp_path):
     (tmp_path / "state.json").write_text(content)
@@ -308,6 +320,7 @@ def test_a_state_file_of_something_else_is_told(content, line, tmp_path):
         fit(line[2](0.1), line, [klr.ReduceLROnPlateau("loss", state_path=tmp_path / "state.json")], epochs=1)
 
 
+@pytest.mark.once
 def test_a_state_of_another_epoch_is_told(line, tmp_path):
     words = {"monitor": "loss", "state_path": tmp_path / "state.json"}
     fit(line[2](0.1), line, [klr.ReduceLROnPlateau(**words)], epochs=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+import importlib
 import inspect
 import os
 import signal
@@ -17,39 +17,64 @@ from keras_lr_cli import main
 
 pytestmark = pytest.mark.once
 
-COMMANDS = ("demo", "find", "compare", "schedule", "doctor")
+COMMANDS = ("demo", "find", "batch-size", "compare", "schedule", "store", "doctor")
 COSINE = "(Constant(1.0, '55%') >> Cosine(1.0, 0.0, '40%')).warmup('5%')"
 RUN = ("--steps-per-epoch", "100", "--epochs", "10")
 
 
-@pytest.mark.parametrize("words", [(), *[(name,) for name in (*COMMANDS, "store")], ("store", "check")], ids=str)
-def test_help_imports_neither_a_framework_nor_keras(words):
+@pytest.mark.parametrize(
+    "words",
+    [("--version",), *[(*command, "--help") for command in ((), *[(name,) for name in COMMANDS], ("store", "check"))]],
+    ids=str,
+)
+def test_help_and_version_import_neither_a_framework_nor_keras(words):
     code = (
-        "import sys, main.main\n"
-        f"sys.argv = ['keras-lr', *{words!r}, '--help']\n"
-        "try:\n    main.main.main()\n"
+        "import sys, keras_lr_cli.main\n"
+        f"sys.argv = ['keras-lr', *{words!r}]\n"
+        "try:\n    keras_lr_cli.main.main()\n"
         "except SystemExit as end:\n    assert not end.code, end.code\n"
         "heavy = {'keras_lr', 'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules)\n"
         "print(sorted(heavy), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Usage" in done.stdout
-    assert done.stderr == "[]\n"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ("Usage" if "--help" in words else klr.__version__) in process.stdout
+    assert process.stderr == "[]\n"
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+def declarations():
+    return {
+        info.callback.__name__: info.callback
+        for info in (*main.app.registered_commands, *main.stores.registered_commands)
+    }
+
+
+@pytest.mark.parametrize("command", declarations())
 def test_every_command_and_option_has_a_help_text(command):
-    callback = {info.name or info.callback.__name__: info.callback for info in main.main.app.registered_commands}[
-        command
-    ]
+    callback = declarations()[command]
     assert callback.__doc__
     for parameter in inspect.signature(callback, eval_str=True).parameters.values():
         (declared,) = parameter.annotation.__metadata__
         assert declared.help, parameter.name
 
 
+@pytest.mark.parametrize("command", sorted(set(declarations()) - {"doctor"}))
+def test_every_option_reaches_a_parameter(command):
+    callback = declarations()[command]
+    module, _, name = inspect.getclosurevars(callback).nonlocals["function"].rpartition(".")
+    run = getattr(importlib.import_module(f"keras_lr_cli.commands.{module}"), name)
+    declared = set(inspect.signature(callback).parameters) - {"backend", "as_json"}
+    parameters = inspect.signature(run).parameters.values()
+    named = {parameter.name for parameter in parameters if parameter.kind is inspect.Parameter.KEYWORD_ONLY}
+    rest = declared - named
+    assert named <= declared
+    if any(parameter.kind is inspect.Parameter.VAR_KEYWORD for parameter in parameters):
+        assert rest <= set(inspect.signature(getattr(klr, command)).parameters)
+    else:
+        assert not rest
+
+
 def test_options_of_find_have_the_defaults_of_the_function():
-    ours = inspect.signature(main.main.find).parameters
+    ours = inspect.signature(main.find).parameters
     for name, parameter in inspect.signature(klr.find).parameters.items():
         if name in ("min_lr", "max_lr", "steps", "repeats", "ramp", "seed"):
             assert ours[name].default == parameter.default, name
@@ -77,8 +102,8 @@ def test_no_command_shows_the_help(quick):
     assert "doctor" in ran.out + ran.err
 
 
-def test_schedule_for_people(keras_lr, folder):
-    ran = keras_lr("schedule", COSINE, *RUN)
+def test_schedule_for_people(quick, folder):
+    ran = quick("schedule", COSINE, *RUN)
     assert ran.code == 0, ran.err
     assert ran.err == ""
     for word in ("Constant(1.0, '55%')", "start", "25 %", "50 %", "75 %", "end", "highest", "lowest", "0.0196"):
@@ -96,9 +121,7 @@ def test_schedule_as_json(quick):
     )
     assert document["rates"] == bound.evaluate(document["steps"]).tolist()
     assert (document["highest"], document["lowest"]) == (1.0, 0.0)
-    assert document["area"] == pytest.approx(
-        sum(klr.schedules.expression.parse(document["schedule"]).evaluate(range(1000)))
-    )
+    assert document["area"] == pytest.approx(sum(klr.schedules.text.parse(document["schedule"]).evaluate(range(1000))))
     assert document["findings"] == []
 
 
@@ -116,12 +139,15 @@ def test_schedule_saves_a_picture(quick, folder):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (("Constant(0.1",), "this is no Python expression"),
+        (("Constant(0.1",), "this is not a Python expression"),
         (("__import__('os')",), "__import__ is not allowed"),
-        ((COSINE,), "its lengths have units, and no run is given. Pass --steps-per-epoch 100 --epochs 10."),
-        (("Constant(0.1)",), "it has no end, and no run is given."),
+        (
+            (COSINE,),
+            "its lengths have units, and the length of the run is unknown. Pass --steps-per-epoch 100 --epochs 10.",
+        ),
+        (("Constant(0.1)",), "it has no end, and the length of the run is unknown."),
         (("Cosine(1.0, 0.0, '500ex')", *RUN), "a length in examples needs the batch size"),
         (
             ("Cosine(1.0, 0.0, 5)", "--plot", "no/s.png"),
@@ -130,11 +156,11 @@ def test_schedule_saves_a_picture(quick, folder):
         (("Cosine(1.0, 0.0, 5)", "--plot", "s.doc"), "plot must end in .png, .svg, .pdf. Write s.png."),
     ],
 )
-def test_schedule_of_bad_arguments_is_2(quick, words, said):
+def test_schedule_of_bad_arguments_is_2(quick, words, message):
     ran = quick("schedule", *words)
     assert ran.code == 2
     assert ran.err.startswith("error: ")
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
     assert ran.out == ""
 
@@ -153,9 +179,10 @@ def test_interrupted_is_130(script, folder):
     )
     (folder / "slow.py").write_text((folder / "slow.py").read_text() + "\n\ndef load():\n    return build()\n")
     command = [str(script), "find", "slow.py:build", "--data", "slow.py:load"]
-    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=folder, preexec_fn=heard, **pipes)  # noqa: PLW1509 - it sets a signal, no more
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # the child of a background job would ignore it
+    process = subprocess.Popen(command, cwd=folder, **pipes)
+    signal.signal(signal.SIGINT, previous)
     deadline = time.monotonic() + 100
     while not (folder / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

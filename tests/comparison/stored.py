@@ -7,9 +7,9 @@ import keras
 import numpy as np
 
 import keras_lr as klr
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.store import schema
 from keras_lr.comparison.store.store import Store
-from keras_lr.comparison.summarize import Measured
 from keras_lr.engines.fit import TrainingRun
 
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
@@ -25,7 +25,7 @@ PLAN = {
     "mode": "min",
     "epochs": 3,
 }
-PLACES = [(case, seed) for seed in PLAN["seeds"] for case in range(len(PLAN["cases"]))]
+KEYS = [RunKey(0, case, seed) for seed in PLAN["seeds"] for case in range(len(PLAN["cases"]))]
 
 
 class Stop(BaseException):
@@ -43,7 +43,7 @@ def compare(store=None, build_model=build_line, **changed):
 
 
 def measured(case, seed, points=5):
-    """A run with numbers that tell its place."""
+    """A run with numbers that tell its case and seed."""
     rng = np.random.default_rng([case, seed])
     history = {name: tuple(rng.normal(size=3).tolist()) for name in ("loss", "val_loss")}
     if case == 2:
@@ -52,24 +52,24 @@ def measured(case, seed, points=5):
         run = TrainingRun({}, "failed", None, 0.5, "ValueError: no\n\nTraceback: here")
     else:
         run = TrainingRun(history, "finished", None, 0.25)
-    return Measured(run, (0.1,) * points, tuple(rng.normal(size=points).tolist()) if seed else None)
+    return RunMeasurement(run, (0.1,) * points, tuple(rng.normal(size=points).tolist()) if seed else None)
 
 
-RUNS = {place: measured(*place) for place in PLACES}
+RUNS = {key: measured(key.case, key.seed) for key in KEYS}
 
 
-def made(path, places=PLACES, plan=PLAN):
+def made(path, keys=KEYS, plan=PLAN):
     """A store with these runs, closed."""
     with contextlib.closing(Store(path, plan)) as store:
-        for place in places:
-            store.put(place, RUNS[place])
+        for key in keys:
+            store.write(key, RUNS[key])
     return path
 
 
 def stored(path):
-    """Every run of a store by its place, as a list: to see that it is there once."""
+    """Every run of a store with its key, as a list: to see that it is there once."""
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        return [(one.place, one.measured) for one in schema.read_runs(connection)]
+        return [(one.key, one.measured) for one in schema.read_runs(connection)]
 
 
 def same(one, other):

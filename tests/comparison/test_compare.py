@@ -9,7 +9,7 @@ import pytest
 import keras_lr as klr
 from keras_lr import backends
 from keras_lr.comparison.planning.plan import direction
-from keras_lr.comparison.views.page import again
+from keras_lr.comparison.views.page import code_to_repeat
 
 
 def build_model():
@@ -51,7 +51,9 @@ def test_the_code_in_the_page_trains_the_best_again(rates, data):
     arguments = {"validation_split": 0.2, "epochs": 2, "batch_size": 32, "seeds": [3, 5], "verbose": 0}
     alone = klr.compare(build_model, *data, learning_rates=[0.5], engine="sequential", **arguments)
     for result, engine in ((alone, "sequential"), (rates[0], "auto")):
-        code = again(result, result.best).replace("x, y,", f"x, y, validation_split=0.2, engine={engine!r}, verbose=0,")
+        code = code_to_repeat(result, result.best).replace(
+            "x, y,", f"x, y, validation_split=0.2, engine={engine!r}, verbose=0,"
+        )
         names = {"build_model": build_model, "x": data[0], "y": data[1]}
         exec(code, names)
         if engine == "sequential":
@@ -123,6 +125,7 @@ def test_two_calls_give_equal_records(tmp_path):
     assert klr.Comparison.load(tmp_path / "a.json") == first
 
 
+@pytest.mark.once
 def test_names_are_those_of_a_first_model():
     def build():
         model = build_line()
@@ -138,6 +141,7 @@ def test_names_are_those_of_a_first_model():
     assert int(after.rpartition("_")[2]) == int((before + "_0").split("_")[1]) + 1
 
 
+@pytest.mark.once
 def test_all_diverged():
     result = klr.compare(build_line, X, Y, learning_rates=[1e38], seeds=1, metric="loss", verbose=0)
     assert result.best is None
@@ -168,6 +172,7 @@ def test_schedules_with_units_are_bound_and_multiplied():
     assert result.mode == "max"
 
 
+@pytest.mark.once
 def test_the_template_alone_and_lines(capsys):
     result = klr.compare(build_line, X, Y, seeds=[1], metric="loss", verbose=1)
     (case,) = result.cases
@@ -178,6 +183,7 @@ def test_the_template_alone_and_lines(capsys):
     assert printed.err.startswith("[1/1] as compiled, seed 1: loss ")
 
 
+@pytest.mark.once
 def test_a_metric_of_a_model_s_own_is_known_after_an_epoch():
     class Own(keras.Model):
         def __init__(self):
@@ -201,12 +207,13 @@ def test_a_metric_of_a_model_s_own_is_known_after_an_epoch():
         klr.compare(build, X, Y, metric="mine", seeds=1, verbose=0)
 
 
+@pytest.mark.once
 def test_the_edge_of_the_grid_is_told():
     result = klr.compare(build_line, X, Y, learning_rates=[1e-4, 0.1], seeds=1, metric="loss", verbose=0)
     assert result.warnings == (
         "The best learning rate, 0.1, is the largest of those tried: the best may lie beyond. Add larger ones, such as 1.",
     )
-    assert "With one seed there is no interval" in result.reason
+    assert "With one seed no interval can be computed" in result.reason
     assert [case.name for case in result.indistinguishable] == ["lr 0.0001"]
 
 

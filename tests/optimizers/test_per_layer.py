@@ -238,6 +238,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("argument", "told"), WRONG)
 def test_wrong_arguments_are_told(argument, told):
     with pytest.raises(klr.ArgumentError, match=re.escape(told)):

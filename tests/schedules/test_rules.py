@@ -14,6 +14,7 @@ from tests.schedules.catalogue import FORMULAS, SCHEDULES, WITH_UNITS
 STEPS = np.arange(30)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("schedule", "formula"), FORMULAS, ids=lambda value: repr(value) if isinstance(value, klr.Schedule) else ""
 )
@@ -40,6 +41,7 @@ def test_the_config_makes_an_equal_schedule(schedule):
     assert hash(again) == hash(schedule)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("schedule", [*SCHEDULES, *WITH_UNITS], ids=repr)
 def test_the_repr_is_the_code_that_makes_it(schedule):
     names = {**vars(klr), "halving": getattr(getattr(schedule, "first", schedule), "fn", None)}
@@ -66,6 +68,33 @@ def test_large_steps_agree_on_host_and_backend(schedule, step):
 @pytest.mark.parametrize("schedule", SCHEDULES, ids=repr)
 def test_a_step_below_zero_is_step_zero_or_finite(schedule):
     assert np.isfinite(schedule.evaluate([-3, -1])).all()
+
+
+ENDLESS = klr.Linear(1.0, 0.5, 10) * klr.Exponential(1.0, 0.9)  # has a length, and changes after it
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        ENDLESS,
+        0.1 * ENDLESS,
+        ENDLESS.warmup(2),
+        ENDLESS.clip(0.01),
+        ENDLESS.delay(1),
+        ENDLESS.skip(1),
+        ENDLESS.every(2),
+        ENDLESS.retime(2, 10, 12),
+        klr.Scaled(ENDLESS, 0.5),
+        klr.Constant(1.0, 2) >> ENDLESS,
+        ENDLESS >> klr.Constant(0.1),
+        ENDLESS.cooldown(3),
+        (klr.Linear(1.0, 0.5, "50%") * klr.Exponential(1.0, 0.9)).bind(steps_per_epoch=10, epochs=2),
+    ],
+    ids=repr,
+)
+def test_what_changes_after_its_length_changes_on_the_backend_too(schedule):
+    rates = keras.ops.convert_to_numpy(schedule(STEPS))
+    assert rates == pytest.approx(schedule.evaluate(STEPS), rel=1e-6, abs=1e-7)
 
 
 def test_boundaries_are_exact_past_what_float32_can_count():

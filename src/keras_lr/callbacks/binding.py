@@ -36,7 +36,7 @@ def bind_rates(model: Any, params: dict[str, Any], epoch: int) -> None:
         rate = machinery.rate_of(optimizer)
         if not isinstance(rate, Schedule):
             continue
-        if optimizer.gradient_accumulation_steps and _counts_steps(rate):
+        if optimizer.gradient_accumulation_steps and counts_steps(rate):
             warnings.warn(
                 f"LearningRateMonitor: {rate!r} counts batches, but the optimizer makes an update only once in "
                 f"{optimizer.gradient_accumulation_steps} batches. Use .every({optimizer.gradient_accumulation_steps}) to "
@@ -45,7 +45,7 @@ def bind_rates(model: Any, params: dict[str, Any], epoch: int) -> None:
             )
         base = rate.schedule if isinstance(rate, Scaled) else rate
         if isinstance(base, Bound) or base.unbound:
-            run = Run(params.get("steps"), params["epochs"], epoch, machinery.steps_counted(optimizer))
+            run = Run(params.get("steps"), params["epochs"], epoch, machinery.step_count(optimizer))
             bound = bound_for(base, run)
             if bound is not base:
                 machinery.set_rate(optimizer, bound)
@@ -86,12 +86,9 @@ def bound_for(schedule: Schedule, run: Run) -> Schedule:
     return schedule.bind(steps_per_epoch=run.steps_per_epoch, epochs=run.epochs)
 
 
-def _counts_steps(schedule: Schedule) -> bool:
-    """Whether a length of it is a plain number of steps, outside of `.every`."""
-    if isinstance(schedule, (Bound, Every)):
+def counts_steps(schedule: Schedule) -> bool:
+    """Whether a length in it is a number of steps, outside of `.every`."""
+    if isinstance(schedule, Every):
         return False
-    parts = [getattr(schedule, field.name) for field in dataclasses.fields(schedule)]  # type: ignore[arg-type]
-    if any(_counts_steps(part) for part in parts if isinstance(part, Schedule)):
-        return True
-    own = [getattr(schedule, name, None) for name in ("steps", "boundaries", "up", "per", "timescale")]
-    return any(isinstance(n, int) and n > 1 for value in own for n in (value if isinstance(value, tuple) else (value,)))
+    own = any(isinstance(length, (int, float)) and length > 0 for length in schedule.own_lengths())
+    return own or any(counts_steps(child) for child in schedule.children())

@@ -178,4 +178,4 @@ def _put(optimizer: Any, rate: Schedule) -> None:
 
 
 def _note(optimizer: Any) -> None:
-    _CHANGES[optimizer] = Changed(changed(optimizer).times + 1, machinery.steps_counted(optimizer))
+    _CHANGES[optimizer] = Changed(changed(optimizer).times + 1, machinery.step_count(optimizer))

@@ -19,7 +19,6 @@ from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Bound, Scaled, Schedule
 from keras_lr.schedules import length as lengths
-from keras_lr.schedules.inspect import longest_rise
 
 _NAME = "ReduceLROnPlateau"
 _FILE_VERSION = 1
@@ -187,7 +186,7 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
         if self.after is None:
             return 0
         if self.after == "warmup":
-            return longest_rise(rate) if isinstance(rate, Schedule) else 0
+            return rate.longest_rise() if isinstance(rate, Schedule) else 0
         length = lengths.parse(_NAME, 0, after=self.after)
         if length.bound:
             return length.steps

@@ -1,22 +1,15 @@
-"""From runs to the record: scores, the verdict, and the sentences that say it."""
+"""Turn the runs of a plan into its result: scores, verdict, reason and warnings."""
 
 from __future__ import annotations
 
 import dataclasses
-import importlib.metadata
-import math
-import platform
-import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
-import keras
-import numpy as np
-
-from keras_lr.comparison.case import NOT_MADE, Case, Run, Rung
-from keras_lr.comparison.planning import optimizers
-from keras_lr.comparison.planning.plan import Place, Plan, PlannedCase
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.case import NOT_EXECUTED, Case, Run, Rung
+from keras_lr.comparison.measured import RunKey, RunMeasurement, versions
+from keras_lr.comparison.planning.plan import Plan, PlannedCase
+from keras_lr.comparison.planning.reference_model import Description
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import verdict
 from keras_lr.comparison.statistics.verdict import Verdict
 from keras_lr.comparison.views.tables import near_divergence
@@ -26,96 +19,65 @@ from keras_lr.report import text
 
 
 @dataclasses.dataclass(frozen=True)
-class Description:
-    """What is to be known of a case's optimizer, read before anything is trained."""
-
-    config: dict[str, Any]
-    code: str
-    learning_rate: float | None
-    kind: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Measured:
-    """One run, the rate of each of its updates, and their raw losses where the engine measures them."""
-
-    run: TrainingRun
-    learning_rates: Sequence[float]
-    losses: Sequence[float] | None = None
-
-
-def describe(case: PlannedCase, template: Any) -> Description:
-    """Describes the optimizer that a case gives to a model compiled with `template`."""
-    optimizer = case.optimizer_for(template)
-    rate = None if case.rate is None else optimizers.product_code(case.learning_rate, case.schedule)
-    code = optimizers.code_of(optimizer, rate)
-    known = optimizers.rate_in(optimizer) if case.rate is None else case.learning_rate
-    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
-    return Description(
-        config=optimizers.config_of(optimizer),
-        code=f"{optimizers.imports_for(code)}\n\noptimizer = {code}",
-        learning_rate=known,
-        kind=case.optimizer_name or type(inner).__name__,
-    )
-
-
-@dataclasses.dataclass(frozen=True)
 class Course:
-    """How the runs of a plan came about, besides the runs themselves.
+    """How a plan was executed, apart from the measurements.
 
     Attributes:
-        engine: What made the runs, and why it was chosen.
-        seconds: How long all of it took.
-        budget_seconds: How long it was allowed to, or None.
-        rungs: The epochs and the runs of each shorter rung, in ascending order.
-        dropped: The cases that were not good enough in one of them.
-        notes: Sentences on it, for the warnings.
-        unmade: Why no run was made, where none was.
+        engine: Its name.
+        engine_reason: Why this engine.
+        seconds: The time that the comparison took.
+        budget_seconds: Its limit, or None.
+        rungs: The epochs of each shorter rung, in ascending order.
+        dropped: The cases that did not reach the last rung.
+        notes: Warnings about the execution.
+        no_result: The reason if no case was trained for all epochs.
     """
 
-    engine: tuple[str, str]
+    engine: str
+    engine_reason: str
     seconds: float
     budget_seconds: float | None = None
-    rungs: Sequence[tuple[int, Mapping[Place, Measured]]] = ()
+    rungs: Sequence[int] = ()
     dropped: Collection[int] = ()
     notes: Sequence[str] = ()
-    unmade: str = ""
+    no_result: str = ""
 
 
-def summarized(
-    plan: Plan, descriptions: Sequence[Description], measured: Mapping[Place, Measured], course: Course
+def summarize(
+    plan: Plan, descriptions: Sequence[Description], measurements: Mapping[RunKey, RunMeasurement], course: Course
 ) -> Comparison:
-    """The record of a plan that was carried out, as far as it was.
+    """Builds the result of the runs that were executed.
 
     Args:
-        plan: The plan.
+        plan: For all epochs.
         descriptions: One for each case.
-        measured: The runs, by their places.
-        course: How they came about.
+        measurements: The runs of every rung.
+        course: How they were executed.
     """
-    runs = _runs(plan, measured, course.dropped)
+    runs = _runs(plan, measurements, course.dropped)
     scores = [{run.seed: run.score for run in own if run.score is not None and run.counts} for own in runs]
     decision = verdict.decide(scores, plan.mode)
     cases = []
-    for place, own in enumerate(runs):
-        rates = max((one.learning_rates for at, one in measured.items() if at[0] == place), key=len, default=())
-        case = _case(plan.cases[place], descriptions[place], own, decision, place, rates)
-        cases.append(dataclasses.replace(case, rungs=_rungs(plan, place, course)))
+    for number, own in enumerate(runs):
+        keys = [key for key in measurements if (key.rung, key.case) == (plan.rung, number)]
+        rates = max((measurements[key].learning_rates for key in keys), key=len, default=())
+        case = _case(plan.cases[number], descriptions[number], own, decision, number, rates)
+        cases.append(dataclasses.replace(case, rungs=_rungs(plan, number, measurements, course)))
     best = None if decision.best is None else cases[decision.best]
     return Comparison(
         metric=plan.metric,
         mode=plan.mode,
         cases=tuple(cases),
         best_name=None if best is None else best.name,
-        alike=tuple(cases[place].name for place in decision.indistinguishable),
+        alike=tuple(cases[number].name for number in decision.indistinguishable),
         reason=_reason(plan, cases, decision, course),
         warnings=tuple(_warnings(cases, best, course)),
         seeds=plan.seeds,
         epochs=plan.epochs,
         batch_size=plan.batch_size,
         template=getattr(plan.build_model, "__qualname__", type(plan.build_model).__name__),
-        engine=course.engine[0],
-        engine_reason=course.engine[1],
+        engine=course.engine,
+        engine_reason=course.engine_reason,
         versions=versions(),
         seconds=course.seconds,
         prune=plan.prune,
@@ -123,64 +85,36 @@ def summarized(
     )
 
 
-def versions() -> dict[str, str]:
-    """What the figures were made with."""
-    backend = keras.backend.backend()
-    framework = getattr(sys.modules.get(backend), "__version__", "")
-    return {
-        "keras-lr": importlib.metadata.version("keras-lr"),
-        "keras": keras.__version__,
-        "backend": f"{backend} {framework}".strip(),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
+def _runs(plan: Plan, measurements: Mapping[RunKey, RunMeasurement], dropped: Collection[int]) -> list[list[Run]]:
+    """The runs of each case for all epochs, also those that were not executed.
 
+    The statistics use the seeds that all remaining cases have; if there are none, the seed of the first run.
+    """
+    remaining = [case for case in range(len(plan.cases)) if case not in dropped]
+    shared = {seed for seed in plan.seeds if all(plan.key(case, seed) in measurements for case in remaining)}
+    shared = shared or {key.seed for key in [key for key in measurements if key.rung == plan.rung][:1]}
 
-def score_of(plan: Plan, run: TrainingRun) -> float | None:
-    """The metric after the last epoch of a run that finished, where it is finite."""
-    last = run.history.get(plan.metric, (math.nan,))[-1:] or (math.nan,)
-    return last[0] if run.outcome == "finished" and math.isfinite(last[0]) else None
+    def run(case: int, seed: int) -> Run:
+        measurement = measurements.get(plan.key(case, seed))
+        if measurement is None:
+            return Run(seed, "dropped" if case in dropped else "not run", None, {})
+        return _run(plan, seed, measurement.run, seed in shared)
 
-
-def scores_of(plan: Plan, case: int, found: Mapping[Place, Measured]) -> dict[int, float]:
-    """The scores of a case, by seed."""
-    scores = {seed: score_of(plan, found[case, seed].run) for seed in plan.seeds}
-    return {seed: score for seed, score in scores.items() if score is not None}
-
-
-def _runs(plan: Plan, measured: Mapping[Place, Measured], dropped: Collection[int]) -> list[list[Run]]:
-    """The runs of each case, those too that were not made. The seeds that all cases have count, or else the first."""
-    going = [place for place in range(len(plan.cases)) if place not in dropped]
-    shared = {seed for seed in plan.seeds if all((place, seed) in measured for place in going)} or {
-        seed for _, seed in list(measured)[:1]
-    }
-    found = []
-    for place in range(len(plan.cases)):
-        without = "dropped" if place in dropped else "not run"
-        found.append(
-            [
-                _run(plan, seed, measured[place, seed].run, seed in shared)
-                if (place, seed) in measured
-                else Run(seed, without, None, {})
-                for seed in plan.seeds
-            ]
-        )
-    return found
+    return [[run(case, seed) for seed in plan.seeds] for case in range(len(plan.cases))]
 
 
 def _run(plan: Plan, seed: int, run: TrainingRun, counts: bool = True) -> Run:
-    return Run(
-        seed, run.outcome, score_of(plan, run), run.history, run.diverged_at, run.seconds, run.error, counts=counts
-    )
+    return Run(seed, run.outcome, plan.score(run), run.history, run.diverged_at, run.seconds, run.error, counts)
 
 
-def _rungs(plan: Plan, place: int, course: Course) -> tuple[Rung, ...]:
+def _rungs(plan: Plan, case: int, measurements: Mapping[RunKey, RunMeasurement], course: Course) -> tuple[Rung, ...]:
     """The shorter rungs that a case was in."""
-    found = []
-    for epochs, measured in course.rungs:
-        runs = tuple(_run(plan, seed, measured[place, seed].run) for seed in plan.seeds if (place, seed) in measured)
-        found += [Rung(epochs, runs)] if runs else []
-    return tuple(found)
+    rungs = []
+    for rung, epochs in enumerate(course.rungs, 1):
+        keys = [key for key in (RunKey(rung, case, seed) for seed in plan.seeds) if key in measurements]
+        if keys:
+            rungs.append(Rung(epochs, tuple(_run(plan, key.seed, measurements[key].run) for key in keys)))
+    return tuple(rungs)
 
 
 def _case(
@@ -188,12 +122,12 @@ def _case(
     description: Description,
     runs: Sequence[Run],
     decision: Verdict,
-    place: int,
+    number: int,
     learning_rates: Sequence[float],
 ) -> Case:
     scores = [run.score for run in runs if run.score is not None and run.counts]
-    made = any(run.outcome not in NOT_MADE for run in runs)
-    difference = decision.differences[place]
+    executed = any(run.outcome not in NOT_EXECUTED for run in runs)
+    difference, interval = decision.differences[number] or (None, None)
     return Case(
         name=planned.name,
         learning_rate=description.learning_rate,
@@ -202,97 +136,93 @@ def _case(
         code=description.code,
         mean=verdict.mean(scores),
         interval=verdict.interval(scores),
-        difference=None if difference is None else difference[0],
-        difference_interval=None if difference is None else difference[1],
+        difference=difference,
+        difference_interval=interval,
         learning_rates=tuple(float(rate) for rate in learning_rates),
         runs=tuple(runs),
         optimizer_name=description.kind,
-        p_best=decision.chances[place] if made else None,
+        p_best=decision.chances[number] if executed else None,
     )
 
 
 def _reason(plan: Plan, cases: Sequence[Case], decision: Verdict, course: Course) -> str:
-    made = [case for case in cases if case.trained]
+    trained = [case for case in cases if case.trained]
     if decision.best is None:
-        return _without_a_best(made) if made else course.unmade
+        return _reason_without_best(trained) if trained else course.no_result
     best = cases[decision.best]
-    seeds = sum(run.counts and run.outcome not in NOT_MADE for run in best.runs)
-    word = "lowest" if plan.mode == "min" else "highest"
+    seeds = sum(run.counts and run.outcome not in NOT_EXECUTED for run in best.runs)
+    extreme = "lowest" if plan.mode == "min" else "highest"
     value = text.measured(best.mean, best.interval)
     spread = "" if best.interval is None else f" (95 % interval {text.interval(best.interval)})"
     over = "with 1 seed" if seeds == 1 else f"as its mean over {seeds} seeds"
-    found = f"{best.name!r} has the {word} {plan.metric} {over}: {value}{spread}."
+    reached = f"{plan.metric} {over}: {value}{spread}."
     if len(cases) == 1:
-        return found.replace(f"has the {word}", "reaches a")
+        return f"{best.name!r} reaches a {reached}"
+    sentences = [f"{best.name!r} has the {extreme} {reached}"]
     if len(best.scores) == 1:
-        why = "With one seed" if seeds == 1 else "With one run that finished"
-        return f"{found} {why} there is no interval: no case that finished can be told from another."
-    told = [found, *([_told_apart(decision, len(made) - 1)] if len(made) > 1 else []), *_dropped(course)]
-    return " ".join(told)
-
-
-def _dropped(course: Course) -> list[str]:
+        only = "With one seed" if seeds == 1 else "With one run that finished"
+        return f"{sentences[0]} {only} no interval can be computed: all cases that finished are indistinguishable."
+    if len(trained) > 1:
+        sentences.append(_others(len(decision.indistinguishable), len(trained) - 1))
     count = len(course.dropped)
-    if not count:
-        return []
-    return [
-        f"{'1 case was' if count == 1 else f'{count} cases were'} dropped in shorter rungs, and may be better at full length."
-    ]
+    if count:
+        some = "1 case was" if count == 1 else f"{count} cases were"
+        sentences.append(f"{some} dropped in shorter rungs, and may be better at full length.")
+    return " ".join(sentences)
 
 
-def _without_a_best(cases: Sequence[Case]) -> str:
-    count = sum(run.outcome not in NOT_MADE for case in cases for run in case.runs)
+def _reason_without_best(cases: Sequence[Case]) -> str:
+    count = sum(run.outcome not in NOT_EXECUTED for case in cases for run in case.runs)
     failed = sum(case.failed for case in cases)
     every = "The only run" if count == 1 else f"All {count} runs"
     if failed == 0:
         return f"{every} diverged: the loss was not finite. Try smaller learning rates."
     if failed == count:
-        return f"{every} failed, so there is no answer."
+        return f"{every} failed, so no case has a score."
     return f"No run finished: {count - failed} diverged, as the loss was not finite, and {failed} failed."
 
 
-def _told_apart(decision: Verdict, others: int) -> str:
-    alike = len(decision.indistinguishable)
+def _others(alike: int, others: int) -> str:
     if alike == 0:
         return "The other case is worse." if others == 1 else "Every other case is worse."
-    some = "1 other case" if alike == 1 else f"{alike} other cases"
-    return f"{some} can't be told from it with these seeds."
+    some = "1 other case is" if alike == 1 else f"{alike} other cases are"
+    return f"{some} indistinguishable from it with these seeds."
 
 
 def _warnings(cases: Sequence[Case], best: Case | None, course: Course) -> list[str]:
-    found = [*course.notes, *_failures(cases)]
+    warnings = [*course.notes, *_failures(cases)]
     if best is not None:
-        found += [*_edge(cases, best), *filter(None, [near_divergence(cases, best)])]
+        warnings += filter(None, [_edge(cases, best), near_divergence(cases, best)])
         if best.diverged:
-            found.append(
+            warnings.append(
                 f"The best case, {best.name!r}, diverged in {best.diverged} of {len(best.runs)} runs, and no case in fewer. "
                 "Try smaller learning rates."
             )
-    return found
+    return warnings
 
 
 def _failures(cases: Sequence[Case]) -> list[str]:
-    """A sentence on the runs that failed, with what the first of them raised."""
+    """A warning about the runs that failed, with the error of the first."""
     failed = [(case, run) for case in cases for run in case.runs if run.outcome == "failed"]
     if not failed:
         return []
     case, run = failed[0]
-    some, first = ("1 run", "It is") if len(failed) == 1 else (f"{len(failed)} runs", "The first is")
-    said = failures.summary(run.error or "without a word")
-    return [
-        f"{some} failed and {'has' if len(failed) == 1 else 'have'} no score. {first} {case.name!r} with seed {run.seed}: {said}"
-    ]
+    some, first = ("1 run failed and has", "It is")
+    if len(failed) > 1:
+        some, first = (f"{len(failed)} runs failed and have", "The first is")
+    error = failures.summary(run.error or "without a message")
+    return [f"{some} no score. {first} {case.name!r} with seed {run.seed}: {error}"]
 
 
-def _edge(cases: Sequence[Case], best: Case) -> list[str]:
-    """A sentence where the best rate is the first or the last of those tried."""
-    made = [case for case in cases if case.not_run < len(case.runs)]
-    tried = sorted(case.learning_rate for case in made if case.learning_rate is not None)
-    if best.learning_rate is None or len(set(tried)) < 2 or best.learning_rate not in (tried[0], tried[-1]):
-        return []
-    smallest = best.learning_rate == tried[0]
+def _edge(cases: Sequence[Case], best: Case) -> str | None:
+    """A warning if the best rate is the smallest or the largest."""
+    executed = [case for case in cases if case.not_run < len(case.runs)]
+    rates = sorted(case.learning_rate for case in executed if case.learning_rate is not None)
+    if best.learning_rate is None or len(set(rates)) < 2 or best.learning_rate not in (rates[0], rates[-1]):
+        return None
+    smallest = best.learning_rate == rates[0]
     word, other = ("smallest", best.learning_rate / 10) if smallest else ("largest", best.learning_rate * 10)
-    return [
+    return (
         f"The best learning rate, {best.learning_rate:g}, is the {word} of those tried: the best may lie beyond. "
         f"Add {'smaller' if smallest else 'larger'} ones, such as {other:g}."
-    ]
+    )

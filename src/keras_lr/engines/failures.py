@@ -1,4 +1,4 @@
-"""What an exception says that ended a run: a line and a traceback. The memory that it holds is given back."""
+"""Describe the exception that ended a run, and release the memory that it holds."""
 
 from __future__ import annotations
 
@@ -8,48 +8,44 @@ import traceback
 from keras_lr.core.errors import UserCodeError
 
 OUT_OF_MEMORY = "out of memory"
-_LONGEST = 200  # characters of the line
+_LONGEST = 200  # characters of the summary line
 _SIGNS = ("memoryerror", "resourceexhausted", "resource_exhausted", "out of memory", "allocate memory")
 
 
-class Told(Exception):
-    """What was raised in another process: its traceback, as a text."""
+class RemoteTraceback(Exception):
+    """The traceback of an exception in another process, as text."""
 
 
-def described(error: BaseException) -> str:
-    """The exception in one line, and below it its traceback.
+def describe(error: BaseException) -> str:
+    """Returns the exception as one line, a blank line and its traceback.
+
+    The line starts with "out of memory: " for the memory errors of Python and of the frameworks.
 
     Args:
-        error: What was raised. Of a `UserCodeError` the user's own exception counts.
-
-    Returns:
-        The line starts with "out of memory: " where that is what it was, in the words of Python or of a framework.
+        error: For a `UserCodeError`, its cause is described.
     """
-    own = _own(error)
-    shown = "".join(traceback.format_exception_only(own)).strip()
-    line = next(iter(shown.splitlines()), type(own).__name__)
+    if isinstance(error, UserCodeError) and error.__cause__ is not None:
+        error = error.__cause__
+    text = "".join(traceback.format_exception_only(error)).strip()
+    line = next(iter(text.splitlines()), type(error).__name__)
     line = line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
-    kind = f"{OUT_OF_MEMORY}: " if any(sign in shown.lower() for sign in _SIGNS) else ""
-    return f"{kind}{line}\n\n{''.join(traceback.format_exception(own))}"
+    prefix = f"{OUT_OF_MEMORY}: " if any(sign in text.lower() for sign in _SIGNS) else ""
+    return f"{prefix}{line}\n\n{''.join(traceback.format_exception(error))}"
 
 
-def summary(error: str) -> str:
-    """The line of what `described` returned."""
-    return error.partition("\n")[0]
+def summary(description: str) -> str:
+    """Returns the first line of what `describe` returned."""
+    return description.partition("\n")[0]
 
 
-def release(error: BaseException) -> None:
-    """Lets go of what the frames of the traceback hold, such as the model, so that the next run has its memory."""
+def release_memory(error: BaseException) -> None:
+    """Clears the frames of the traceback, which may hold a model, so that the next run has their memory."""
     pending: list[BaseException | None] = [error]
-    seen: set[int] = set()
+    visited: set[int] = set()
     while pending:
-        one = pending.pop()
-        if one is not None and id(one) not in seen:
-            seen.add(id(one))
-            traceback.clear_frames(one.__traceback__)
-            pending += [one.__cause__, one.__context__]
+        link = pending.pop()
+        if link is not None and id(link) not in visited:
+            visited.add(id(link))
+            traceback.clear_frames(link.__traceback__)
+            pending += [link.__cause__, link.__context__]
     gc.collect()
-
-
-def _own(error: BaseException) -> BaseException:
-    return error.__cause__ if isinstance(error, UserCodeError) and error.__cause__ is not None else error

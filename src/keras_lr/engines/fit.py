@@ -1,7 +1,6 @@
-"""One training run in this process: a fresh model, one seed, `fit`, and what became of it.
+"""Train one fresh model with one seed by `fit` in this process, and record the outcome.
 
-A run that diverges is an outcome, not an error, and so is one whose code raises: the other runs go on. Whatever happens,
-every global source of chance is left as it was.
+A run that diverges or raises is an outcome, not an error: the other runs continue. Global random state is restored.
 """
 
 from __future__ import annotations
@@ -22,16 +21,16 @@ from keras_lr.engines import failures
 
 @dataclasses.dataclass(frozen=True)
 class TrainingRun:
-    """What one run measured.
+    """The measurements of one run.
 
     Attributes:
-        history: What `fit` logged after each epoch, by name.
-        outcome: "finished", "diverged" where a loss or a weight was not finite, or "failed" where an exception was raised.
-        diverged_at: The epoch and the update within it, counted from 0, that showed it; the update is None where it was
-            seen only at the end of the epoch. None for a finished run.
-        seconds: How long it took, with making and compiling the model.
-        error: Of a failed run what was raised, in a line, and its traceback below; or None.
-        exception: What was raised, while it is known. It is not kept in a store.
+        history: The logs of `fit` after each epoch, by name. Empty for a failed run.
+        outcome: "finished", "diverged" (a loss or a weight became non-finite) or "failed" (an exception was raised).
+        diverged_at: The epoch and the update within it, counted from 0, at which the run diverged. The update is None if
+            only the end of the epoch showed it. None for other outcomes.
+        seconds: The wall time, including building and compiling the model.
+        error: For a failed run, a line about the exception and its traceback; else None.
+        exception: The exception itself, in the process that trained the run. It is not stored.
     """
 
     history: dict[str, tuple[float, ...]]
@@ -49,83 +48,81 @@ def train(
     *,
     seed: int,
     callbacks: Sequence[Any] = (),
-    to_the_end: bool = False,
+    stop_on_divergence: bool = True,
 ) -> TrainingRun:
     """Trains a fresh model once, silently.
 
     Args:
-        build_model: Makes a compiled model.
-        prepare: Gets the model before it is trained, for instance to put an optimizer in.
+        build_model: Returns a compiled model.
+        prepare: Changes the model before training, for instance its optimizer.
         fit_arguments: The data and the other arguments of `fit`.
         seed: Sets the initial weights, the order of the data and the dropout.
-        callbacks: Callbacks of this run alone.
-        to_the_end: Whether a run whose loss is not finite trains on. It is diverged if it isn't finite at its end.
-
-    Returns:
-        What happened, with the history of `fit`; of a run that failed, without a history.
+        callbacks: Further callbacks of this run.
+        stop_on_divergence: Whether the first non-finite loss ends the run. If False the run trains on, and counts as
+            diverged only if it is still non-finite at its end.
 
     Raises:
-        KerasLRError: A rule of keras-lr is broken, which no other run would mend.
+        KerasLRError: The arguments are invalid, so every other run would fail too.
     """
-    started = time.perf_counter()
-    watch = _DivergenceWatch(to_the_end)
+    start = time.perf_counter()
+    watch = _DivergenceWatch(stop_on_divergence)
     try:
         with backends.random_state():
             keras.utils.set_random_seed(seed)
             model = build_model()
             prepare(model)
             history = model.fit(**fit_arguments, callbacks=[*callbacks, watch], verbose=0).history
-            watch.look_at_weights()
+            watch.check_weights()
     except Exception as error:
         if isinstance(error, KerasLRError) and not isinstance(error, UserCodeError):
             raise
-        text = failures.described(error)
-        failures.release(error)
-        return TrainingRun({}, "failed", None, time.perf_counter() - started, text, error)
+        description = failures.describe(error)
+        failures.release_memory(error)
+        return TrainingRun({}, "failed", None, time.perf_counter() - start, description, error)
     return TrainingRun(
         history={name: tuple(float(value) for value in values) for name, values in history.items()},
         outcome="finished" if watch.diverged_at is None else "diverged",
         diverged_at=watch.diverged_at,
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - start,
     )
 
 
 class _DivergenceWatch(keras.callbacks.Callback):
-    """Ends the run at the first loss that is not finite, or lets it go on, and remembers where that was.
+    """Records the first non-finite loss, and ends the run there if `stop` is set.
 
-    The loss that Keras hands over is the mean of the epoch so far: it is not finite from the first bad batch on.
+    Keras passes the mean loss of the epoch so far, which is non-finite from the first bad batch on.
     """
 
-    def __init__(self, to_the_end: bool) -> None:
+    def __init__(self, stop: bool) -> None:
         super().__init__()
         self.diverged_at: tuple[int, int | None] | None = None
-        self._epoch, self._to_the_end = 0, to_the_end
+        self._epoch, self._stop = 0, stop
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del logs
         self._epoch = epoch
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        self._look(logs, "loss", batch)
+        self._check(logs, "loss", batch)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         del epoch
         finite = all(math.isfinite(float(np.mean((logs or {}).get(name, 0.0)))) for name in ("loss", "val_loss"))
-        if self._to_the_end and finite:
-            self.diverged_at = None  # it came back
-        self._look(logs, "loss", None)
-        self._look(logs, "val_loss", None)
+        if finite and not self._stop:
+            self.diverged_at = None  # the run recovered
+        self._check(logs, "loss", None)
+        self._check(logs, "val_loss", None)
 
-    def look_at_weights(self) -> None:
-        """The last update can spoil the weights without a loss that shows it."""
+    def check_weights(self) -> None:
+        """Catches a last update that spoils the weights without a loss that shows it."""
         if self.diverged_at is None and not all(_is_finite(weight) for weight in self.model.trainable_variables):
             self.diverged_at = (self._epoch, None)
 
-    def _look(self, logs: dict[str, Any] | None, name: str, update: int | None) -> None:
+    def _check(self, logs: dict[str, Any] | None, name: str, update: int | None) -> None:
         loss = (logs or {}).get(name)
         if self.diverged_at is None and loss is not None and not math.isfinite(float(np.mean(loss))):
             self.diverged_at = (self._epoch, update)
-            self.model.stop_training = not self._to_the_end
+            self.model.stop_training = self._stop
 
 
 def _is_finite(weight: Any) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, final
 import keras
 
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.keras_rates import rates_scaled
+from keras_lr.backends.keras_rates import scale_rates
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.optimizers import changing
@@ -84,7 +84,7 @@ class PerLayer(keras.optimizers.Optimizer):
         variables = list(variables)
         groups = _groups(self.factors, variables)
         frozen = [
-            _is_zero(self.factor_values[group]) and not machinery.overwritten(variable)
+            _is_zero(self.factor_values[group]) and not machinery.takes_next_value(variable)
             for group, variable in zip(groups, variables, strict=True)
         ]
         if all(frozen):
@@ -100,11 +100,13 @@ class PerLayer(keras.optimizers.Optimizer):
         if not self.built:
             self.build(_given(trainable_variables))
         inner = self.inner_optimizer
-        taken = machinery.trained_by(self) if trainable_variables is None else list(trainable_variables)
+        taken = machinery.trainable_variables_of(self) if trainable_variables is None else list(trainable_variables)
         pairs = [pair for pair in zip(grads, taken, strict=True) if not self.frozen[machinery.index_in(self, pair[1])]]
-        groups = [self.groups[machinery.index_in(self, variable)] for variable in machinery.trained_by(inner)]
+        groups = [
+            self.groups[machinery.index_in(self, variable)] for variable in machinery.trainable_variables_of(inner)
+        ]
         factors = [changing.now(f, inner) if changing.is_schedule(f) else f for f in self.factor_values]
-        with rates_scaled(inner, groups, factors, self.scale_weight_decay):
+        with scale_rates(inner, groups, factors, self.scale_weight_decay):
             inner.apply([gradient for gradient, _ in pairs], [variable for _, variable in pairs])
 
     @property

@@ -1,1 +1,1 @@
-"""Plain figure and table data in, pictures and pages out. Knows no Schedule, FindResult or Comparison."""
+"""Pictures, pages and text from plain data. Imports no Schedule, FindResult or Comparison."""

@@ -1,6 +1,6 @@
-"""What a picture shows, as plain frozen data. Renderers draw it; tests check its numbers.
+"""The data of a picture, as frozen records: `draw` renders them, and tests check their numbers.
 
-A `color` is an index into the palette; `GREY` is for what stands behind: the others, the rest.
+A `color` is an index into the palette. `GREY` marks what is less important than the coloured parts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ GREY = -1
 
 @dataclasses.dataclass(frozen=True)
 class Line:
-    """A curve. Lines of one `color` index share a colour; `faint` ones lie behind the others, `stepped` ones hold a value to the next."""
+    """A curve. `faint` lines lie behind the others; `stepped` lines keep a value until the next point."""
 
     x: Sequence[float]
     y: Sequence[float]
@@ -26,7 +26,7 @@ class Line:
 
 @dataclasses.dataclass(frozen=True)
 class Band:
-    """The area between two curves, for an interval."""
+    """The area between two curves, such as an interval."""
 
     x: Sequence[float]
     low: Sequence[float]
@@ -37,10 +37,10 @@ class Band:
 
 @dataclasses.dataclass(frozen=True)
 class Points:
-    """Separate points, with error bars where `low` and `high` are given.
+    """Points, with error bars from `low` to `high` if both are given.
 
-    `marker`: "o", "x" for diverged and failed runs, "^" for what lies above the picture, "v" and "|" for what was dropped
-    and not run, "*" for the answer, or another of matplotlib's. `faint` ones are small and lie behind the others.
+    A `marker` is one of matplotlib's: "*" for the best, "x" for diverged and failed runs, "^" for values above the axis,
+    "v" for dropped cases and "|" for cases not run. `faint` points are small and lie behind the others.
     """
 
     x: Sequence[float]
@@ -55,7 +55,7 @@ class Points:
 
 @dataclasses.dataclass(frozen=True)
 class Mark:
-    """A vertical line at `x`, or a shaded stretch up to `end`, named in the legend."""
+    """A vertical line at `x`, or a shaded area from `x` to `end`, with a label in the legend."""
 
     x: float
     label: str | None = None
@@ -66,18 +66,18 @@ class Mark:
 
 @dataclasses.dataclass(frozen=True)
 class Cells:
-    """A table of numbers as colours, the better the darker; a value of None has no colour.
+    """A heat map: the better a value, the darker its cell.
 
     Attributes:
-        names: The names of the rows, from above; the columns' are the panel's `x_names`.
-        values: A number for each row and column.
-        texts: What is written in each.
-        label: What the colours stand for.
+        names: The names of the rows, from the top. The columns have the panel's `x_names`.
+        values: A number for each row and column; None for an empty cell.
+        texts: The label of each cell, such as its number.
+        label: The quantity that the colours show.
         limits: The values of the first and the last colour.
         scale: "linear" or "log".
-        darkest: Which values are dark, the "low" or the "high" ones.
-        framed: Row and column of those in a thin frame, named `framed_label` in the legend.
-        best: Row and column of the one in a thick frame, or None.
+        darkest: Whether "low" or "high" values are dark.
+        framed: The rows and columns of cells with a thin frame, labelled `framed_label` in the legend.
+        best: The row and column of the cell with a thick frame, or None.
     """
 
     names: Sequence[str]
@@ -94,9 +94,9 @@ class Cells:
 
 @dataclasses.dataclass(frozen=True)
 class Panel:
-    """One pair of axes. Scales: "linear" or "log". Limits None: from the data.
+    """One pair of axes. A scale is "linear" or "log"; limits of None follow from the data.
 
-    `x_names`: the names of the places 0, 1, 2... where x counts things instead of measuring them.
+    `x_names` are the labels of x = 0, 1, 2..., for an axis of categories.
     """
 
     title: str

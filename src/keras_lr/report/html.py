@@ -1,15 +1,15 @@
-"""One self-contained HTML page from plain data: no script, no font, no address outside of the file.
+"""Write a self-contained HTML page from plain data: no script, no font, no link to another file.
 
-It is readable without JavaScript, on paper and in the dark. Every text is escaped; only an SVG of ours goes in as it is.
+The page has styles for dark mode and for print. Every text is escaped; only the SVG of a `Picture` is embedded unchanged.
 """
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from html import escape as escape
+from html import escape
 
-from keras_lr.report.text import MISSING, number
+from keras_lr.report import text
 
 _STYLE = """
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #ffffff; --rule: #d8dce0; --faint: #f4f6f8; --soft: #5b6470; }
@@ -41,14 +41,14 @@ pre { background: var(--faint); padding: .7rem .9rem; border-radius: 4px; overfl
 
 @dataclasses.dataclass(frozen=True)
 class Paragraph:
-    """A text."""
+    """Running text."""
 
     text: str
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
-    """Rows under a header. Numbers stand to the right; None is a dash."""
+class DataTable:
+    """Rows under a header. Columns of numbers are right-aligned; None is shown as a dash."""
 
     header: Sequence[str]
     rows: Sequence[Sequence[object]]
@@ -56,7 +56,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """An SVG element, with the words that stand for it where it can't be seen."""
+    """An SVG element, and its description for readers who can't see it."""
 
     svg: str
     description: str
@@ -64,31 +64,28 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Code:
-    """Lines of code, as they are."""
+    """Preformatted code."""
 
     text: str
 
 
-Part = Paragraph | Table | Picture | Code
+Part = Paragraph | DataTable | Picture | Code
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """Parts under a heading; an empty heading is left out."""
+    """Parts under a heading, which may be empty."""
 
     heading: str
     parts: Sequence[Part]
 
 
 def page(title: str, sections: Sequence[Section]) -> str:
-    """A whole page.
+    """Returns the HTML of a whole page.
 
     Args:
-        title: Its title and first heading.
-        sections: What is in it, from above.
-
-    Returns:
-        The HTML text, which needs no other file.
+        title: The title, which is also the first heading.
+        sections: The contents, from the top.
 
     Example:
         >>> "<h1>Rates &lt;1</h1>" in page("Rates <1", [Section("", [Paragraph("Nothing yet.")])])
@@ -104,7 +101,7 @@ def page(title: str, sections: Sequence[Section]) -> str:
 
 
 def fragment(sections: Sequence[Section]) -> str:
-    """The sections alone, to stand in another page such as a notebook."""
+    """Returns the HTML of the sections alone, to embed in another page such as a notebook."""
     return "\n".join(_section(section) for section in sections)
 
 
@@ -114,7 +111,7 @@ def _section(section: Section) -> str:
 
 
 def _part(part: Part) -> str:
-    if isinstance(part, Table):
+    if isinstance(part, DataTable):
         return _table(part)
     if isinstance(part, Picture):
         return f'<figure role="img" aria-label="{escape(part.description)}">\n{part.svg}\n</figure>'
@@ -123,30 +120,16 @@ def _part(part: Part) -> str:
     return f"<p>{escape(part.text)}</p>"
 
 
-def _table(table: Table) -> str:
-    numeric = [
-        any(row[i] is not None for row in table.rows) and all(_is_number(row[i]) for row in table.rows)
-        for i in range(len(table.header))
-    ]
-    head = "".join(_cell("th", name, right) for name, right in zip(table.header, numeric, strict=True))
-    body = "\n".join(
-        "<tr>" + "".join(_cell("td", value, right) for value, right in zip(row, numeric, strict=True)) + "</tr>"
-        for row in table.rows
-    )
-    return f'<div class="wide"><table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table></div>'
+def _table(table: DataTable) -> str:
+    body = [[text.cell(value) for value in row] for row in table.rows]
+    numeric = text.numeric_columns(len(table.header), body)
+    head = _row("th", table.header, numeric)
+    rows = "\n".join(_row("td", row, numeric) for row in body)
+    return f'<div class="wide"><table>\n<thead>{head}</thead>\n<tbody>\n{rows}\n</tbody>\n</table></div>'
 
 
-def _cell(tag: str, value: object, right: bool) -> str:
-    shown = MISSING if value is None else number(value) if isinstance(value, float) else str(value)
-    attributes = (' scope="col"' if tag == "th" else "") + (' class="number"' if right else "")
-    return f"<{tag}{attributes}>{escape(shown)}</{tag}>"
-
-
-def _is_number(value: object) -> bool:
-    if value is None or isinstance(value, (int, float)):
-        return True
-    try:
-        float(str(value))
-    except ValueError:
-        return str(value) == MISSING
-    return True
+def _row(tag: str, cells: Sequence[str], numeric: Sequence[bool]) -> str:
+    scope = ' scope="col"' if tag == "th" else ""
+    styles = [' class="number"' if right else "" for right in numeric]
+    columns = (f"<{tag}{scope}{style}>{escape(cell)}</{tag}>" for cell, style in zip(cells, styles, strict=True))
+    return f"<tr>{''.join(columns)}</tr>"

@@ -1,4 +1,4 @@
-"""A progress bar on a terminal, and silence elsewhere."""
+"""A progress bar, shown only on a terminal."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from keras_lr.core.errors import ArgumentError
 
 
 class Bar:
-    """Counts what is done; draws it where there is something to draw on."""
+    """A counter of steps, drawn by a bar of `rich` or not at all."""
 
-    def __init__(self, drawn: Any = None, task: Any = None) -> None:
-        self._drawn, self._task = drawn, task
+    def __init__(self, display: Any = None, task: Any = None) -> None:
+        self._display, self._task = display, task
 
     def step(self) -> None:
-        """One more is done."""
-        if self._drawn is not None:
-            self._drawn.advance(self._task)
+        """Counts one step."""
+        if self._display is not None:
+            self._display.advance(self._task)
 
-    def reach(self, done: int) -> None:
-        """So many are done, some of them left out."""
-        if self._drawn is not None:
-            self._drawn.update(self._task, completed=done)
+    def reach(self, count: int) -> None:
+        """Sets the count, as some steps were skipped."""
+        if self._display is not None:
+            self._display.update(self._task, completed=count)
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int, verbose: str | int) -> Iterator[Bar]:
-    """A bar of `total` steps on stderr, gone at its end.
+def progress(where: str, total: int, verbose: str | int, label: str | None = None) -> Iterator[Bar]:
+    """Shows a bar on stderr, and removes it at the end.
 
     Args:
-        label: What is going on.
-        total: How many steps it has.
-        verbose: 0 for silence, 1 for a bar, "auto" for a bar where stderr is a terminal.
+        where: The call that errors name.
+        total: The number of steps.
+        verbose: 0 for no bar, 1 for a bar, "auto" for a bar if stderr is a terminal.
+        label: The text beside the bar. Default: `where`.
     """
     if verbose not in ("auto", 0, 1):
-        raise ArgumentError(label, "verbose must be 'auto', 0 or 1", "Pass one of these", verbose=verbose)
+        raise ArgumentError(where, "verbose must be 'auto', 0 or 1", "Pass one of these", verbose=verbose)
     if verbose == 0 or (verbose == "auto" and not sys.stderr.isatty()):
         yield Bar()
         return
     from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as drawn:
-        yield Bar(drawn, drawn.add_task(label, total=total))
+    with Progress(console=Console(stderr=True), transient=True) as display:
+        yield Bar(display, display.add_task(label or where, total=total))

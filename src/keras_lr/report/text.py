@@ -1,4 +1,4 @@
-"""Numbers and tables as plain text, for terminals, legends and pages."""
+"""Format numbers and tables as plain text, for terminals, legends and pages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MISSING = "-"
 
 
 def rate(value: float | None) -> str:
-    """A learning rate in two significant digits.
+    """Formats a learning rate with two significant digits.
 
     Example:
         >>> rate(0.00312), rate(3.14e-05), rate(0.1), rate(12.0), rate(None)
@@ -21,7 +21,7 @@ def rate(value: float | None) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """A number in so many significant digits, without an exponent where it is readable without.
+    """Formats a number with `digits` significant digits, and an exponent only if it is very large or small.
 
     Example:
         >>> number(0.123456), number(123456.0), number(2.0), number(float("inf")), number(None)
@@ -35,11 +35,11 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def measured(value: float | None, bounds: tuple[float, float] | None = None) -> str:
-    """A measured number: with an interval, in as many decimals as the interval makes certain.
+    """Formats a measured number, with as many decimals as its interval justifies.
 
     Args:
-        value: The number.
-        bounds: Its interval; it sets the precision and is not written.
+        value: The estimate, or None.
+        bounds: Its interval, which sets the precision; it is not part of the text.
 
     Example:
         >>> measured(0.123456, (0.1034, 0.1434)), measured(0.123456), measured(1234.5, (1000.0, 1500.0))
@@ -52,7 +52,7 @@ def measured(value: float | None, bounds: tuple[float, float] | None = None) -> 
 
 
 def interval(bounds: tuple[float, float] | None) -> str:
-    """Two bounds, in the decimals that their distance makes certain.
+    """Formats an interval, with as many decimals as its width justifies.
 
     Example:
         >>> interval((0.10341, 0.14339)), interval((0.00181, 0.0052)), interval(None)
@@ -66,7 +66,7 @@ def interval(bounds: tuple[float, float] | None) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table with aligned columns: numbers to the right, words to the left.
+    """Formats a table with aligned columns: numbers to the right, words to the left.
 
     Example:
         >>> print(table(["case", "loss"], [["lr 0.1", "0.25"], ["lr 0.01", "12.5"]]))
@@ -75,23 +75,40 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         lr 0.1   0.25
         lr 0.01  12.5
     """
-    cells = [[_cell(value) for value in row] for row in rows]
-    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(header)]
-    right = [bool(cells) and all(_is_number(row[i]) for row in cells) for i in range(len(header))]
-    lines = [list(header), ["-" * width for width in widths], *cells]
-    return "\n".join(_aligned(line, widths, right) for line in lines)
+    # DataFrame.to_string can't left-align words; to_html has neither aligned columns nor header scopes.
+    body = [[cell(value) for value in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+    right = numeric_columns(len(header), body)
+    lines = [header, ["-" * width for width in widths], *body]
+    return "\n".join("  ".join(map(_justify, line, widths, right)).rstrip() for line in lines)
 
 
-def _aligned(line: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:
-    placed = [
-        cell.rjust(width) if to_right else cell.ljust(width)
-        for cell, width, to_right in zip(line, widths, right, strict=True)
-    ]
-    return "  ".join(placed).rstrip()
+def cell(value: object) -> str:
+    """Formats a value of a table: None is a dash, and a float has four significant digits."""
+    if value is None:
+        return MISSING
+    return number(value) if isinstance(value, float) else str(value)
+
+
+def numeric_columns(count: int, body: Sequence[Sequence[str]]) -> list[bool]:
+    """Whether each of `count` columns holds only numbers and dashes; False in a table without rows."""
+    return [bool(body) and all(_is_number(row[column]) for row in body) for column in range(count)]
+
+
+def _justify(text: str, width: int, right: bool) -> str:
+    return text.rjust(width) if right else text.ljust(width)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return text == MISSING
+    return True
 
 
 def _places(bounds: tuple[float, float] | None) -> int | None:
-    """Decimals in which half of the interval has two digits, or None where that is no help."""
+    """The decimals with which half of the interval has two digits; None without a usable interval."""
     if bounds is None or not all(math.isfinite(bound) for bound in bounds):
         return None
     half = abs(bounds[1] - bounds[0]) / 2
@@ -99,17 +116,3 @@ def _places(bounds: tuple[float, float] | None) -> int | None:
         return None
     places = 1 - math.floor(math.log10(half))
     return max(0, places) if places <= 7 else None
-
-
-def _cell(value: object) -> str:
-    if value is None:
-        return MISSING
-    return number(value) if isinstance(value, float) else str(value)
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return cell == MISSING
-    return True

@@ -1,49 +1,33 @@
-"""`keras-lr batch-size`: the largest batch that fits, and what the noise of the gradient says of larger ones."""
+"""`keras-lr batch-size`: the largest batch that fits, and the size beyond which larger ones gain little."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
-from typing import Any
 
 import keras
-from rich.console import Console
 
 import keras_lr
 from keras_lr.core import records
-from keras_lr_cli import parse, tables, user_code
-from keras_lr_cli.outcome import Answer, screen
+from keras_lr_cli import outcome, parse, tables, user_code
+from keras_lr_cli.outcome import Answer
 
-_TAKEN = ("x", "y", "sample_weight", "class_weight")
+_DATA = ("x", "y", "sample_weight", "class_weight")
 
 
-def run(*, model: str, data: str, seed: int, save: pathlib.Path | None, **sizes: Any) -> Answer:
-    """Runs `keras_lr.find_batch_size` on what the user's functions make.
-
-    Args:
-        model: The function that makes the compiled model.
-        data: The function that loads the data.
-        seed: Sets the initial weights and the examples drawn.
-        save: Where to save the record.
-        **sizes: `smallest` and `largest`.
-
-    Returns:
-        Size, noise scale and reason; without a size that fits, no answer for that reason.
-    """
+def run(*, model: str, data: str, smallest: int, largest: int | None, seed: int, save: pathlib.Path | None) -> Answer:
+    """Runs `keras_lr.find_batch_size` on the user's model and data. The answer is missing if no size fits."""
     parse.writable("batch-size", save=save)
     build = user_code.factory("batch-size", model=model)
-    arguments = user_code.data("batch-size", data, _TAKEN, lambda note: screen().print(f"note: {note}"))
+    arguments = user_code.data("batch-size", data, _DATA, outcome.note)
     keras.utils.set_random_seed(seed)
-    made = user_code.call("batch-size", build, model=model)
-    found = keras_lr.find_batch_size(made, seed=seed, verbose="auto", **sizes, **arguments)
-    if save is not None:
-        records.save(found, save)
-    shown = {"batch size": found.batch_size, "noise scale": found.noise_scale, "reason": found.reason}
-
-    def show(console: Console) -> None:
-        console.print(tables.pairs("Batch size", shown))
-        if save is not None:
-            console.print(f"Saved {save}", soft_wrap=True)
-
-    document = {**dataclasses.asdict(found), "save": save}
-    return Answer(document, show, no_answer=found.reason if found.batch_size is None else None)
+    built = user_code.call("batch-size", build, model=model)
+    result = keras_lr.find_batch_size(built, smallest=smallest, largest=largest, seed=seed, verbose="auto", **arguments)
+    rows = {"batch size": result.batch_size, "noise scale": result.noise_scale, "reason": result.reason}
+    return Answer(
+        {**dataclasses.asdict(result), "save": save},
+        [tables.pairs("Batch size", rows)],
+        no_answer=result.reason if result.batch_size is None else None,
+        saved=outcome.save((functools.partial(records.save, result), save)),
+    )

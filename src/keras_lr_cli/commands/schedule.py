@@ -6,16 +6,15 @@ import pathlib
 from typing import Any
 
 import numpy as np
-from rich.console import Console
+from rich.console import RenderableType
 
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules import Schedule
-from keras_lr.schedules.text import parse as parse_schedule
-from keras_lr_cli import parse, tables
+from keras_lr.schedules import Schedule, text
+from keras_lr_cli import outcome, parse, tables
 from keras_lr_cli.outcome import Answer
 
 MOST_STEPS = 2000
-_DRAWN = 60
+_SPARKS = 60
 
 
 def run(
@@ -26,28 +25,20 @@ def run(
     batch_size: int | None,
     plot: pathlib.Path | None,
 ) -> Answer:
-    """Evaluates the schedule over its run.
-
-    Args:
-        expression: The schedule as code.
-        steps_per_epoch: Updates in an epoch; with `epochs` the length of the run.
-        epochs: Epochs of the run.
-        batch_size: For lengths in examples.
-        plot: Where to save the picture.
-
-    Returns:
-        The rates at a few steps, the area under them and what is unusual; in the document up to 2,001 steps with their rates.
+    """Evaluates the schedule at up to 2,001 steps of its run, and its area and findings at all of them.
 
     Raises:
-        ArgumentError: The text is no schedule, or the length of the run is not known.
+        ArgumentError: The text is not a schedule, or the length of the run is unknown.
     """
     parse.writable("schedule", parse.PICTURES, plot=plot)
-    schedule, total = _of_a_run(parse_schedule(expression), steps_per_epoch, epochs, batch_size)
+    schedule = text.parse(expression)
+    if steps_per_epoch is not None and epochs is not None:
+        schedule = schedule.bind(steps_per_epoch=steps_per_epoch, epochs=epochs, batch_size=batch_size)
+        total = steps_per_epoch * epochs
+    else:
+        total = _own_length(schedule)
     steps = np.unique(np.linspace(0, total, min(total, MOST_STEPS) + 1).round().astype(np.int64))
     rates = schedule.evaluate(steps)
-    findings = schedule.check(total)
-    if plot is not None:
-        schedule.plot(plot, steps=total)
     document = {
         "schedule": repr(schedule),
         "total_steps": total,
@@ -56,42 +47,33 @@ def run(
         "highest": rates.max(),
         "lowest": rates.min(),
         "area": schedule.area(total),
-        "findings": [str(finding) for finding in findings],
+        "findings": [str(finding) for finding in schedule.check(total)],
         "plot": plot,
     }
-    return Answer(document, lambda console: _show(console, schedule, steps, rates, document))
+    files = outcome.save((lambda path: schedule.plot(path, steps=total), plot))
+    return Answer(document, _display(schedule, document), saved=files)
 
 
-def _of_a_run(
-    schedule: Schedule, steps_per_epoch: int | None, epochs: int | None, batch_size: int | None
-) -> tuple[Schedule, int]:
-    """The schedule with its lengths in updates, and how many updates to look at."""
-    known = steps_per_epoch is not None and epochs is not None
-    if known:
-        schedule = schedule.bind(steps_per_epoch=steps_per_epoch, epochs=epochs, batch_size=batch_size)  # type: ignore[arg-type]
-        return schedule, steps_per_epoch * epochs  # type: ignore[operator]
+def _own_length(schedule: Schedule) -> int:
+    """Returns the length in updates of a schedule that needs no run."""
+    if not schedule.unbound and schedule.length:
+        return schedule.length
+    rule = f"{'its lengths have units' if schedule.unbound else 'it has no end'}, and the length of the run is unknown"
     repair = "Pass --steps-per-epoch 100 --epochs 10"
-    if schedule.unbound:
-        raise ArgumentError(
-            "schedule", "its lengths have units, and no run is given", repair, expression=repr(schedule)
-        )
-    if not schedule.length:
-        raise ArgumentError("schedule", "it has no end, and no run is given", repair, expression=repr(schedule))
-    return schedule, schedule.length
+    raise ArgumentError("schedule", rule, repair, expression=repr(schedule))
 
 
-def _show(console: Console, schedule: Schedule, steps: Any, rates: Any, document: dict[str, Any]) -> None:
-    total = int(steps[-1])
+def _display(schedule: Schedule, document: dict[str, Any]) -> list[RenderableType]:
+    total, steps, rates = document["total_steps"], document["steps"], document["rates"]
     marks = {"start": 0, "25 %": total // 4, "50 %": total // 2, "75 %": 3 * total // 4, "end": total}
     rows = [(name, step, float(schedule.evaluate(step))) for name, step in marks.items()]
     for name, index in (("highest", int(rates.argmax())), ("lowest", int(rates.argmin()))):
         rows.append((name, int(steps[index]), float(rates[index])))
-    console.print(repr(schedule), markup=False)
-    console.print(tables.grid("", ("", "Step", "Learning rate"), rows))
-    places = np.linspace(0, total, min(_DRAWN, total + 1)).round().astype(np.int64)
-    console.print(f" {tables.sparkline(schedule.evaluate(places).tolist())}")
-    console.print(f" area {document['area']:.4g}: the sum of the rates of all {total} updates")
-    for finding in document["findings"]:
-        console.print(f" Note: {finding}", markup=False, soft_wrap=True)
-    if document["plot"] is not None:
-        console.print(f"Saved {document['plot']}", soft_wrap=True)
+    places = np.linspace(0, total, min(_SPARKS, total + 1)).round().astype(np.int64)
+    return [
+        repr(schedule),
+        tables.grid("", ("", "Step", "Learning rate"), rows),
+        f" {tables.sparkline(schedule.evaluate(places).tolist())}",
+        f" area {document['area']:.4g}: the sum of the rates of all {total} updates",
+        *(f" Note: {finding}" for finding in document["findings"]),
+    ]

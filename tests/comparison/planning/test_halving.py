@@ -7,18 +7,23 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison.planning.halving import fixed_length, kept, rungs_of
+from keras_lr.comparison.measured import RunKey, RunMeasurement
+from keras_lr.comparison.planning.halving import fixed_length, promote, rungs_of
+from keras_lr.comparison.planning.plan import Plan
+from keras_lr.comparison.store.exports import rows_of
 from keras_lr.comparison.store.salvage import contents_of
-from keras_lr.comparison.summarize import Measured
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import heatmap_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from keras_lr.engines.fit import TrainingRun
 from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare, stored
+from tests.schedules import catalogue
+
+pytestmark = pytest.mark.once
 
 SHARES = klr.Linear(1.0, 0.0, "100%")
-# At 1e-9 nothing is learnt whatever the seed: such cases can be told from the best in the first rung.
+# At 1e-9 nothing is learnt whatever the seed: such cases are distinguishable from the best in the first rung.
 RATES = [0.1, 1e-9, 2e-9, 3e-9]
 HALVED = {"learning_rates": RATES, "seeds": 3, "epochs": 4, "prune": "halving"}
 
@@ -64,7 +69,7 @@ def test_a_rung_is_a_comparison_of_its_own_with_its_schedules(halved):
 def test_it_is_shown(halved, tmp_path):
     last = halved.ranked[-1]
     said = f"dropped after the rung of {last.dropped_after} of 4 epochs"
-    assert row_of(halved, last)[1:] == ["-", "-", "-", "-", "-", said]
+    assert halved.row(last).texts[1:] == ["-", "-", "-", "-", "-", said]
     _, right = figure_of(halved).panels
     count = sum(not case.trained for case in halved.cases)
     (marks,) = [points for points in right.points if points.marker == "v"]
@@ -100,32 +105,37 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
     assert len(stored(path)) == 14
     contents = contents_of(path)
     assert (contents.open_ended, contents.planned) == (True, 2 * 4 * 3)
-    assert contents.plan["cases"][4]["name"] == f"{contents.plan['cases'][0]['name']}, rung of 1 epochs"
+    assert (len(contents.plan["cases"]), contents.plan["rungs"]) == (4, [1])
+    assert {row[0] for row in rows_of(contents)} >= {
+        f"{case['name']}, rung of 1 epochs" for case in contents.plan["cases"]
+    }
     assert compare(path, **arguments) == halved
     with pytest.raises(klr.ArgumentError, match="it holds another plan: .*prune is 'halving' there"):
         compare(path, **{**arguments, "prune": "divergence"})
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("scores", "places"),
     [
-        ([[1.0, 1.2, 1.1], [1.1, 1.0, 1.2], [9.0, 9.1, 9.2], [1.2, 1.1, 1.0]], [0, 1, 3]),  # three can't be told apart
+        (
+            [[1.0, 1.2, 1.1], [1.1, 1.0, 1.2], [9.0, 9.1, 9.2], [1.2, 1.1, 1.0]],
+            [0, 1, 3],
+        ),  # three are indistinguishable
         ([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0], [4.0, 4.0, 4.0]], [0, 1]),  # a third of four is two
         ([[None, 1.0, 1.0], [2.0, 2.1, 2.0], [None] * 3], [1]),  # diverged once is worse than any score
         ([[None] * 3, [None] * 3], [0, 1]),
     ],
 )
 def test_what_is_kept(scores, places):
-    class Plan:
-        seeds, metric, mode = (0, 1, 2), "loss", "min"
-
+    plan = Plan(dict, (None,) * len(scores), (0, 1, 2), 3, None, "loss", "min", {}, rung=1)
     found = {}
     for case, own in enumerate(scores):
         for seed, score in enumerate(own):
             run = TrainingRun({"loss": (score,)}, "finished", None, 1.0)
-            found[case, seed] = Measured(run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ())
-    assert kept(Plan(), range(len(scores)), found) == places
+            found[RunKey(1, case, seed)] = RunMeasurement(
+                run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ()
+            )
+    assert promote(plan, range(len(scores)), found) == places
 
 
 def test_where_every_run_diverges_none_is_dropped():
@@ -133,22 +143,15 @@ def test_where_every_run_diverges_none_is_dropped():
     assert (result.best, [case.diverged for case in result.cases]) == (None, [2, 2])
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("cases", "epochs", "rungs"), [(9, 9, (1, 3)), (9, 10, (2, 4)), (3, 9, (3,)), (9, 3, (1,)), (4, 100, (12, 34))]
 )
 def test_the_epochs_of_the_rungs(cases, epochs, rungs):
-    class Plan:
-        prune = "halving"
-
-    plan = Plan()
-    plan.cases, plan.epochs = (None,) * cases, epochs
+    plan = Plan(dict, (None,) * cases, (0, 1), epochs, None, "loss", "min", {}, prune="halving")
     assert rungs_of(plan) == rungs
-    plan.prune = "divergence"
-    assert rungs_of(plan) == ()
+    assert rungs_of(dataclasses.replace(plan, prune="divergence")) == ()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("schedule", "fixed"),
     [
@@ -161,13 +164,33 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
         (klr.Cosine(1.0, 0.0, "50%").warmup(5), "5"),
         (klr.StepDecay(1.0, 0.5, per="1000ex"), "'1000ex'"),
         (klr.Piecewise(["20%", 7], [1.0, 0.5, 0.1]), "7"),
-        (klr.Function(lambda step: step), "that of Function"),
+        (klr.Noam(64, 400), "400"),
+        (klr.Interpolate([0, "10%", "100%"], [0.0, 1.0, 0.0]), None),
+        (klr.Interpolate([0, 2.5, "100%"], [0.0, 1.0, 0.0]), "2.5"),
+        (klr.Triangular(0.1, 1.0, "10%", gamma=0.999), "1"),
+        (klr.OneCycle(1.0).skip(7), "7"),
+        (klr.Constant(1.0, 0) >> klr.Linear(1.0, 0.0, "100%"), None),
+        (klr.from_torch("CosineAnnealingLR", lr=0.1, T_max=90), "90"),
+        (klr.Function(abs), "that of Function"),
         (klr.Adopted(keras.optimizers.schedules.CosineDecay(1.0, 10)), "the length of a schedule of Keras"),
     ],
 )
-@pytest.mark.filterwarnings("ignore")
 def test_a_length_that_is_no_share(schedule, fixed):
     assert fixed_length(schedule) == fixed
+
+
+def shortens(schedule):
+    """Whether a run of a quarter of the epochs has the same rates at the same shares of it."""
+    long, short = (schedule.bind(steps_per_epoch=2000, epochs=epochs) for epochs in (8, 2))
+    steps = np.unique([*range(20), *(np.arange(200) * 20 + 7)])
+    rates = long.evaluate(4 * steps)
+    return np.allclose(rates, short.evaluate(steps), rtol=0.0, atol=0.02 * np.abs(rates).max())
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("schedule", [*catalogue.SCHEDULES, *catalogue.WITH_UNITS], ids=repr)
+def test_what_a_shorter_run_shortens_is_accepted_and_nothing_else(schedule):
+    assert (fixed_length(schedule) is None) == shortens(schedule)
 
 
 def _with_schedule():
@@ -182,17 +205,17 @@ def _with_schedule():
         ({"prune": "rank"}, "compare(prune='rank'): prune must be 'divergence', 'halving' or None. Pass one of these, or"),
         ({"prune": True}, "compare(prune=True): prune must be 'divergence', 'halving' or None."),
         ({"epochs": 2}, "compare(epochs=2): prune='halving' needs 3 epochs or more, for a first rung of a third of them."),
-        ({"seeds": 1}, "compare(prune='halving'): with one seed no case can be told from another, so none can be dropped."),
+        ({"seeds": 1}, "compare(prune='halving'): with one seed all cases are indistinguishable, so none can be dropped."),
         ({"learning_rates": [0.1]}, "compare(prune='halving'): there is one case, so none can be dropped."),
         ({"learning_rates": "auto"}, "compare(learning_rates='auto'): prune='halving' needs the rates in advance."),
         (
             {"schedules": {"a": klr.Cosine(1.0, 0.0, 100)}},
-            "prune='halving' can't shorten 0.1 * Cosine(1.0, 0.0, 100), as 100 is no share of the run. "
+            "prune='halving' can't shorten 0.1 * Cosine(1.0, 0.0, 100), as 100 is not a share of the run. "
             "Give lengths in shares of the run, such as '10%', or leave prune out.",
         ),
         (
             {"learning_rates": None, "optimizers": {"a": keras.optimizers.SGD(klr.Cosine(1.0, 0.0, 5)), "b": "x"}},
-            "'b' is no name of an optimizer",
+            "'b' is not the name of an optimizer",
         ),
         (
             {"learning_rates": None, "schedules": None, "build_model": _with_schedule, "optimizers": None},
@@ -208,7 +231,7 @@ def test_what_cannot_be_halved_is_refused(arguments, said):
 
 def test_the_schedule_of_an_optimizer_is_looked_at():
     optimizers = {name: keras.optimizers.SGD(klr.Cosine(0.1, 0.0, "2ep")) for name in "ab"}
-    with pytest.raises(klr.ArgumentError, match=r"can't shorten Cosine\(0\.1, 0\.0, '2ep'\), as '2ep' is no share"):
+    with pytest.raises(klr.ArgumentError, match=r"can't shorten Cosine\(0\.1, 0\.0, '2ep'\), as '2ep' is not a share"):
         klr.compare(build_line, X, Y, optimizers=optimizers, metric="loss", epochs=9, prune="halving")
 
 
@@ -219,7 +242,7 @@ def test_without_pruning_a_run_goes_on_to_its_end():
         assert (run.outcome, run.score, len(run.history["loss"])) == ("diverged", None, 3)
         assert np.isnan(run.history["loss"][-1]) and run.diverged_at is not None
     assert whole.cases[1].runs == cut.cases[1].runs
-    with pytest.raises(klr.ArgumentError, match="prune=None lets a run train on that diverged"):
+    with pytest.raises(klr.ArgumentError, match="prune=None keeps training runs that diverged"):
         compare(prune=None, engine="population")
 
 

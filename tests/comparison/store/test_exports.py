@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.store import exports, salvage
 from keras_lr.comparison.store.store import Store
-from tests.comparison.stored import PLACES, PLAN, RUNS, made, measured, same, stored
+from tests.comparison.stored import KEYS, PLAN, RUNS, made, measured, same, stored
 
 pytestmark = pytest.mark.once
 
@@ -38,7 +39,7 @@ def test_csv_has_every_number(contents, tmp_path):
         header, *rows = csv.reader(file)
     assert tuple(header) == exports.COLUMNS
     own = [row for row in rows if row[:1] == ["lr 0.01"] and row[3] == "2" and row[5:7] == ["epoch", "val_loss"]]
-    assert [float(row[8]) for row in own] == list(RUNS[1, 2].run.history["val_loss"])
+    assert [float(row[8]) for row in own] == list(RUNS[RunKey(0, 1, 2)].run.history["val_loss"])
     assert [row[7] for row in own] == ["0", "1", "2"]
     assert len([row for row in rows if row[5:7] == ["update", "loss"]]) == 9 * 5
     assert {row[4] for row in rows if row[0] == "lr 10.0"} == {"diverged"}
@@ -57,7 +58,7 @@ def test_tensorboard_has_a_folder_a_run_without_tensorflow(contents, tmp_path):
             if value.tensor.float_val:
                 found.setdefault(value.tag, []).append((event.step, value.tensor.float_val[0]))
     assert set(found) == {"epoch/loss", "epoch/val_loss", "update/learning_rate", "update/loss"}
-    expected = [(step, np.float32(value)) for step, value in enumerate(RUNS[1, 2].run.history["loss"])]
+    expected = [(step, np.float32(value)) for step, value in enumerate(RUNS[RunKey(0, 1, 2)].run.history["loss"])]
     assert found["epoch/loss"] == expected
 
 
@@ -85,12 +86,12 @@ def test_an_optuna_study_has_every_run_with_its_values(contents, tmp_path):
     assert study.direction == optuna.study.StudyDirection.MINIMIZE
     trials = {(trial.params["case"], trial.params["seed"]): trial for trial in study.trials}
     assert len(study.trials) == len(trials) == 12
-    for (case, seed), measured_run in RUNS.items():
-        trial, run = trials[PLAN["cases"][case]["name"], seed], measured_run.run
+    for key, measured_run in RUNS.items():
+        trial, run = trials[PLAN["cases"][key.case]["name"], key.seed], measured_run.run
         finished = run.outcome == "finished"
         state = optuna.trial.TrialState.COMPLETE if finished else optuna.trial.TrialState.FAIL
         assert (trial.state, trial.user_attrs["outcome"]) == (state, run.outcome)
-        assert trial.user_attrs["learning_rate"] == PLAN["cases"][case]["learning_rate"]
+        assert trial.user_attrs["learning_rate"] == PLAN["cases"][key.case]["learning_rate"]
         if finished:
             assert trial.value == run.history["loss"][-1]
             assert trial.intermediate_values == dict(enumerate(run.history["loss"]))
@@ -139,7 +140,7 @@ def test_what_is_called_whole_is_whole_and_a_salvaged_store_goes_on(whole, tmp_p
         before = broken.read_bytes()
         found = salvage.contents_of(broken)
         assert broken.read_bytes() == before
-        assert all(same(one.measured, RUNS[one.place]) for one in found.runs)
+        assert all(same(one.measured, RUNS[one.key]) for one in found.runs)
         assert found.problems or len(found.runs) == 12
         if found.plan is None:
             with pytest.raises(klr.StoreError, match="its plan can't be read"):
@@ -147,32 +148,32 @@ def test_what_is_called_whole_is_whole_and_a_salvaged_store_goes_on(whole, tmp_p
             continue
         salvage.salvage(found, new)
         assert len(salvage.contents_of(new).runs) == len(found.runs)
-        made(new, [place for place in PLACES if place not in dict(stored(new))], PLAN)
-        assert sorted(place for place, _ in stored(new)) == sorted(PLACES)
+        made(new, [key for key in KEYS if key not in dict(stored(new))], PLAN)
+        assert sorted(key for key, _ in stored(new)) == sorted(KEYS)
         rescued += len(found.runs)
     assert rescued > 40
 
 
 def test_one_flipped_byte_loses_no_plan_and_one_run_at_most(whole, tmp_path):
     data = bytearray(whole.read_bytes())
-    points = np.asarray(RUNS[1, 2].run.history["val_loss"]).tobytes()
+    points = np.asarray(RUNS[RunKey(0, 1, 2)].run.history["val_loss"]).tobytes()
     data[data.index(points) + 3] ^= 8
     data[data.index(b'"cases"') + 1] ^= 8
     (tmp_path / "runs.sqlite").write_bytes(data)
     found = salvage.contents_of(tmp_path / "runs.sqlite")
     assert found.plan == PLAN
-    assert set(PLACES) - {one.place for one in found.runs} == {(1, 2)}
+    assert set(KEYS) - {one.key for one in found.runs} == {RunKey(0, 1, 2)}
     assert found.problems == ("1 of 12 runs in it can't be read",)
 
 
 def test_of_a_store_that_was_cut_off_the_runs_before_are_whole(tmp_path):
     with contextlib.closing(Store(tmp_path / "runs.sqlite", PLAN)) as store:
-        for place in PLACES:
-            store.put(place, measured(*place, 3000))
+        for key in KEYS:
+            store.write(key, measured(key.case, key.seed, 3000))
     data = (tmp_path / "runs.sqlite").read_bytes()
     (tmp_path / "runs.sqlite").write_bytes(data[: int(0.7 * len(data))])
     found = salvage.contents_of(tmp_path / "runs.sqlite")
-    assert [one.place for one in found.runs] == PLACES[: len(found.runs)]
+    assert [one.key for one in found.runs] == KEYS[: len(found.runs)]
     assert 6 <= len(found.runs) < 12
     assert len(found.problems) > 1
 
@@ -180,15 +181,15 @@ def test_of_a_store_that_was_cut_off_the_runs_before_are_whole(tmp_path):
 def test_a_store_that_is_being_written_can_be_looked_at(tmp_path):
     path = tmp_path / "runs.sqlite"
     store = Store(path, PLAN)
-    store.put((0, 0), RUNS[0, 0])
+    store.write(KEYS[0], RUNS[KEYS[0]])
     assert (len(salvage.contents_of(path).runs), salvage.contents_of(path).problems) == (1, ())
-    store.put((1, 0), RUNS[1, 0])
+    store.write(KEYS[1], RUNS[KEYS[1]])
     assert len(salvage.contents_of(path).runs) == 2
     store.close()
 
 
 def test_no_file_and_an_empty_file(tmp_path):
-    with pytest.raises(klr.ArgumentError, match="there is no such file"):
+    with pytest.raises(klr.ArgumentError, match="the file does not exist"):
         salvage.contents_of(tmp_path / "runs.sqlite")
     (tmp_path / "runs.sqlite").touch()
     assert salvage.contents_of(tmp_path / "runs.sqlite").problems == ("it is empty",)

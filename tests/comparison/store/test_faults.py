@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.store import locks, schema
-from keras_lr.comparison.store.store import Store, opened
-from tests.comparison.stored import PLACES, PLAN, RUNS, Stop, made, measured, same, stored
+from keras_lr.comparison.store.store import Store, open_store
+from tests.comparison.stored import KEYS, PLAN, RUNS, Stop, made, measured, same, stored
 
 pytestmark = pytest.mark.once
+FAILED = RunKey(0, 1, 3)
 OLD = pathlib.Path(__file__).parent / "store_version_1.sql"
 
 
@@ -25,17 +27,17 @@ OLD = pathlib.Path(__file__).parent / "store_version_1.sql"
 def test_a_second_driver_is_refused(tmp_path):
     path = tmp_path / "runs.sqlite"
     link = tmp_path / "link.sqlite"
-    with opened(path, lambda: PLAN) as store:
-        store.put((0, 0), RUNS[0, 0])
+    with open_store(path, lambda: PLAN) as store:
+        store.write(KEYS[0], RUNS[KEYS[0]])
         link.symlink_to(path)
         for name in (path, link):
             with (
                 pytest.raises(klr.StoreError, match=r"another process \(\d+\) is writing it\. Wait until it ends"),
-                opened(name, lambda: PLAN),
+                open_store(name, lambda: PLAN),
             ):
                 pass
-    with opened(path, lambda: PLAN) as store:
-        assert list(store.runs) == [(0, 0)]
+    with open_store(path, lambda: PLAN) as store:
+        assert list(store.runs) == [KEYS[0]]
 
 
 def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
@@ -44,7 +46,7 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
         "spec = importlib.util.spec_from_file_location('locks', sys.argv[1])\n"
         "locks = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(locks)\n"
-        "with locks.held(pathlib.Path(sys.argv[2])):\n"
+        "with locks.lock(pathlib.Path(sys.argv[2])):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -54,11 +56,11 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
         assert other.stdout.readline() == "held\n"
         with (
             pytest.raises(klr.StoreError, match=rf"another process \({other.pid}\) is writing it"),
-            opened(tmp_path / "runs.sqlite", lambda: PLAN),
+            open_store(tmp_path / "runs.sqlite", lambda: PLAN),
         ):
             pass
         other.kill()
-    with opened(tmp_path / "runs.sqlite", lambda: PLAN) as store:
+    with open_store(tmp_path / "runs.sqlite", lambda: PLAN) as store:
         assert store.runs == {}
 
 
@@ -68,15 +70,15 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        (3, "compare(store=3): store must be a path. Pass such as 'runs.sqlite'."),
+        (3, "compare(store=3): store must be a path. Pass a path such as 'runs.sqlite'."),
         ("", "compare(store=''): store must be a path."),
         (".", "compare(store='.'): it is a folder. Add a file name, such as runs.sqlite."),
-        ("no/such/runs.sqlite", "the folder no/such does not exist. Make it first."),
+        ("no/such/runs.sqlite", "the folder no/such does not exist. Create it first."),
     ],
 )
 def test_a_path_that_is_none(tmp_path, monkeypatch, store, said):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(klr.ArgumentError) as caught, opened(store, lambda: PLAN):
+    with pytest.raises(klr.ArgumentError) as caught, open_store(store, lambda: PLAN):
         pass
     assert said in str(caught.value)
 
@@ -104,25 +106,29 @@ def test_a_file_that_was_begun_and_is_empty_becomes_a_store(tmp_path, statement)
     path.touch()
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.execute(statement)
-    assert len(stored(made(path))) == len(PLACES)
+    assert len(stored(made(path))) == len(KEYS)
+
+
+def add_a_column(connection):
+    connection.execute("ALTER TABLE run ADD COLUMN host TEXT")
 
 
 def test_a_newer_store_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "runs.sqlite"
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "STEPS", [*schema.STEPS, ("ALTER TABLE run ADD COLUMN host TEXT",)])
+        patch.setattr(schema, "STEPS", [*schema.STEPS, add_a_column])
         made(path)
-    with pytest.raises(klr.ArgumentError, match=r"a newer keras-lr wrote it \(version 2; this one knows 1\)\. Update"):
+    with pytest.raises(klr.ArgumentError, match=r"a newer keras-lr wrote it \(version 3; this one knows 2\)\. Update"):
         Store(path, PLAN)
 
 
 def test_an_older_store_is_brought_up_and_goes_on(tmp_path, monkeypatch):
-    path = made(tmp_path / "runs.sqlite", PLACES[:5])
-    monkeypatch.setattr(schema, "STEPS", [*schema.STEPS, ("ALTER TABLE run ADD COLUMN host TEXT",)])
-    made(path, PLACES[5:])
-    assert [place for place, _ in stored(path)] == PLACES
+    path = made(tmp_path / "runs.sqlite", KEYS[:5])
+    monkeypatch.setattr(schema, "STEPS", [*schema.STEPS, add_a_column])
+    made(path, KEYS[5:])
+    assert [key for key, _ in stored(path)] == KEYS
     with contextlib.closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+        assert connection.execute("PRAGMA user_version").fetchone() == (3,)
 
 
 def test_a_store_of_the_first_version_is_read(tmp_path):
@@ -131,7 +137,7 @@ def test_a_store_of_the_first_version_is_read(tmp_path):
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.executescript(OLD.read_text())
     with contextlib.closing(Store(path, PLAN)) as store:
-        assert all(same(store.runs[place], RUNS[place]) for place in PLACES if place != (1, 3))
+        assert all(same(store.runs[key], RUNS[key]) for key in KEYS if key != FAILED)
 
 
 def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
@@ -156,23 +162,21 @@ def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
 
             return counted
 
-    for place in ((0, 0), (1, 3)):
+    for key, keys in ((KEYS[0], KEYS[3:]), (FAILED, [*KEYS[3:], KEYS[0]])):
         for statement in range(20):
-            path = made(
-                tmp_path / f"{place} {statement}.sqlite", [*PLACES[3:], (0, 0)] if place == (1, 3) else PLACES[3:]
-            )
+            path = made(tmp_path / f"{key.case} {statement}.sqlite", keys)
             before = stored(path)
             store = Store(path, PLAN)
             own = store._connection
             store._connection = Crashing(own, statement)
             try:
-                store.put(place, measured(0, 0))
+                store.write(key, measured(0, 0))
             except Stop:
                 own.close()
                 assert repr(stored(path)) == repr(before), statement
                 continue
             own.close()
-            assert same(dict(stored(path))[place], measured(0, 0))
+            assert same(dict(stored(path))[key], measured(0, 0))
             break
         assert 4 < statement < 19
 
@@ -180,17 +184,17 @@ def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
 FULL = """
 import resource, sys
 import keras_lr as klr
-from keras_lr.comparison.store.store import opened
-from tests.comparison.stored import PLACES, PLAN, measured
+from keras_lr.comparison.store.store import open_store
+from tests.comparison.stored import KEYS, PLAN, measured
 
 for limit in (100, 30_000, 200_000, resource.RLIM_INFINITY):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     done = 0
     try:
-        with opened(sys.argv[1], lambda: PLAN) as store:
-            for place in PLACES:
-                if place not in store.runs:
-                    store.put(place, measured(*place, 3000))
+        with open_store(sys.argv[1], lambda: PLAN) as store:
+            for key in KEYS:
+                if key not in store.runs:
+                    store.write(key, measured(key.case, key.seed, 3000))
                 done += 1
     except klr.StoreError as error:
         print(done, error)
@@ -207,12 +211,12 @@ def test_on_a_full_disk_it_stops_and_goes_on_when_there_is_space(tmp_path):
     ran = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root, env=environment)
     *full, whole = ran.stdout.splitlines()
     counts = [int(line.partition(" ")[0]) for line in full]
-    assert len(full) == 3 and counts[:2] == [0, 0] and 0 < counts[2] < len(PLACES)
-    assert int(whole) == len(PLACES) == len(stored(path))
+    assert len(full) == 3 and counts[:2] == [0, 0] and 0 < counts[2] < len(KEYS)
+    assert int(whole) == len(KEYS) == len(stored(path))
     for line in full:
         assert f" compare(store='{path}'): it can't be" in line or "the disk gave an error" in line
-        assert line.endswith("; the same call then goes on where it stopped.")
-    assert all(same(one, measured(*place, 3000)) for place, one in stored(path))
+        assert line.endswith("; the same call then continues where it stopped.")
+    assert all(same(one, measured(key.case, key.seed, 3000)) for key, one in stored(path))
 
 
 @pytest.fixture
@@ -233,29 +237,29 @@ def small_disk(tmp_path):
 
 def fill(path):
     """Stores runs of 3,000 numbers, until all are there or an error says that they can't be."""
-    with opened(path, lambda: PLAN) as store:
-        for place in PLACES:
-            if place not in store.runs:
-                store.put(place, measured(*place, 3000))
+    with open_store(path, lambda: PLAN) as store:
+        for key in KEYS:
+            if key not in store.runs:
+                store.write(key, measured(key.case, key.seed, 3000))
 
 
 def test_on_a_disk_that_is_really_full_it_stops_and_goes_on_when_there_is_space(small_disk):
     path, other = small_disk / "runs.sqlite", small_disk / "other"
     other.write_bytes(bytes(600_000))
     for _ in range(2):
-        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then goes on"):
+        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then continues"):
             fill(path)
         kept = stored(path)
-        assert 0 < len(kept) < len(PLACES)
-        assert all(same(one, measured(*place, 3000)) for place, one in kept)
+        assert 0 < len(kept) < len(KEYS)
+        assert all(same(one, measured(key.case, key.seed, 3000)) for key, one in kept)
     other.unlink()
     fill(path)
-    assert [place for place, _ in stored(path)] == PLACES
-    assert all(same(one, measured(*place, 3000)) for place, one in stored(path))
+    assert [key for key, _ in stored(path)] == KEYS
+    assert all(same(one, measured(key.case, key.seed, 3000)) for key, one in stored(path))
 
 
 def test_on_a_disk_that_cannot_be_written_it_says_so(small_disk):
-    path = made(small_disk / "runs.sqlite", PLACES[:4])
+    path = made(small_disk / "runs.sqlite", KEYS[:4])
     before = path.read_bytes()
     subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
     for name in ("runs.sqlite", "new.sqlite"):
@@ -268,7 +272,7 @@ def test_on_a_disk_that_cannot_be_written_it_says_so(small_disk):
 def test_a_folder_that_cannot_be_written():
     with (
         pytest.raises(klr.StoreError, match="it can't be written: .* Pass another path"),
-        opened("/proc/a", lambda: PLAN),
+        open_store("/proc/a", lambda: PLAN),
     ):
         pass
 
@@ -276,15 +280,15 @@ def test_a_folder_that_cannot_be_written():
 def test_a_file_that_cannot_be_written(tmp_path, monkeypatch):
     from keras_lr.comparison.store import store
 
-    path, own = made(tmp_path / "runs.sqlite", PLACES[:1]), store.connected
-    monkeypatch.setattr(store, "connected", lambda path: own(path, "ro"))
+    path, own = made(tmp_path / "runs.sqlite", KEYS[:1]), store.connect
+    monkeypatch.setattr(store, "connect", lambda path: own(path, "ro"))
     with (
         pytest.raises(
             klr.StoreError, match="it can't be written: no permission. Make the file and its folder writable"
         ),
         contextlib.closing(Store(path, PLAN)) as kept,
     ):
-        kept.put((1, 0), RUNS[1, 0])
+        kept.write(KEYS[1], RUNS[KEYS[1]])
     assert len(stored(path)) == 1
 
 
@@ -300,7 +304,7 @@ def test_flipped_bytes_are_noticed_or_harmless(tmp_path, seed):
         path.write_bytes(data)
         try:
             with contextlib.closing(Store(path, PLAN)) as store:
-                assert all(same(one, RUNS[place]) for place, one in store.runs.items())
+                assert all(same(one, RUNS[key]) for key, one in store.runs.items())
         except klr.ArgumentError as error:
             refused += 1
             assert f"keras-lr store check {path}" in str(error)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison.planning.plan import planned
+from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.comparison.planning.reference_model import Template
 from keras_lr.comparison.store.identity import _differences, difference, identity_of
 
@@ -26,7 +26,7 @@ def identity(build_model, x=X, y=X[:, 0], **changed):
         "validation_split": 0.0,
     }
     data |= {name: changed.pop(name) for name in list(changed) if name in data}
-    plan = planned(build_model, data, **{**NONE, **REST, **changed})
+    plan = build_plan(build_model, data, **{**NONE, **REST, **changed})
     probe = Template(plan)
     return identity_of(plan, probe.descriptions, probe.model, "sequential")
 
@@ -60,6 +60,9 @@ class Own(keras.Model):
         return self.out(self.dense(x))
 
 
+lambda_warned = pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`:UserWarning")
+
+
 def subclassed(units=2):
     def build():
         model = Own(units)
@@ -69,6 +72,7 @@ def subclassed(units=2):
     return build
 
 
+@lambda_warned
 @pytest.mark.parametrize(
     "build", [sequential(), functional, subclassed()], ids=["sequential", "functional", "subclassed"]
 )
@@ -82,6 +86,7 @@ def test_the_same_call_has_one_identity(build):
     assert " at 0x" not in json.dumps(first)
 
 
+@lambda_warned
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [

@@ -11,8 +11,11 @@ import time
 
 import pytest
 
+from keras_lr.comparison.measured import RunKey
 from tests.comparison.store.driver import MANY, build_slowly
 from tests.comparison.stored import compare, stored
+
+pytestmark = pytest.mark.once
 
 ROOT = pathlib.Path(__file__).parents[3]
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGKILL)
@@ -42,9 +45,9 @@ def test_after_kills_every_run_is_there_once_and_the_record_is_that_of_an_undist
     chance, told, store = random.Random(7), 0, tmp_path / "runs.sqlite"
     for sent in SIGNALS:
         told += ended(store, sent, chance.randint(1, 3), chance.uniform(0.0, 0.1))
-        kept = [place for place, _ in stored(store)]
+        kept = [key for key, _ in stored(store)]
         assert len(set(kept)) == len(kept)
         assert told <= len(kept) <= told + len(SIGNALS)  # a run may be kept and not yet told of
     assert compare(store, build_slowly, **MANY) == compare(None, build_slowly, **MANY)
-    places = sorted(place for place, _ in stored(store))
-    assert places == [(case, seed) for case in range(4) for seed in range(3)]
+    keys = sorted(key for key, _ in stored(store))
+    assert keys == [RunKey(0, case, seed) for case in range(4) for seed in range(3)]

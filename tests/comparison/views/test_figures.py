@@ -4,10 +4,10 @@ import math
 
 import pytest
 
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import CROSS, heatmap_of
-from keras_lr.comparison.views.page import again, page_of
+from keras_lr.comparison.views.page import code_to_repeat, page_of
 from keras_lr.core.errors import ArgumentError, KerasLRError
 from keras_lr.report.figure import GREY
 from tests.comparison.results import case, result
@@ -126,7 +126,7 @@ def test_those_not_told_from_the_best_are_shaded_up_to_half_way():
     _, right = figure_of(result([*close, case("lr 10", [9.0, 9.0], learning_rate=10.0)])).panels
     (mark,) = right.marks
     assert (mark.x, mark.end) == pytest.approx((10**-1.5, 10**0.5))
-    assert (mark.color, mark.label) == (GREY, "can't be told from the best")
+    assert (mark.color, mark.label) == (GREY, "indistinguishable from the best")
     assert figure_of(result(GRID)).panels[1].marks == ()
     apart = [case("a", [1.0, 2.0]), case("b", [1.5, 1.6]), case("c", [9.0, 9.0])]
     (mark,) = figure_of(result(apart)).panels[1].marks
@@ -144,7 +144,7 @@ def test_shaded_stretches_of_several_optimizers_are_beside_each_other():
         ]
     ]
     _, right = figure_of(result(cases)).panels
-    assert [mark.label for mark in right.marks] == ["can't be told from the best", None]
+    assert [mark.label for mark in right.marks] == ["indistinguishable from the best", None]
     for mark, name in zip(right.marks, ("a", "b"), strict=True):
         (points,) = [points for points in right.points if points.marker == "o" and points.color == "ab".index(name)]
         assert any(math.sqrt(mark.x * mark.end) == pytest.approx(x) for x in points.x)
@@ -201,7 +201,7 @@ def test_sixty_long_runs_are_a_small_page():
 
 
 def test_the_page_has_code_that_trains_the_best_again():
-    code = again(result(GRID), result(GRID).best)
+    code = code_to_repeat(result(GRID), result(GRID).best)
     assert (
         "import keras_lr\noptimizer = keras.optimizers.SGD(0.1)\nresult = keras_lr.compare(\n    build_model,\n" in code
     )

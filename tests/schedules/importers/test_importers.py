@@ -11,7 +11,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr import backends
-from keras_lr.schedules.importers import CosineWave, Excerpt, UnevenRepeat
+from keras_lr.schedules import CosineWave, Excerpt, UnevenRepeat
 from tests.schedules.importers.vectors.functions import inverse, nearly_one
 
 STEPS = np.arange(40)
@@ -124,11 +124,11 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (
             lambda: klr.from_torch("StepLr", lr=0.1),
-            r"from_torch\(scheduler='StepLr'\): no such schedule is known. Use one of ChainedScheduler, ConstantLR, Cosine.*",
+            r"from_torch\(scheduler='StepLr'\): the schedule is unknown. Use one of ChainedScheduler, ConstantLR, Cosine.*",
         ),
         (
             lambda: klr.from_torch("StepLR", lr=0.1, step=5),
@@ -147,7 +147,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         (lambda: klr.from_timm("cosine", lr=0.1, t_initial=9, noise_pct=0.1), "cosine has no argument noise_pct"),
         (
             lambda: klr.from_optax(lambda count: 0.1),
-            "no such schedule is known. Use one of constant_schedule, cosine_decay",
+            "the schedule is unknown. Use one of constant_schedule, cosine_decay",
         ),
         (lambda: klr.from_torch("StepLR", lr=0.1, step_size=0), "step_size must be a whole number of at least 1"),
         (lambda: klr.from_torch("StepLR", lr=0.1, step_size=2.5), "step_size must be a whole number"),
@@ -234,15 +234,15 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         (lambda: klr.from_optax("sgdr_schedule", cosine_kwargs=[]), "there must be a schedule"),
         (
             lambda: klr.from_keras(Custom()),
-            "this is none of Keras's own schedules. Pass one of CosineDecay, CosineDecayRest",
+            "the class isn't one of Keras's own schedules. Pass one of CosineDecay, CosineDecayRest",
         ),
         (
             lambda: klr.from_keras(decay.ExponentialDecay(1, 10, 0.9)),
-            "initial_learning_rate must be a float: with an int",
+            "initial_learning_rate must be a float: Keras computes in whole numbers from an int",
         ),
         (
             lambda: klr.from_keras(decay.CosineDecayRestarts(0.1, 10, t_mul=0.5)),
-            "t_mul must be 1 or more: below, Keras gives",
+            "t_mul must be 1 or more: below, Keras's rate isn't a number",
         ),
         (lambda: klr.from_keras(decay.PiecewiseConstantDecay([5, 2], [1.0, 0.1, 0.01])), "boundaries must rise"),
         (lambda: CosineWave(1.0, 0.0, 0), "steps must be above 0"),
@@ -252,8 +252,8 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         (lambda: Excerpt(klr.Constant(1.0, 9), 5).extend(3), "it has no constant part that could be longer"),
     ],
 )
-def test_bad_arguments_are_told(make, told):
-    with pytest.raises(klr.ArgumentError, match=told):
+def test_bad_arguments_are_errors(make, message):
+    with pytest.raises(klr.ArgumentError, match=message):
         make()
 
 

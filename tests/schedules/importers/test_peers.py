@@ -9,14 +9,17 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.schedules import importers
+from keras_lr import schedules
+from keras_lr.schedules.importers import keras as keras_schedules
+from keras_lr.schedules.importers import optax, timm, transformers
+from keras_lr.schedules.importers.torch import chains as torch
 from tests.schedules.importers.vectors import functions
 
 HERE = pathlib.Path(__file__).parent / "vectors"
 PEERS = ("torch", "transformers", "timm", "optax", "keras")
 FILES = {peer: json.loads((HERE / f"{peer}.json").read_text(encoding="utf-8")) for peer in PEERS}
 VECTORS = {key: (peer, vector) for peer in PEERS for key, vector in FILES[peer]["vectors"].items()}
-NAMES = {**vars(klr), **vars(importers), **vars(functions)}
+NAMES = {**vars(klr), **vars(schedules), **vars(functions)}
 
 
 def imported(key):
@@ -58,19 +61,19 @@ def test_the_rates_are_those_that_the_peer_trains_with(key):
 
 @pytest.mark.once
 def test_every_schedule_of_the_peers_is_there():
-    found = {peer: {vector["name"] for other, vector in VECTORS.values() if other == peer} for peer in PEERS}
-    assert {peer: len(names) for peer, names in found.items()} == {
+    by_peer = {peer: {vector["name"] for other, vector in VECTORS.values() if other == peer} for peer in PEERS}
+    assert {peer: len(names) for peer, names in by_peer.items()} == {
         "torch": 14,
         "transformers": 10,
         "timm": 8,
         "optax": 14,
         "keras": 6,
     }
-    assert found["torch"] == set(importers.torch_.PEER.makers)
-    assert found["transformers"] == set(importers.transformers_.PEER.makers)
-    assert found["timm"] == set(importers.timm_.PEER.makers)
-    assert found["optax"] == set(importers.optax_.PEER.makers)
-    assert found["keras"] == set(importers.keras_.PEER.makers)
+    assert by_peer["torch"] == set(torch.PEER.builders)
+    assert by_peer["transformers"] == set(transformers.PEER.builders)
+    assert by_peer["timm"] == set(timm.PEER.builders)
+    assert by_peer["optax"] == set(optax.PEER.builders)
+    assert by_peer["keras"] == set(keras_schedules.PEER.builders)
 
 
 @pytest.mark.once

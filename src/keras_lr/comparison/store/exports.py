@@ -1,4 +1,4 @@
-"""The runs of a store for other programs: a table in CSV or Parquet, TensorBoard's event files, an Optuna study."""
+"""Export the runs of a store: as a table in CSV or Parquet, as TensorBoard event files, or as an Optuna study."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from keras_lr.comparison.store.salvage import Contents
-from keras_lr.comparison.store.schema import Stored
+from keras_lr.comparison.store.schema import StoredRun
 from keras_lr.core.errors import ArgumentError, MissingExtraError
 
 COLUMNS = ("case", "learning_rate", "optimizer", "seed", "outcome", "per", "name", "step", "value")
@@ -21,7 +21,7 @@ _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".db": "optuna", "": "tensorbo
 
 
 def format_of(out: str | os.PathLike[str]) -> str | None:
-    """The format that a path asks for by its ending: .csv, .parquet, .db for Optuna, and none for TensorBoard's folder."""
+    """The format for a suffix: .csv, .parquet, .db for Optuna, no suffix for TensorBoard's folder; None for another."""
     return _ENDINGS.get(pathlib.Path(out).suffix.lower())
 
 
@@ -29,13 +29,13 @@ def export(contents: Contents, out: str | os.PathLike[str], kind: str) -> None:
     """Writes the runs of a store.
 
     Args:
-        contents: What is in the store.
-        out: The file, or TensorBoard's folder. It must be new.
+        contents: Those of the store.
+        out: A new file, or a new folder for TensorBoard.
         kind: "csv", "parquet", "tensorboard" or "optuna".
 
     Raises:
-        ArgumentError: There is something at that path, or there is no plan to name the runs by.
-        MissingExtraError: The library that it needs is not installed.
+        ArgumentError: The path exists, or the plan of the store can't be read.
+        MissingExtraError: The library for the format is not installed.
     """
     target = pathlib.Path(out)
     if target.exists():
@@ -46,17 +46,14 @@ def export(contents: Contents, out: str | os.PathLike[str], kind: str) -> None:
 
 
 def rows_of(contents: Contents) -> Iterator[Row]:
-    """A row for each number that was measured, under `COLUMNS`.
-
-    A number is of an epoch, counted from 0, or of an update, counted from 0 in its run.
-    """
+    """Yields a row under `COLUMNS` for each number: of an epoch or of an update, both counted from 0 in the run."""
     for stored in contents.runs:
         case = _case(contents, stored)
         rate, kind = case["learning_rate"], str(case["optimizer"].get("class_name"))
         for per, name, values in _curves(stored):
             for step, value in enumerate(values):
                 run = stored.measured.run
-                yield case["name"], rate, kind, stored.place[1], run.outcome, per, name, step, value
+                yield case["name"], rate, kind, stored.key.seed, run.outcome, per, name, step, value
 
 
 def _csv(contents: Contents, target: pathlib.Path) -> None:
@@ -67,7 +64,7 @@ def _csv(contents: Contents, target: pathlib.Path) -> None:
 
 
 def _parquet(contents: Contents, target: pathlib.Path) -> None:
-    _needed("pyarrow", "parquet", "a table in Parquet")
+    _require("pyarrow", "parquet", "a table in Parquet")
     import pandas
 
     table = pandas.DataFrame(list(rows_of(contents)), columns=list(COLUMNS))
@@ -75,23 +72,24 @@ def _parquet(contents: Contents, target: pathlib.Path) -> None:
 
 
 def _tensorboard(contents: Contents, target: pathlib.Path) -> None:
-    """A folder a run, as TensorBoard compares runs; written without TensorFlow. A step is an epoch or an update."""
-    _needed("tensorboard", "tensorboard", "a folder for TensorBoard")
+    """Writes a folder for each run, without TensorFlow. A step is an epoch or an update."""
+    _require("tensorboard", "tensorboard", "a folder for TensorBoard")
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
     from tensorboard.summary.writer.record_writer import RecordWriter
 
     for stored in contents.runs:
-        case, seed = _case(contents, stored), stored.place[1]
-        folder = target / f"{stored.place[0]:03d} {re.sub(r'[^A-Za-z0-9 .,=+-]', '_', case['name'])}" / f"seed {seed}"
+        case, seed = _case(contents, stored), stored.key.seed
+        number = stored.key.rung * len((contents.plan or {})["cases"]) + stored.key.case
+        folder = target / f"{number:03d} {re.sub(r'[^A-Za-z0-9 .,=+-]', '_', case['name'])}" / f"seed {seed}"
         folder.mkdir(parents=True)
         with (folder / "events.out.tfevents.0.keras-lr").open("xb") as file:
             writer = RecordWriter(file)
             writer.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
-            chosen = {"case": case["name"], "seed": seed, "learning_rate": case["learning_rate"]}
-            chosen = {name: value for name, value in chosen.items() if value is not None}
-            writer.write(Event(wall_time=0.0, summary=hparams_pb(chosen)).SerializeToString())
+            parameters = {"case": case["name"], "seed": seed, "learning_rate": case["learning_rate"]}
+            parameters = {name: value for name, value in parameters.items() if value is not None}
+            writer.write(Event(wall_time=0.0, summary=hparams_pb(parameters)).SerializeToString())
             for per, name, values in _curves(stored):
                 for step, value in enumerate(values):
                     summary = Summary(value=[Summary.Value(tag=f"{per}/{name}", simple_value=value)])
@@ -99,46 +97,51 @@ def _tensorboard(contents: Contents, target: pathlib.Path) -> None:
 
 
 def _optuna(contents: Contents, target: pathlib.Path) -> None:
-    """A study in a new SQLite file: a trial a run, the case and the rate as parameters, the metric as the value."""
-    optuna = _needed("optuna", "optuna", "an Optuna study")
+    """Writes a study with a trial for each run: case and seed are its parameters, the metric is its value."""
+    optuna = _require("optuna", "optuna", "an Optuna study")
     plan: Mapping[str, Any] = contents.plan or {}
     metric, direction = plan["metric"], "minimize" if plan["mode"] == "min" else "maximize"
     storage = f"sqlite:///{target}"
     study = optuna.create_study(storage=storage, study_name="keras-lr", direction=direction)
-    names = [case["name"] for case in plan["cases"]]
+    names = [_name(plan, case, rung) for rung in range(1 + len(plan.get("rungs", ()))) for case in plan["cases"]]
     kinds = {
         "case": optuna.distributions.CategoricalDistribution(names),
         "seed": optuna.distributions.CategoricalDistribution(plan["seeds"]),
     }
     for stored in contents.runs:
-        run = stored.measured.run
+        run, case = stored.measured.run, _case(contents, stored)
         curve = next((values for name, values in run.history.items() if re.fullmatch(rf"{metric}(_\d+)?", name)), ())
-        known = run.outcome == "finished" and len(curve) > 0 and math.isfinite(curve[-1])
+        finished = run.outcome == "finished" and len(curve) > 0 and math.isfinite(curve[-1])
         trial = optuna.trial.create_trial(
-            state=optuna.trial.TrialState.COMPLETE if known else optuna.trial.TrialState.FAIL,
-            params={"case": names[stored.place[0]], "seed": stored.place[1]},
+            state=optuna.trial.TrialState.COMPLETE if finished else optuna.trial.TrialState.FAIL,
+            params={"case": case["name"], "seed": stored.key.seed},
             distributions=kinds,
-            value=curve[-1] if known else None,
+            value=curve[-1] if finished else None,
             intermediate_values={epoch: value for epoch, value in enumerate(curve) if math.isfinite(value)},
-            user_attrs={"outcome": run.outcome, "learning_rate": _case(contents, stored)["learning_rate"]},
+            user_attrs={"outcome": run.outcome, "learning_rate": case["learning_rate"]},
         )
         study.add_trial(trial)
 
 
-def _needed(package: str, extra: str, purpose: str) -> Any:
+def _require(package: str, extra: str, purpose: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:
         raise MissingExtraError(package, extra, purpose) from error
 
 
-def _case(contents: Contents, stored: Stored) -> Mapping[str, Any]:
-    cases = (contents.plan or {})["cases"]
-    case: Mapping[str, Any] = cases[stored.place[0]]
-    return case
+def _case(contents: Contents, stored: StoredRun) -> Mapping[str, Any]:
+    """The case of a run, with its rung in its name."""
+    plan: Mapping[str, Any] = contents.plan or {}
+    case = plan["cases"][stored.key.case]
+    return {**case, "name": _name(plan, case, stored.key.rung)}
 
 
-def _curves(stored: Stored) -> Iterator[tuple[str, str, Any]]:
+def _name(plan: Mapping[str, Any], case: Mapping[str, Any], rung: int) -> str:
+    return str(case["name"]) if rung == 0 else f"{case['name']}, rung of {plan['rungs'][rung - 1]} epochs"
+
+
+def _curves(stored: StoredRun) -> Iterator[tuple[str, str, Any]]:
     measured = stored.measured
     for name, values in measured.run.history.items():
         yield "epoch", name, values

@@ -1,7 +1,7 @@
-"""What is in the file of a store: its tables, and runs as rows of them.
+"""The tables of a store, and how runs are written to them and read back.
 
-A curve is one packed array, so that a run of any length is a few rows. Each run and each copy of the plan carries a digest
-of its content: SQLite notices a broken page, but not a flipped bit within a number.
+A curve is one packed array, so a run of any length is a few rows. Each run and each copy of the plan has a digest of its
+content: SQLite detects a broken page, but not a flipped bit within a number.
 """
 
 from __future__ import annotations
@@ -9,57 +9,55 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import re
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from keras_lr.comparison.planning.plan import Place
-from keras_lr.comparison.summarize import Measured
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.engines.fit import TrainingRun
 
-APPLICATION = 0x6B6C7273  # "klrs", in the file's header: this is a store of keras-lr
+APPLICATION = 0x6B6C7273  # "klrs" in the header of the file marks a store of keras-lr
 
-# The n-th entry brings a store of version n - 1 to version n; the first makes an empty file a store.
-STEPS: list[tuple[str, ...]] = [
-    (
-        f"PRAGMA application_id = {APPLICATION}",
-        "CREATE TABLE plan (copy INTEGER PRIMARY KEY, identity TEXT NOT NULL, digest TEXT NOT NULL)",
-        "CREATE TABLE run (id INTEGER PRIMARY KEY, place INTEGER NOT NULL, seed INTEGER NOT NULL, outcome TEXT NOT NULL,"
-        " epoch INTEGER, batch INTEGER, seconds REAL NOT NULL, error TEXT, versions TEXT NOT NULL, digest TEXT NOT NULL,"
-        " UNIQUE (place, seed))",
-        "CREATE TABLE curve (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
-        " width INTEGER NOT NULL, points BLOB NOT NULL)",
-    ),
-]
-CURVES = 1 << 20  # numbers for the curves of a run: those from id * CURVES on; an index could break on its own
-COPIES = 2  # of the plan: without it no run can be told from another
-_FIELDS = "place, seed, outcome, epoch, batch, seconds, error, versions"
+_TABLES = (
+    "CREATE TABLE plan (copy INTEGER PRIMARY KEY, identity TEXT NOT NULL, digest TEXT NOT NULL)",
+    "CREATE TABLE run (id INTEGER PRIMARY KEY, rung INTEGER NOT NULL, case_number INTEGER NOT NULL,"
+    " seed INTEGER NOT NULL, outcome TEXT NOT NULL, epoch INTEGER, batch INTEGER, seconds REAL NOT NULL, error TEXT,"
+    " versions TEXT NOT NULL, digest TEXT NOT NULL, UNIQUE (rung, case_number, seed))",
+    "CREATE TABLE curve (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
+    " width INTEGER NOT NULL, points BLOB NOT NULL)",
+)
+CURVES = 1 << 20  # the curves of run i have the ids from i * CURVES on: an index could break on its own
+COPIES = 2  # of the plan, without which the runs can't be identified
+_KEY = "rung, case_number, seed"
+_KEY_1 = "place, seed"  # in version 1: place = rung * cases + case
+_FIELDS = "outcome, epoch, batch, seconds, error, versions"
 _RATES, _LOSSES = "learning_rate", "loss"
 
 
 class DamagedError(Exception):
-    """A row that can be read and isn't what was written."""
+    """A row was read, but its content does not match its digest."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Stored:
+class StoredRun:
     """A run in a store.
 
     Attributes:
-        place: The number of its case in the plan, and its seed.
-        measured: What was measured.
-        versions: What it was made with.
+        key: Identifies the run in the plan.
+        measured: Without the exception of a failed run.
+        versions: Of the packages that produced it.
     """
 
-    place: Place
-    measured: Measured
+    key: RunKey
+    measured: RunMeasurement
     versions: Mapping[str, str]
 
 
 def version_of(connection: sqlite3.Connection) -> int | None:
-    """The version of a store; 0 of an empty file, and None where the file is another program's."""
+    """The version of a store; 0 for an empty file, None for the file of another program."""
     ((application,),) = connection.execute("PRAGMA application_id")
     ((version,),) = connection.execute("PRAGMA user_version")
     ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
@@ -68,11 +66,10 @@ def version_of(connection: sqlite3.Connection) -> int | None:
     return 0 if (application, version, tables) == (0, 0, 0) else None
 
 
-def bring_up(connection: sqlite3.Connection, version: int) -> None:
-    """Makes the tables, or brings those of an older version up to this one, within the caller's transaction."""
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
+    """Creates the tables, or upgrades those of an older version; within the caller's transaction."""
     for step in STEPS[version:]:
-        for statement in step:
-            connection.execute(statement)
+        step(connection)
     connection.execute(f"PRAGMA user_version = {len(STEPS)}")
 
 
@@ -84,98 +81,111 @@ def write_plan(connection: sqlite3.Connection, identity: Mapping[str, Any]) -> N
 
 
 def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The plan's identity, from the first copy that is whole.
+    """Reads the plan's identity from its first intact copy, in the form of the newest version.
 
     Raises:
-        DamagedError: None is.
+        DamagedError: No copy is intact.
     """
     for copy in range(COPIES):
         try:
             for text, digest in connection.execute("SELECT identity, digest FROM plan WHERE copy = ?", (copy,)):
                 if _digest(text) == digest:
-                    return dict(json.loads(text))
+                    return _with_rungs(dict(json.loads(text)))
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             continue
     raise DamagedError("its plan can't be read")
 
 
-def write_run(connection: sqlite3.Connection, stored: Stored) -> None:
-    """Writes a run, in the place of one that failed there, within the caller's transaction."""
+def write_run(connection: sqlite3.Connection, stored: StoredRun) -> None:
+    """Writes a run and replaces one with the same key; within the caller's transaction."""
     fields, curves = _fields(stored), _curves(stored.measured)
-    for (number,) in connection.execute("SELECT id FROM run WHERE place = ? AND seed = ?", stored.place).fetchall():
+    same = f"SELECT id FROM run WHERE ({_KEY}) = (?, ?, ?)"
+    for (number,) in connection.execute(same, dataclasses.astuple(stored.key)).fetchall():
         connection.execute("DELETE FROM curve WHERE id BETWEEN ? AND ?", _numbers(number))
         connection.execute("DELETE FROM run WHERE id = ?", (number,))
     marks = ", ".join("?" * (len(fields) + 1))
     row = connection.execute(
-        f"INSERT INTO run ({_FIELDS}, digest) VALUES ({marks})", (*fields, _digest(fields, *curves))
+        f"INSERT INTO run ({_KEY}, {_FIELDS}, digest) VALUES ({marks})", (*fields, _digest(fields, *curves))
     )
     first, _ = _numbers(row.lastrowid or 0)
     rows = [(first + place, *curve) for place, curve in enumerate(curves)]
     connection.executemany("INSERT INTO curve (id, kind, name, width, points) VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def read_runs(connection: sqlite3.Connection) -> Iterator[Stored]:
-    """Every run of a store, one after the other.
+def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iterator[StoredRun]:
+    """Yields every run of a store.
+
+    Args:
+        connection: To the store.
+        places: As in `read_run`.
 
     Raises:
-        DamagedError: One of them isn't what was written.
+        DamagedError: A run does not match its digest.
     """
     for (number,) in connection.execute("SELECT id FROM run ORDER BY id").fetchall():
-        yield read_run(connection, number)
+        yield read_run(connection, number, places)
 
 
-def read_run(connection: sqlite3.Connection, number: int) -> Stored:
-    """The run in a row.
+def read_run(connection: sqlite3.Connection, number: int, places: int | None = None) -> StoredRun:
+    """Reads a run.
+
+    Args:
+        connection: To the store.
+        number: The id of its row.
+        places: For a store of version 1 the number of cases in its plan; None for a newer store.
 
     Raises:
-        DamagedError: It isn't what was written.
-        LookupError: There is none.
+        DamagedError: The run does not match its digest.
+        LookupError: The row does not exist.
     """
-    row = connection.execute(f"SELECT {_FIELDS}, digest FROM run WHERE id = ?", (number,)).fetchone()
+    key = _KEY if places is None else _KEY_1
+    row = connection.execute(f"SELECT {key}, {_FIELDS}, digest FROM run WHERE id = ?", (number,)).fetchone()
     if row is None:
         raise LookupError(number)
     select = "SELECT kind, name, width, points FROM curve WHERE id BETWEEN ? AND ? ORDER BY id"
     curves = connection.execute(select, _numbers(number)).fetchall()
     *fields, digest = row
     if _digest(fields, *curves) != digest:
-        raise DamagedError(f"the run in row {number} isn't what was written")
+        raise DamagedError(f"the run in row {number} does not match its digest")
+    if places is not None:
+        fields[:1] = divmod(fields[0], places)
     return _stored(fields, curves)
 
 
 def _numbers(run: int) -> tuple[int, int]:
-    """The first and the last number that a curve of a run may have."""
+    """The first and the last id that a curve of a run may have."""
     return run * CURVES, run * CURVES + CURVES - 1
 
 
-def _fields(stored: Stored) -> tuple[Any, ...]:
+def _fields(stored: StoredRun) -> tuple[Any, ...]:
     run = stored.measured.run
     epoch, batch = run.diverged_at or (None, None)
     versions = json.dumps(dict(stored.versions))
-    return (*stored.place, run.outcome, epoch, batch, run.seconds, run.error, versions)
+    return (*dataclasses.astuple(stored.key), run.outcome, epoch, batch, run.seconds, run.error, versions)
 
 
-def _curves(measured: Measured) -> list[tuple[str, str, int, bytes]]:
-    curves = [("epoch", name, *packed(values)) for name, values in measured.run.history.items()]
-    curves.append(("update", _RATES, *packed(measured.learning_rates)))
+def _curves(measured: RunMeasurement) -> list[tuple[str, str, int, bytes]]:
+    curves = [("epoch", name, *pack(values)) for name, values in measured.run.history.items()]
+    curves.append(("update", _RATES, *pack(measured.learning_rates)))
     if measured.losses is not None:
-        curves.append(("update", _LOSSES, *packed(measured.losses)))
+        curves.append(("update", _LOSSES, *pack(measured.losses)))
     return curves
 
 
-def _stored(fields: Sequence[Any], curves: Sequence[tuple[str, str, int, bytes]]) -> Stored:
-    case, seed, outcome, epoch, batch, seconds, error, versions = fields
-    values = {(kind, name): unpacked(width, points) for kind, name, width, points in curves}
+def _stored(fields: Sequence[Any], curves: Sequence[tuple[str, str, int, bytes]]) -> StoredRun:
+    rung, case, seed, outcome, epoch, batch, seconds, error, versions = fields
+    values = {(kind, name): unpack(width, points) for kind, name, width, points in curves}
     history = {name: points for (kind, name), points in values.items() if kind == "epoch"}
     run = TrainingRun(history, outcome, None if epoch is None else (epoch, batch), seconds, error)
-    measured = Measured(run, values["update", _RATES], values.get(("update", _LOSSES)))
-    return Stored((case, seed), measured, json.loads(versions))
+    measured = RunMeasurement(run, values["update", _RATES], values.get(("update", _LOSSES)))
+    return StoredRun(RunKey(rung, case, seed), measured, json.loads(versions))
 
 
-def packed(values: Sequence[float]) -> tuple[int, bytes]:
-    """Numbers as bytes, and the bytes of each: 4 where that loses nothing, else 8.
+def pack(values: Sequence[float]) -> tuple[int, bytes]:
+    """Packs numbers; returns the bytes per number and the bytes: 4 if that loses nothing, else 8.
 
     Example:
-        >>> packed([0.5, 1.0])[0], packed([0.1])[0]
+        >>> pack([0.5, 1.0])[0], pack([0.1])[0]
         (4, 8)
     """
     wide = np.asarray(values, "<f8")
@@ -186,16 +196,51 @@ def packed(values: Sequence[float]) -> tuple[int, bytes]:
     return 8, wide.tobytes()
 
 
-def unpacked(width: int, points: bytes) -> tuple[float, ...]:
-    """What was packed."""
+def unpack(width: int, points: bytes) -> tuple[float, ...]:
+    """Returns the numbers that were packed."""
     return tuple(np.frombuffer(points, f"<f{width}").astype(float).tolist())
 
 
 def _digest(*parts: Any) -> str:
-    """A digest of texts, numbers and bytes, which tells them apart by their kind too."""
-    summed = hashlib.blake2b(digest_size=16)
+    """A digest of texts, numbers and bytes, which depends on their types too."""
+    digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         for value in part if isinstance(part, (tuple, list)) else [part]:
             data = value if isinstance(value, bytes) else repr(value).encode(errors="surrogatepass")
-            summed.update(f"{type(value).__name__} {len(data)} ".encode() + data)
-    return summed.hexdigest()
+            digest.update(f"{type(value).__name__} {len(data)} ".encode() + data)
+    return digest.hexdigest()
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    """Turns an empty file into a store."""
+    connection.execute(f"PRAGMA application_id = {APPLICATION}")
+    for statement in _TABLES:
+        connection.execute(statement)
+
+
+def _split_places(connection: sqlite3.Connection) -> None:
+    """Rewrites a store of version 1, in which one number stands for the rung and the case of a run."""
+    if "place" not in [name for _, name, *_ in connection.execute("PRAGMA table_info(run)")]:
+        return  # `_create` has just created the tables
+    identity = read_plan(connection)
+    runs = list(read_runs(connection, len(identity["cases"])))
+    for table in ("plan", "run", "curve"):
+        connection.execute(f"DROP TABLE {table}")
+    _create(connection)
+    write_plan(connection, identity)
+    for stored in runs:
+        write_run(connection, stored)
+
+
+def _with_rungs(identity: dict[str, Any]) -> dict[str, Any]:
+    """Converts the identity of version 1, in which the cases of each rung follow those of the plan."""
+    if identity.get("prune") != "halving" or "rungs" in identity:
+        return identity
+    names = [case["name"] for case in identity["cases"]]
+    matches = [re.fullmatch(rf"{re.escape(names[0])}, rung of (\d+) epochs", name) for name in names]
+    rungs = [int(match[1]) for match in matches if match is not None]
+    return identity | {"cases": identity["cases"][: len(names) // (1 + len(rungs))], "rungs": rungs}
+
+
+STEPS: list[Callable[[sqlite3.Connection], object]] = [_create, _split_places]
+"""The n-th entry brings a store of version n - 1 to version n; the first makes an empty file a store."""

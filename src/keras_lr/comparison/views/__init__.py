@@ -1,1 +1,1 @@
-"""A comparison as tables, figures and a page."""
+"""Tables, figures and the HTML page of a comparison."""

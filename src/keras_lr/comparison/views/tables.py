@@ -1,11 +1,11 @@
-"""A comparison as tables beside that of its cases: how sensitive it is to the rate, where it breaks, how fast it is."""
+"""Further tables of a comparison: sensitivity to the learning rate, stability, and time to a target."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from keras_lr.comparison.statistics import stability, time_to_target
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     import pandas
 
     from keras_lr.comparison.case import Case, Run
-    from keras_lr.comparison.record import Comparison
+    from keras_lr.comparison.record import ComparisonRecord
 
 Family = tuple[str | None, str | None]
-"""An optimizer and a schedule, by name."""
+"""The names of an optimizer and a schedule."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Rates:
-    """What the rates of one optimizer and schedule show.
+class RateStatistics:
+    """The statistics of one optimizer and schedule over their grid of rates.
 
     Attributes:
-        optimizer: Its name, or None.
-        schedule: Its name, or None.
-        rates: How many were tried.
-        decades: How far they span.
+        optimizer: The optimizer's name, or None.
+        schedule: The schedule's name, or None.
+        rates: How many rates the grid has.
+        decades: Their span, log10(largest / smallest).
         best_rate: The rate of the best case, or None.
-        best_mean: Its mean.
-        largest_stable: The largest rate that is stable with all smaller ones, or None.
-        smallest_unstable: The smallest that isn't, or None.
-        margin: largest_stable / best_rate.
-        sensitivity: The mean excess over best_mean, in units of the metric.
+        best_mean: The mean of the best case, or None.
+        largest_stable: The largest rate that is stable together with all smaller ones, or None.
+        smallest_unstable: The smallest unstable rate, or None.
+        margin: largest_stable / best_rate, or None.
+        sensitivity: The mean excess over best_mean, in units of the metric, or None.
     """
 
     optimizer: str | None
@@ -48,20 +48,25 @@ class Rates:
     sensitivity: float | None
 
 
+def family_of(case: Case) -> Family:
+    """The family of a case."""
+    return case.optimizer_name, case.schedule
+
+
 def families(cases: Sequence[Case]) -> dict[Family, list[Case]]:
-    """Cases by optimizer and schedule, each in the order given."""
-    found: dict[Family, list[Case]] = {}
+    """Groups cases by optimizer and schedule; keeps their order."""
+    groups: dict[Family, list[Case]] = {}
     for case in cases:
-        found.setdefault((case.optimizer_name, case.schedule), []).append(case)
-    return found
+        groups.setdefault(family_of(case), []).append(case)
+    return groups
 
 
 def grids(cases: Sequence[Case], every: bool = False) -> dict[Family, list[Case]]:
-    """The families with two rates or more, each with its rates in ascending order.
+    """Returns the families with at least two rates, each with its cases by ascending rate.
 
     Args:
-        cases: The cases.
-        every: Whether those count too that were not trained for all epochs.
+        cases: Those to group; the ones without a rate are left out.
+        every: Whether to include cases that were not trained for all epochs.
     """
     rated = families([case for case in cases if case.learning_rate is not None and (every or case.trained)])
     return {
@@ -72,80 +77,80 @@ def grids(cases: Sequence[Case], every: bool = False) -> dict[Family, list[Case]
 
 
 def stability_of(cases: Sequence[Case], metric: str, mode: str) -> stability.Stability:
-    """Up to which rate the cases of one family are stable, by their training loss or else the metric."""
+    """Finds the largest stable rate of a family, by the training loss, or by the metric if no loss was logged."""
     loss = all("loss" in run.history for case in cases for run in case.runs if run.seed in case.scores)
     name, sign = ("loss", 1.0) if loss else (metric, 1.0 if mode == "min" else -1.0)
     return stability.stability([_tried(case, name, sign) for case in cases])
 
 
-def rates_of(result: Comparison) -> list[Rates]:
-    """What the rates of each optimizer and schedule show, where it has a grid of them."""
+def rate_statistics(result: ComparisonRecord) -> list[RateStatistics]:
+    """The statistics of each optimizer and schedule that has a grid of rates."""
     cap = stability.worst_of([case.mean for case in result.cases if case.mean is not None], result.mode)
-    return [_rates_of(result, cases, cap) for cases in grids(result.cases).values()]
+    return [_rate_statistics(result, cases, cap) for cases in grids(result.cases).values()]
 
 
-def stability_table(result: Comparison) -> pandas.DataFrame:
+def stability_table(result: ComparisonRecord) -> pandas.DataFrame:
     """A row for each optimizer and schedule that has a grid of rates."""
-    import pandas
-
-    columns = ["optimizer", "schedule", "best_rate", "largest_stable", "smallest_unstable", "margin"]
-    rows = [[getattr(rates, column) for column in columns] for rates in rates_of(result)]
-    numbers = dict.fromkeys(columns[2:], float)
-    return pandas.DataFrame(rows, columns=columns).astype(numbers)
+    numbers = ["best_rate", "largest_stable", "smallest_unstable", "margin"]
+    return _rate_table(result, ["optimizer", "schedule", *numbers]).astype(dict.fromkeys(numbers, float))
 
 
-def sensitivity_table(result: Comparison) -> pandas.DataFrame:
+def sensitivity_table(result: ComparisonRecord) -> pandas.DataFrame:
     """A row for each optimizer and schedule that has a grid of rates, the least sensitive first."""
-    import pandas
-
-    columns = ["optimizer", "schedule", "rates", "decades", "best_mean", "sensitivity"]
-    rows = [[getattr(rates, column) for column in columns] for rates in rates_of(result)]
-    table = pandas.DataFrame(rows, columns=columns).astype({"best_mean": float, "sensitivity": float})
+    table = _rate_table(result, ["optimizer", "schedule", "rates", "decades", "best_mean", "sensitivity"])
+    table = table.astype({"best_mean": float, "sensitivity": float})
     return table.sort_values("sensitivity", kind="stable", ignore_index=True)
 
 
-def time_to_table(result: Comparison, target: float, metric: str, mode: str) -> pandas.DataFrame:
-    """A row a case, the fastest first."""
+def time_to_table(result: ComparisonRecord, target: float, metric: str, mode: str) -> pandas.DataFrame:
+    """A row for each case, the fastest first."""
     import pandas
 
     columns = ["case", "runs", "reached", "median", "low", "high", "median_seconds"]
     rows = []
     for case in result.ranked:
         runs = [run for run in case.runs if run.outcome in ("finished", "diverged") and run.counts]
-        found = [time_to_target.reached_at(run.history.get(metric, ()), target, mode) for run in runs]
-        epochs = [math.inf if epoch is None else float(epoch) for epoch in found]
-        seconds = [_seconds(run, epoch) for run, epoch in zip(runs, found, strict=True)]
-        low, high = time_to_target.median_interval(epochs) or (None, None)
-        reached = sum(epoch is not None for epoch in found)
-        middle = (time_to_target.median(epochs), _cell(low), _cell(high), time_to_target.median(seconds))
-        rows.append([case.name, len(runs), reached, *middle])
+        reached = [time_to_target.reached_at(run.history.get(metric, ()), target, mode) for run in runs]
+        epochs = [math.inf if epoch is None else float(epoch) for epoch in reached]
+        seconds = [_seconds(run, epoch) for run, epoch in zip(runs, reached, strict=True)]
+        interval = time_to_target.median_interval(epochs) or (math.nan, math.nan)
+        medians = (time_to_target.median(epochs), *map(float, interval), time_to_target.median(seconds))
+        rows.append([case.name, len(runs), sum(epoch is not None for epoch in reached), *medians])
     return pandas.DataFrame(rows, columns=columns).sort_values("median", kind="stable", ignore_index=True)
 
 
 def near_divergence(cases: Sequence[Case], best: Case) -> str | None:
-    """A sentence where runs diverged at up to twice the best rate, with its optimizer and schedule."""
+    """A warning if runs diverged at up to twice the best rate, with the same optimizer and schedule."""
     if best.learning_rate is None:
         return None
-    family = (best.optimizer_name, best.schedule)
-    lost = [case for case in grids(cases).get(family, ()) if case.diverged and _rate(case) > best.learning_rate]
+    lost = [
+        case for case in grids(cases).get(family_of(best), ()) if case.diverged and _rate(case) > best.learning_rate
+    ]
     if not lost or _rate(lost[0]) > 2.0 * best.learning_rate * (1.0 + 1e-9):
         return None
     count, rate = lost[0].diverged, _rate(lost[0])
     return (
         f"The best learning rate, {best.learning_rate:g}, is within a factor of 2 of {rate:g}, where {count} of "
-        f"{len(lost[0].runs)} runs diverged: with other seeds it may diverge too. Look at smaller ones that can't be told from it."
+        f"{len(lost[0].runs)} runs diverged: with other seeds it may diverge too. Consider smaller rates that are "
+        "indistinguishable from it."
     )
 
 
-def _rates_of(result: Comparison, cases: Sequence[Case], cap: float | None) -> Rates:
+def _rate_table(result: ComparisonRecord, columns: list[str]) -> pandas.DataFrame:
+    import pandas
+
+    rows = [[getattr(statistics, column) for column in columns] for statistics in rate_statistics(result)]
+    return pandas.DataFrame(rows, columns=columns)
+
+
+def _rate_statistics(result: ComparisonRecord, cases: Sequence[Case], cap: float | None) -> RateStatistics:
     own = {case.name for case in cases}
     best = next((case for case in result.ranked if case.name in own and case.mean is not None), None)
     stable = stability_of(cases, result.metric, result.mode)
     rates = [_rate(case) for case in cases]
     values = [None if case.diverged else case.mean for case in cases]
-    return Rates(
-        optimizer=cases[0].optimizer_name,
-        schedule=cases[0].schedule,
+    return RateStatistics(
+        *family_of(cases[0]),
         rates=len(rates),
         decades=math.log10(rates[-1] / rates[0]),
         best_rate=None if best is None else best.learning_rate,
@@ -157,17 +162,15 @@ def _rates_of(result: Comparison, cases: Sequence[Case], cap: float | None) -> R
     )
 
 
-def _tried(case: Case, name: str, sign: float) -> stability.Tried:
-    began = {run.seed: sign * run.history[name][0] for run in case.runs if run.history.get(name)}
-    ended = {
-        run.seed: sign * run.history[name][-1] for run in case.runs if run.seed in case.scores and name in run.history
-    }
-    first = {seed: loss for seed, loss in began.items() if math.isfinite(loss)}
-    return stability.Tried(_rate(case), first, ended, case.diverged)
+def _tried(case: Case, name: str, sign: float) -> stability.RateOutcome:
+    losses = {run.seed: [sign * loss for loss in run.history[name]] for run in case.runs if run.history.get(name)}
+    first = {seed: values[0] for seed, values in losses.items() if math.isfinite(values[0])}
+    last = {seed: values[-1] for seed, values in losses.items() if seed in case.scores}
+    return stability.RateOutcome(_rate(case), first, last, case.diverged)
 
 
 def _seconds(run: Run, epoch: int | None) -> float:
-    """The share of the run's time up to an epoch; NaN where no time was recorded."""
+    """The run's time up to an epoch, as a share of its total; NaN if no time was recorded."""
     if epoch is None:
         return math.inf
     epochs = max(len(values) for values in run.history.values())
@@ -176,7 +179,3 @@ def _seconds(run: Run, epoch: int | None) -> float:
 
 def _rate(case: Case) -> float:
     return case.learning_rate or 0.0
-
-
-def _cell(value: Any) -> float:
-    return math.nan if value is None else float(value)

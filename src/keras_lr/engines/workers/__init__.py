@@ -1,1 +1,1 @@
-"""Worker processes that execute runs, and how they are watched."""
+"""Worker processes that execute runs, and the detection of runs that hang."""

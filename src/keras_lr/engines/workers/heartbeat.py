@@ -1,6 +1,6 @@
-"""Whether a run still moves: it counts its batches, and one that has stood still for too long is ended.
+"""Count the batches of a run, and detect runs that hang.
 
-The limit is `KERAS_LR_HANG_SECONDS` of the environment, 600 where it isn't set, 0 for none. Before its first update a run
+The environment variable `KERAS_LR_HANG_SECONDS` sets the limit: 600 by default, 0 for none. Before its first update a run
 has three times as long, to build and compile.
 """
 
@@ -27,21 +27,21 @@ from keras_lr.engines.fit import TrainingRun
 
 VARIABLE = "KERAS_LR_HANG_SECONDS"
 LIMIT = 600.0
-START = 600.0  # seconds for a process to start and to import a framework
+STARTUP = 600.0  # seconds for a process to start and to import a framework
 GRACE = 3.0  # limits before the first update
-ENDING = 60.0  # seconds at least for a run that was interrupted to end
-TRIES = 2  # of a run that stands still
+CLEANUP = 60.0  # seconds at least for an interrupted run to end
+TRIES = 2  # of a run that hangs
 FIELDS = 4
 
 
-class Pulse:
-    """How far a run is, in numbers that another process can read.
+class Heartbeat:
+    """Progress counters of a run, which another process can read.
 
     Args:
-        path: A file that holds them; None for a run that is watched from its own process.
+        path: The file of the counters. None keeps them in this process.
 
     Attributes:
-        numbers: The runs begun, the signs of life, the updates made in this run, and the process.
+        numbers: The runs started, the batches of all of them, the updates of the current one, and the process id.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None = None) -> None:
@@ -50,147 +50,147 @@ class Pulse:
             new = not pathlib.Path(path).exists()
             self.numbers = np.memmap(path, np.int64, "w+" if new else "r+", shape=(FIELDS,))
 
-    def begin(self) -> None:
-        """A run begins."""
+    def start_run(self) -> None:
+        """Counts a run and resets its updates."""
         self.numbers[2], self.numbers[3] = 0, os.getpid()
         self.numbers[0] += 1
 
-    def update(self) -> None:
-        """An update is made."""
+    def count_update(self) -> None:
+        """Counts an update."""
         self.numbers[1:3] += 1
 
     @property
-    def begun(self) -> int:
-        """How many runs were begun."""
+    def runs(self) -> int:
+        """The number of runs started."""
         return int(self.numbers[0])
 
     @property
     def progress(self) -> tuple[int, int]:
-        """The signs of life, and the updates of this run."""
+        """A number that grows with every sign of life, and the updates of the current run."""
         return int(self.numbers[0] + self.numbers[1]), int(self.numbers[2])
 
 
-class Beat(keras.callbacks.Callback):
-    """Counts the batches of a run, those of the validation too."""
+class HeartbeatCallback(keras.callbacks.Callback):
+    """Counts the batches of a run, including those of the validation."""
 
-    def __init__(self, pulse: Pulse) -> None:
+    def __init__(self, heartbeat: Heartbeat) -> None:
         super().__init__()
-        self._numbers = pulse.numbers
-        self._before = 0
+        self._numbers = heartbeat.numbers
+        self._earlier = 0  # updates of the epochs before
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Remembers how many updates the epochs before had."""
+        """Remembers the updates of the earlier epochs."""
         del epoch, logs
-        self._before = int(self._numbers[2])
+        self._earlier = int(self._numbers[2])
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """An update is made, or several in one execution."""
+        """Counts one execution, which may be several updates."""
         del logs
         self._numbers[1] += 1
-        self._numbers[2] = self._before + batch + 1
+        self._numbers[2] = self._earlier + batch + 1
 
     def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """A batch is validated on."""
+        """Counts a validation batch."""
         del batch, logs
         self._numbers[1] += 1
 
 
-class Patience:
-    """How long a run has stood still, as seen by who looks at it now and then.
+class HangTimer:
+    """Measures how long a run has made no progress.
 
     Args:
         limit: Seconds; infinity for no limit.
     """
 
     def __init__(self, limit: float) -> None:
-        self._limit, self._seen, self._since = limit, (-1, 0), time.monotonic()
+        self._limit, self._last, self._since = limit, (-1, 0), time.monotonic()
 
-    def left(self) -> float:
-        """Seconds until it is too long, if nothing moves."""
-        updates = self._seen[1]
-        allowed = START if updates < 0 else self._limit * (1.0 if updates else GRACE)
-        return self._since + allowed - time.monotonic()
+    def remaining(self) -> float:
+        """Returns the seconds until the limit, without further progress."""
+        updates = self._last[1]
+        limit = STARTUP if updates < 0 else self._limit * (1.0 if updates else GRACE)
+        return self._since + limit - time.monotonic()
 
-    def look(self, progress: tuple[int, int]) -> str | None:
-        """What there is to say of a run that has stood still for too long; None of any other."""
-        if progress != self._seen:
-            self._seen, self._since = progress, time.monotonic()
-        if self.left() > 0.0 or math.isinf(self._limit):
+    def check(self, progress: tuple[int, int]) -> str | None:
+        """Returns a message if the run has made no progress for too long, else None."""
+        if progress != self._last:
+            self._last, self._since = progress, time.monotonic()
+        if self.remaining() > 0.0 or math.isinf(self._limit):
             return None
-        still = f"no progress for {time.monotonic() - self._since:.0f} s"
-        return f"{still} at update {self._seen[1]}" if self._seen[1] >= 0 else f"{still} while its process started"
+        message = f"no progress for {time.monotonic() - self._since:.0f} s"
+        return f"{message} at update {self._last[1]}" if self._last[1] >= 0 else f"{message} while its process started"
 
 
 def hang_limit() -> float:
-    """The limit in seconds, infinity for none.
+    """Returns the limit in seconds, infinity for none.
 
     Raises:
-        ArgumentError: The environment has no number there.
+        ArgumentError: The environment variable is not a number.
     """
     text = os.environ.get(VARIABLE, "") or str(LIMIT)
     try:
         seconds = float(text)
     except ValueError:
-        repair = "Set such as 600, or 0 for no limit"
+        repair = "Set seconds, for instance 600, or 0 for no limit"
         raise ArgumentError("compare", "it must be a number of seconds", repair, **{VARIABLE: text}) from None
     return checks.at_least_zero("compare", **{VARIABLE: seconds}) or math.inf
 
 
-def attended(make: Callable[[Pulse], TrainingRun]) -> TrainingRun:
-    """Makes a run in this process, and interrupts it where it stands still and can be interrupted.
+def interrupt_hangs(train: Callable[[Heartbeat], TrainingRun]) -> TrainingRun:
+    """Executes a run in this process, interrupts it if it hangs, and tries it once more.
 
-    That is where Python is at work, as in a data source that sleeps; not within a framework, and in the main thread alone. A
-    run that was interrupted is tried once more.
+    Only Python code in the main thread can be interrupted, such as a data source that sleeps; a call into a framework
+    cannot.
     """
-    limit, started = hang_limit(), time.perf_counter()
+    limit, start = hang_limit(), time.perf_counter()
     for _ in range(TRIES):
-        pulse = Pulse()
-        pulse.begin()
-        with _interrupted(pulse, limit) as said:
+        heartbeat = Heartbeat()
+        heartbeat.start_run()
+        with _alarm(heartbeat, limit) as messages:
             try:
-                run = make(pulse)
-            except _StuckError as error:  # it fell between the run's own lines
+                run = train(heartbeat)
+            except _HangInterrupt as error:  # raised outside the part of `train` that records failures
                 run = TrainingRun({}, "failed", None, 0.0, str(error))
-        if not said or run.outcome != "failed":
+        if not messages or run.outcome != "failed":
             return run
-    reason = f"{said[0]}, in each of {TRIES} tries"
-    return dataclasses.replace(run, error=reason, exception=None, seconds=time.perf_counter() - started)
+    reason = f"{messages[0]}, in each of {TRIES} tries"
+    return dataclasses.replace(run, error=reason, exception=None, seconds=time.perf_counter() - start)
 
 
-class _StuckError(Exception):
-    """Raised in the middle of a run that stands still."""
+class _HangInterrupt(Exception):
+    """Raised in the middle of a run that hangs."""
 
 
 @contextlib.contextmanager
-def _interrupted(pulse: Pulse, limit: float) -> Iterator[list[str]]:
-    """Raises within the block when the run has stood still for too long; hands over a list that then has the words."""
-    said: list[str] = []
+def _alarm(heartbeat: Heartbeat, limit: float) -> Iterator[list[str]]:
+    """Raises `_HangInterrupt` within the block if the run hangs, and appends the message to the list that it yields."""
+    messages: list[str] = []
     if math.isinf(limit) or not _alarm_is_free():
-        yield said
+        yield messages
         return
-    patience = Patience(limit)
-    patience.look(pulse.progress)
+    timer = HangTimer(limit)
+    timer.check(heartbeat.progress)
 
-    def look(number: int, frame: FrameType | None) -> None:
+    def check(number: int, frame: FrameType | None) -> None:
         del number, frame
-        words = patience.look(pulse.progress)
-        # after raising, time for the run to end: the next one must not fall into its clearing up
-        signal.setitimer(signal.ITIMER_REAL, max(GRACE * limit, ENDING) if words else max(patience.left(), 0.01))
-        if words:
-            said.append(words)
-            raise _StuckError(words)
+        message = timer.check(heartbeat.progress)
+        # The cleanup of an interrupted run needs time before the next interrupt.
+        signal.setitimer(signal.ITIMER_REAL, max(GRACE * limit, CLEANUP) if message else max(timer.remaining(), 0.01))
+        if message:
+            messages.append(message)
+            raise _HangInterrupt(message)
 
-    before = signal.signal(signal.SIGALRM, look)
-    signal.setitimer(signal.ITIMER_REAL, patience.left())
+    before = signal.signal(signal.SIGALRM, check)
+    signal.setitimer(signal.ITIMER_REAL, timer.remaining())
     try:
-        yield said
+        yield messages
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0.0)
         signal.signal(signal.SIGALRM, before)
 
 
 def _alarm_is_free() -> bool:
-    """Whether this thread may set an alarm, and nobody else has."""
+    """Whether this thread may set an alarm, and none is set."""
     return (
         hasattr(signal, "setitimer")
         and threading.current_thread() is threading.main_thread()

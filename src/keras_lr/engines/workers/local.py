@@ -1,6 +1,6 @@
-"""Workers on this machine: processes that are started afresh, never forked, and stay until the last run.
+"""Worker processes on this machine. They are spawned, never forked, and live until the last run.
 
-Each is an executor of its own, so that one that dies takes no run of another with it.
+Each worker has an executor of its own, so that a worker that dies does not end the runs of the others.
 """
 
 from __future__ import annotations
@@ -13,128 +13,127 @@ import re
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future
 from typing import Any
 
-from keras_lr.engines.workers.heartbeat import Pulse
-from keras_lr.engines.workers.pool import Lost, Task
+from keras_lr.engines.workers.heartbeat import Heartbeat
+from keras_lr.engines.workers.pool import LostRun
 
-PARENT = 1.0  # seconds between looks whether the driver still lives
+PARENT_POLL = 1.0  # seconds between checks that the driver lives
 
 
 @dataclasses.dataclass
-class _Seat:
-    """A worker, the file of its pulse, and what it does now."""
+class _Slot:
+    """A worker process, its heartbeat, and the run that it executes."""
 
     executor: Any = None
-    pulse: Pulse | None = None
+    heartbeat: Heartbeat | None = None
     path: str = ""
-    given: int = 0
-    task: Task | None = None
+    submissions: int = 0
+    task: Any = None
     future: Future[Any] | None = None
 
 
-class Processes:
-    """A crew of processes on this machine.
+class LocalPool:
+    """A pool of processes on this machine.
 
     Args:
-        count: How many.
-        work: A function of a module, or a partial of one. Gets the path of a pulse and a run, in a worker.
-        folder: Where the pulses are.
+        count: The number of processes.
+        work: A function of a module, or a partial of one. Executes a run in a worker, from the path of a heartbeat and a
+            task.
+        folder: Where the heartbeat files are written.
         environment: Variables of the processes, set before they import anything.
     """
 
     def __init__(
-        self, count: int, work: Callable[[str, Task], Any], folder: pathlib.Path, environment: dict[str, str]
+        self, count: int, work: Callable[[str, Any], Any], folder: pathlib.Path, environment: dict[str, str]
     ) -> None:
         self._work, self._folder, self._environment = work, folder, environment
-        self._seats = [_Seat() for _ in range(count)]
-        self._started = 0
+        self._slots = [_Slot() for _ in range(count)]
+        self._starts = 0
 
-    def free(self) -> bool:
-        """Whether one of them has nothing to do."""
-        return any(seat.task is None for seat in self._seats)
+    def has_room(self) -> bool:
+        """Whether a worker is idle."""
+        return any(slot.task is None for slot in self._slots)
 
-    def begin(self, task: Task) -> None:
-        """Gives one of them a run to make; starts it where it isn't there."""
-        seat = next(seat for seat in self._seats if seat.task is None)
-        if seat.executor is None:
-            self._start(seat)
-        seat.task, seat.given = task, seat.given + 1
-        seat.future = seat.executor.submit(self._work, seat.path, task)
+    def submit(self, task: Hashable) -> None:
+        """Starts a run on an idle worker; starts the worker if necessary."""
+        slot = next(slot for slot in self._slots if slot.task is None)
+        if slot.executor is None:
+            self._start(slot)
+        slot.task, slot.submissions = task, slot.submissions + 1
+        slot.future = slot.executor.submit(self._work, slot.path, task)
 
-    def ended(self, within: float) -> list[tuple[Task, Any]]:
-        """The runs that ended."""
+    def collect(self, timeout: float) -> list[tuple[Any, Any]]:
+        """Returns the runs that ended."""
         from loky.process_executor import BrokenProcessPool, ShutdownExecutorError
 
-        busy = {seat.future: seat for seat in self._seats if seat.future is not None}
-        done, _ = concurrent.futures.wait(busy, within, concurrent.futures.FIRST_COMPLETED)
-        found: list[tuple[Task, Any]] = []
-        for seat in [seat for future, seat in busy.items() if future in done]:
-            task, future, seat.task, seat.future = seat.task, seat.future, None, None
-            if task is None or future is None:
-                continue
+        slots = {slot.future: slot for slot in self._slots if slot.future is not None}
+        futures = concurrent.futures.wait(slots, timeout, concurrent.futures.FIRST_COMPLETED).done
+        results: list[tuple[Any, Any]] = []
+        for future in [future for future in slots if future in futures]:
+            slot = slots[future]
+            task, slot.task, slot.future = slot.task, None, None
             try:
-                found.append((task, future.result()))
+                results.append((task, future.result()))
             except (BrokenProcessPool, ShutdownExecutorError) as error:
-                seat.executor.shutdown(wait=True, kill_workers=True)
-                seat.executor = None
-                found.append((task, Lost(_exit_of(error))))
-        return found
+                slot.executor.shutdown(wait=True, kill_workers=True)
+                slot.executor = None
+                results.append((task, LostRun(_exit_code(error))))
+        return results
 
-    def progress(self, task: Task) -> tuple[int, int] | None:
-        """The signs of life of a run and its updates."""
-        seat = self._seat(task)
-        if seat.pulse is None or seat.pulse.begun < seat.given:
+    def progress(self, task: Hashable) -> tuple[int, int]:
+        """Returns the progress of a run; (0, -1) while its process starts."""
+        slot = self._slot(task)
+        if slot.heartbeat is None or slot.heartbeat.runs < slot.submissions:
             return 0, -1
-        return seat.pulse.progress
+        return slot.heartbeat.progress
 
-    def end(self, task: Task) -> None:
+    def kill(self, task: Hashable) -> None:
         """Kills the process of a run."""
-        self._seat(task).executor.shutdown(wait=True, kill_workers=True)
+        self._slot(task).executor.shutdown(wait=True, kill_workers=True)
 
     def close(self) -> None:
-        """Ends all of them."""
-        executors = [seat.executor for seat in self._seats if seat.executor is not None]
-        for executor in executors:
-            executor.shutdown(wait=True, kill_workers=True)
-        for seat in self._seats:
-            seat.executor = seat.task = seat.future = seat.pulse = None
+        """Ends all processes."""
+        for slot in self._slots:
+            if slot.executor is not None:
+                slot.executor.shutdown(wait=True, kill_workers=True)
+        self._slots = [_Slot() for _ in self._slots]
 
-    def _seat(self, task: Task) -> _Seat:
-        return next(seat for seat in self._seats if seat.task == task)
+    def _slot(self, task: Hashable) -> _Slot:
+        return next(slot for slot in self._slots if slot.task == task)
 
-    def _start(self, seat: _Seat) -> None:
+    def _start(self, slot: _Slot) -> None:
         from loky import ProcessPoolExecutor
 
-        self._started += 1
-        seat.path, seat.given = str(self._folder / f"pulse-{self._started}"), 0
-        seat.pulse = Pulse(seat.path)
-        seat.executor = ProcessPoolExecutor(
-            max_workers=1, initializer=settled, initargs=(os.getpid(),), env=self._environment
+        self._starts += 1
+        slot.path, slot.submissions = str(self._folder / f"heartbeat-{self._starts}"), 0
+        slot.heartbeat = Heartbeat(slot.path)
+        slot.executor = ProcessPoolExecutor(
+            max_workers=1, initializer=prepare_worker, initargs=(os.getpid(),), env=self._environment
         )
 
 
-def settled(driver: int) -> None:
-    """Prepares a worker: Ctrl-C is the driver's affair, and the worker ends when the driver does. Runs in the worker."""
+def prepare_worker(driver: int) -> None:
+    """Ignores Ctrl-C, which the driver handles, and ends this process when the driver ends. Runs in the worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with, args=(driver,), daemon=True).start()
+    threading.Thread(target=_exit_with, args=(driver,), daemon=True).start()
 
 
 def thread_variables(threads: int) -> dict[str, str]:
-    """The variables that tell every framework how many threads to start."""
+    """Returns the environment variables that limit the threads of every framework."""
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NPROC")  # NPROC is XLA's
     return {name: str(threads) for name in (*names, "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")}
 
 
-def _end_with(driver: int) -> None:
+def _exit_with(driver: int) -> None:
     while os.getppid() == driver:
-        time.sleep(PARENT)
+        time.sleep(PARENT_POLL)
     os._exit(1)
 
 
-def _exit_of(error: BaseException) -> str:
-    """How the process ended, out of what loky says."""
+def _exit_code(error: BaseException) -> str:
+    """Extracts from loky's message how the process ended."""
     codes = re.search(r"\{(\S+)\}", str(error))
     return codes[1] if codes else next(iter(str(error).splitlines()), type(error).__name__)

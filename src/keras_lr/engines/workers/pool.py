@@ -1,98 +1,96 @@
-"""Runs made by several workers at once: one that dies or stands still is replaced, and its run is made again."""
+"""Execute runs on several workers at once: a worker that dies or hangs is replaced, and its run is tried again."""
 
 from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Hashable, Iterator, Sequence
+from typing import Any, Protocol, TypeVar
 
 from keras_lr.engines.workers import heartbeat
-from keras_lr.engines.workers.heartbeat import Patience
+from keras_lr.engines.workers.heartbeat import HangTimer
 
 TRIES = 3  # of a run whose process dies
-LOOK = 0.5  # seconds between looks at runs that stand still
-Task = tuple[int, int]
+POLL = 0.5  # seconds between checks for runs that hang
+Task = TypeVar("Task", bound=Hashable)
 
 
 @dataclasses.dataclass(frozen=True)
-class Lost:
-    """A run without an answer, and why it has none."""
+class LostRun:
+    """A run without a result, and the reason."""
 
     reason: str
 
 
-class Crew(Protocol):
-    """Workers, on this machine or on several."""
+class Pool(Protocol[Task]):
+    """Workers, on this machine or on several. A task names one run."""
 
-    def free(self) -> bool:
-        """Whether one of them has nothing to do."""
-        ...
+    def has_room(self) -> bool:
+        """Whether another task may be submitted."""
 
-    def begin(self, task: Task) -> None:
-        """Gives one of them a run to make."""
-        ...
+    def submit(self, task: Task) -> None:
+        """Starts a run on an idle worker."""
 
-    def ended(self, within: float) -> list[tuple[Task, Any]]:
-        """The runs that ended, with what was made, or `Lost`; waits for the first of them, but not for longer than said."""
-        ...
+    def collect(self, timeout: float) -> list[tuple[Task, Any]]:
+        """Waits for the first run that ends; returns the runs that ended, each with its result or a `LostRun`.
+
+        Args:
+            timeout: Seconds to wait at most.
+        """
 
     def progress(self, task: Task) -> tuple[int, int] | None:
-        """The signs of life of a run and its updates, -1 of them while its process starts. None where it waits its turn."""
-        ...
+        """Returns the `Heartbeat.progress` of a run, with -1 updates while its process starts; None if it is queued."""
 
-    def end(self, task: Task) -> None:
-        """Kills the process of a run, which is then `Lost`."""
-        ...
+    def kill(self, task: Task) -> None:
+        """Kills the process of a run, which `collect` then returns as a `LostRun`."""
 
     def close(self) -> None:
-        """Ends all of them, whatever they do."""
-        ...
+        """Ends all workers at once."""
 
 
-def carried_out(crew: Crew, tasks: Sequence[Task], limit: float) -> Iterator[tuple[Task, Any]]:
-    """Has runs made, and hands each over as soon as it ends.
+def execute(pool: Pool[Task], tasks: Sequence[Task], limit: float) -> Iterator[tuple[Task, Any]]:
+    """Executes runs on a pool, and yields each as soon as it ends.
 
     Args:
-        crew: Who makes them.
-        tasks: The runs, in the order in which they are begun.
-        limit: How many seconds a run may stand still.
+        pool: Its workers execute the runs.
+        tasks: The runs, in the order in which they start.
+        limit: Seconds that a run may make no progress.
 
     Yields:
-        A run and what was made of it. It is `Lost` where its process died in each of three tries, or stood still in two.
+        A task and its result. The result is a `LostRun` if the process died in each of three tries, or hung in two.
     """
-    waiting, under_way = collections.deque(tasks), dict[Task, Patience]()
-    still, died = collections.defaultdict[Task, list[str]](list), collections.defaultdict[Task, list[str]](list)
-    ended_for: dict[Task, str] = {}
-    while waiting or under_way:
-        while waiting and crew.free():
-            task = waiting.popleft()
-            under_way[task] = Patience(limit)
-            crew.begin(task)
-        for task, answer in crew.ended(LOOK):
-            del under_way[task]
-            words = ended_for.pop(task, None)
-            if not isinstance(answer, Lost):
-                yield task, answer
+    queue, timers = collections.deque(tasks), dict[Task, HangTimer]()
+    hangs, deaths = collections.defaultdict[Task, list[str]](list), collections.defaultdict[Task, list[str]](list)
+    kills: dict[Task, str] = {}
+    while queue or timers:
+        while queue and pool.has_room():
+            task = queue.popleft()
+            timers[task] = HangTimer(limit)
+            pool.submit(task)
+        for task, result in pool.collect(POLL):
+            del timers[task]
+            message = kills.pop(task, None)
+            if not isinstance(result, LostRun):
+                yield task, result
                 continue
-            (died if words is None else still)[task].append(words or answer.reason)
-            given_up = _given_up(still[task], died[task])
-            if given_up is None:
-                waiting.appendleft(task)
+            (deaths if message is None else hangs)[task].append(message or result.reason)
+            verdict = _give_up(hangs[task], deaths[task])
+            if verdict is None:
+                queue.appendleft(task)
             else:
-                yield task, given_up
-        for task, patience in under_way.items():
-            progress = None if task in ended_for else crew.progress(task)
-            stuck = None if progress is None else patience.look(progress)
-            if stuck is not None:
-                ended_for[task] = stuck
-                crew.end(task)
+                yield task, verdict
+        for task, timer in timers.items():
+            progress = None if task in kills else pool.progress(task)
+            hang = None if progress is None else timer.check(progress)
+            if hang is not None:
+                kills[task] = hang
+                pool.kill(task)
 
 
-def _given_up(still: Sequence[str], died: Sequence[str]) -> Lost | None:
-    """The reason to try a run no more, or None."""
-    if len(still) == heartbeat.TRIES:
-        return Lost(f"{still[0]}, in each of {heartbeat.TRIES} tries")
-    if len(still) + len(died) < TRIES:
+def _give_up(hangs: Sequence[str], deaths: Sequence[str]) -> LostRun | None:
+    """Returns the reason to stop trying a run, or None."""
+    if len(hangs) == heartbeat.TRIES:
+        return LostRun(f"{hangs[0]}, in each of {heartbeat.TRIES} tries")
+    if len(hangs) + len(deaths) < TRIES:
         return None
-    return Lost(f"its process died in {len(died)} of {TRIES} tries, maybe for want of memory: {died[-1]}")
+    return LostRun(f"its process died in {len(deaths)} of {TRIES} tries, possibly out of memory: {deaths[-1]}")

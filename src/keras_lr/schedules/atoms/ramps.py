@@ -1,48 +1,38 @@
-"""Schedules that go from one rate to another in a given time: straight, along a cosine, a power, or another shape."""
+"""Schedules that go from one rate to another in a given time, along a line, a cosine, a power or another shape."""
 
 from __future__ import annotations
 
-import dataclasses
-from fractions import Fraction
 from typing import Any, final
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
-from keras_lr.schedules.base import Schedule, register, schedule
-from keras_lr.schedules.length import Length, RunLength, Steps
+from keras_lr.schedules.base import Schedule
+from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
+@fields.schedule
 class _Ramp(Schedule):
-    """What the ramps share: `start` and `end` are rates, `steps` a length; the end is reached at t = steps and held."""
+    """What ramps share: the rate goes from `start` to `end` in `steps` updates and stays there."""
 
-    start: float
-    end: float
-    steps: Steps
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        object.__setattr__(self, "start", checks.at_least_zero(name, start=self.start))
-        object.__setattr__(self, "end", checks.at_least_zero(name, end=self.end))
-        lengths.parse(name, 0, steps=self.steps)
+    start: float = fields.rate()
+    end: float = fields.rate()
+    steps: Steps = fields.length(least=0)
 
     @property
     def extent(self) -> Length:
-        return lengths.parse(type(self).__name__, 0, steps=self.steps)
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return dataclasses.replace(self, steps=lengths.place(self.extent, run, start))  # type: ignore[type-var]
+        return lengths.of(self.steps)
 
     def _progress(self, step: Any, xp: Arithmetic) -> tuple[Any, Any]:
-        """How much of the ramp is over, and how much is left."""
+        """Returns the shares of the ramp that are over and left."""
         return shapes.progress(step, self.extent.steps, xp)
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Linear(_Ramp):
     """Goes from `start` to `end` in a straight line, then stays there.
 
@@ -58,17 +48,12 @@ class Linear(_Ramp):
         [0.0, 0.25, 1.0, 1.0]
     """
 
-    start: float
-    end: float
-    steps: Steps
-
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return shapes.between(self.start, self.end, self._progress(step, xp), "linear", xp)
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Cosine(_Ramp):
     """Goes from `start` to `end` along half a cosine, then stays there.
 
@@ -88,22 +73,14 @@ class Cosine(_Ramp):
         Loshchilov and Hutter 2017, SGDR, eq. 5. https://arxiv.org/abs/1608.03983
     """
 
-    start: float
-    end: float
-    steps: Steps
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "power", checks.above_zero("Cosine", power=self.power))
+    power: float = fields.positive(1.0)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return shapes.between(self.start, self.end, self._progress(step, xp), "cosine", xp, self.power)
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Polynomial(_Ramp):
     """Goes from `start` to `end` along a power of the time that is left, then stays there.
 
@@ -120,30 +97,22 @@ class Polynomial(_Ramp):
         [1.0, 0.25, 0.0]
     """
 
-    start: float
-    end: float
-    steps: Steps
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "power", checks.above_zero("Polynomial", power=self.power))
+    power: float = fields.positive(1.0)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return shapes.between(self.start, self.end, self._progress(step, xp), "linear", xp, self.power)
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Ramp(_Ramp):
-    """Goes from `start` to `end` along a shape that has a name, then stays there.
+    """Goes from `start` to `end` along a named shape, then stays there.
 
     lr(t) = end + (start - end) * left(p ** warp) ** power,  p = min(t, T) / T,  T = `steps`,  left(p) is
 
     - "linear": 1 - p
     - "cosine": (1 + cos(pi * p)) / 2
-    - "1-sqrt": 1 - sqrt(p), the cooldown that falls at once and lands softly
+    - "1-sqrt": 1 - sqrt(p), which falls at once and ends softly
     - "1-square": 1 - p ** 2
     - "exponential": 2 * 0.5 ** p - 1
     - "rex": (1 - p) / (1 - p / 2)
@@ -168,20 +137,14 @@ class Ramp(_Ramp):
         `warp`: Zhang and Li 2020, k-decay. https://arxiv.org/abs/2004.05909
     """
 
-    start: float
-    end: float
-    steps: Steps
-    shape: str = "linear"
-    power: float = 1.0
-    warp: float = 1.0
+    shape: str = fields.choice(shapes.SHAPES, "linear")
+    power: float = fields.positive(1.0)
+    warp: float = fields.positive(1.0)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        shapes.check("Ramp", self.shape, self.end)
+    def _check_fields(self) -> None:
+        shapes.check_end("Ramp", self.shape, self.end)
         if self.shape == shapes.GEOMETRIC:
             checks.above_zero("Ramp", start=self.start)
-        object.__setattr__(self, "power", checks.above_zero("Ramp", power=self.power))
-        object.__setattr__(self, "warp", checks.above_zero("Ramp", warp=self.warp))
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         p, q = self._progress(step, xp)
@@ -192,19 +155,18 @@ class Ramp(_Ramp):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Tanh(_Ramp):
-    """Goes from `start` to `end` along a hyperbolic tangent, then stays where that ends.
+    """Goes from `start` to `end` along a hyperbolic tangent, then holds its last rate.
 
     lr(t) = end + (start - end) * (1 - tanh(low + (high - low) * min(t, T) / T)) / 2,  T = `steps`.
 
     Args:
-        start: The rate that it comes from (at step 0 it is below it by the tail that `low` cuts off). 0 or more.
-        end: The rate that it goes to (at step T it is above it by the tail that `high` cuts off). 0 or more.
+        start: The limit that the tangent comes from; the rate at step 0 is off by the tail before `low`. 0 or more.
+        end: The limit that it goes to; the rate at step T is off by the tail after `high`. 0 or more.
         steps: T: updates, or a length with a unit (`"3ep"`, `"10%"`, `"5000ex"`).
-        low: Where on the tangent it begins.
-        high: Where it ends, above `low`.
+        low: The point of the tangent at step 0.
+        high: The point at step T, above `low`.
 
     Example:
         >>> Tanh(1.0, 0.0, 4).evaluate([0, 2, 4]).round(4).tolist()
@@ -214,16 +176,10 @@ class Tanh(_Ramp):
         Hsueh et al. 2019, HTD. https://arxiv.org/abs/1806.01593
     """
 
-    start: float
-    end: float
-    steps: Steps
-    low: float = -7.0
-    high: float = 3.0
+    low: float = fields.number(-7.0)
+    high: float = fields.number(3.0)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "low", checks.finite("Tanh", low=self.low))
-        object.__setattr__(self, "high", checks.finite("Tanh", high=self.high))
+    def _check_fields(self) -> None:
         if self.high <= self.low:
             raise ArgumentError("Tanh", f"high must be above low, {self.low!r}", "Swap them", high=self.high)
 

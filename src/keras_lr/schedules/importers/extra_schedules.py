@@ -1,4 +1,4 @@
-"""What other libraries do that no schedule of ours does: a cosine without an end, a cut, cycles that end between updates."""
+"""Schedules that only the importers need: a cosine without an end, a cut, and cycles that end between updates."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from typing import Any, final
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Constant
 from keras_lr.schedules.atoms.ramps import Linear, Polynomial
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength
 from keras_lr.schedules.operators.algebra import Then
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class CosineWave(Schedule):
-    """Goes from `start` to `end` along a cosine and then back again, for ever.
+    """Falls from `start` to `end` along a cosine and rises back, without an end.
 
     lr(t) = end + (start - end) * (1 + cos(pi * falls * (t + offset) / steps)) / 2.
 
-    This is what PyTorch's and transformers' cosine schedules are where they are used past their end. With `restart=True` it
-    doesn't go back, but begins again at `start`: falls * (t + offset) / steps is taken modulo 1.
+    PyTorch's and transformers' cosine schedules do this past their end. With `restart=True` each fall starts at `start`
+    again: falls * (t + offset) / steps is taken modulo 1.
 
     Args:
         start: The rate at the top. 0 or more.
         end: The rate at the bottom. 0 or more.
-        steps: The updates that `falls` of its ways take, in all. Above 0; it may be a fraction.
-        falls: How many ways from the top to the bottom, or back, there are in `steps`. Above 0.
-        restart: Whether it falls only.
-        offset: How many updates it is ahead. 0 or more.
+        steps: The updates that `falls` falls and rises take. Above 0; it may be a fraction.
+        falls: The number of falls and rises in `steps`. Above 0.
+        restart: Whether every fall is followed by another fall instead of a rise.
+        offset: The updates by which the wave is ahead. 0 or more.
 
     Example:
         >>> CosineWave(1.0, 0.0, 2).evaluate(range(5)).round(6).tolist()
@@ -44,7 +44,7 @@ class CosineWave(Schedule):
 
     start: float
     end: float
-    steps: float
+    steps: float = fields.timescale()
     falls: float = 1.0
     restart: bool = False
     offset: float = 0.0
@@ -68,7 +68,7 @@ class CosineWave(Schedule):
         return self.end + (self.start - self.end) * (1.0 + xp.cos(math.pi * way)) / 2.0
 
     def _way(self, step: Any, xp: Arithmetic) -> Any:
-        """How much of the present way is behind: from 0 to 1, and on to 2 on the way back."""
+        """The position in the current wave: 0 to 1 in a fall, 1 to 2 in a rise."""
         turns, ways = 1 if self.restart else 2, Fraction(str(self.falls))
         unit = self.steps * ways.denominator
         if isinstance(unit, float) or self.offset or unit * turns * ways.numerator > checks.LARGEST_STEP:
@@ -77,16 +77,15 @@ class CosineWave(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Excerpt(Schedule):
-    """The first `steps` updates of a schedule, so that another can follow with `>>`.
+    """Ends a schedule after `steps` updates, so that another can follow with `>>`.
 
     lr(t) = schedule(min(t, n)),  n = `steps`.
 
     Args:
         schedule: Any schedule.
-        steps: How many of its updates.
+        steps: The updates to take. 0 or more.
 
     Example:
         >>> from keras_lr import Constant, Linear
@@ -94,18 +93,15 @@ class Excerpt(Schedule):
         [1.0, 0.75, 0.1, 0.1]
     """
 
-    schedule: Schedule
-    steps: int
-
-    def __post_init__(self) -> None:
-        checks.whole("Excerpt", 0, steps=self.steps)
+    schedule: Schedule = fields.part()
+    steps: int = fields.updates(least=0)
 
     @property
     def extent(self) -> Length:
         return Length(self.steps)
 
-    def lengthened(self, steps: int) -> None:
-        """None: what is cut has no part that could be longer."""
+    def _longer(self, steps: int) -> None:
+        """Returns None: no part of an excerpt can be extended."""
 
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
         return Excerpt(self.schedule.placed(run, start), self.steps)
@@ -115,21 +111,21 @@ class Excerpt(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class UnevenRepeat(Schedule):
-    """A schedule again and again, each time `stretch` times as long; a time may end between two updates.
+    """Repeats a schedule in cycles, each `stretch` times as long as the one before; a cycle may end between two updates.
 
-    lr(t) = gain ** i * schedule((t - b[i]) / stretch ** i),  i = the last one with b[i] <= t,
-    b[i] = n * (1 + stretch + ... + stretch ** (i - 1)),  n = the length of the schedule.
+    lr(t) = gain ** i * schedule((t - b[i]) / stretch ** i).
 
-    `.repeat(stretch=)` rounds these ends to whole updates. The end of the last time is held.
+    b[i] = n * (1 + stretch + ... + stretch ** (i - 1)) is the start of cycle i, and n the length of the schedule. Cycle i is
+    the last one with b[i] <= t. `.repeat(stretch=)` rounds these starts to whole updates. After the last cycle its last rate
+    stays.
 
     Args:
         schedule: A schedule that has a length.
-        stretch: How much longer each time is than the one before. Above 1.
-        times: How often. None: for ever.
-        gain: By how much each time is scaled against the one before. Above 0.
+        stretch: The length of a cycle relative to the one before. Above 1.
+        times: The number of cycles. None: without an end.
+        gain: The factor of a cycle's rates relative to the one before. Above 0.
 
     Example:
         >>> from keras_lr import Linear
@@ -137,7 +133,7 @@ class UnevenRepeat(Schedule):
         [1.0, 1.0, 0.333333, 0.777778]
     """
 
-    schedule: Schedule
+    schedule: Schedule = fields.part()
     stretch: float
     times: int | None = None
     gain: float = 1.0
@@ -154,14 +150,14 @@ class UnevenRepeat(Schedule):
 
     @functools.cached_property
     def starts(self) -> tuple[Fraction, ...]:
-        """Where each time begins, as far as steps are counted, and where the last one ends."""
+        """The start of each cycle up to the largest step, and the end of the last one."""
         assert self.schedule.length is not None
-        stretch, begin = Fraction(str(self.stretch)), Fraction(0)
-        found = [begin]
-        while (self.times is None or len(found) <= self.times) and begin <= checks.LARGEST_STEP:
-            begin += self.schedule.length * stretch ** (len(found) - 1)
-            found.append(begin)
-        return tuple(found)
+        stretch, start = Fraction(str(self.stretch)), Fraction(0)
+        starts = [start]
+        while (self.times is None or len(starts) <= self.times) and start <= checks.LARGEST_STEP:
+            start += self.schedule.length * stretch ** (len(starts) - 1)
+            starts.append(start)
+        return tuple(starts)
 
     @property
     def extent(self) -> Length | None:
@@ -171,16 +167,16 @@ class UnevenRepeat(Schedule):
         return dataclasses.replace(self, schedule=self.schedule.placed(run, Fraction(0)))
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
-        step, begins = xp.maximum(step, 0), self.starts[:-1]
-        cycle = xp.passed(step, [math.ceil(begin) for begin in begins[1:]])
-        since = xp.real(step - xp.pick([int(begin) for begin in begins], cycle))
-        since = since - xp.pick([float(begin % 1) for begin in begins], cycle)
-        rate = self.schedule.formula(since * xp.pick([self.stretch**-i for i in range(len(begins))], cycle), xp)
+        step, starts = xp.maximum(step, 0), self.starts[:-1]
+        cycle = xp.count_passed(step, [math.ceil(start) for start in starts[1:]])
+        since = xp.real(step - xp.pick([int(start) for start in starts], cycle))
+        since = since - xp.pick([float(start % 1) for start in starts], cycle)
+        rate = self.schedule.formula(since * xp.pick([self.stretch**-i for i in range(len(starts))], cycle), xp)
         return rate if self.gain == 1.0 else rate * xp.power(self.gain, xp.real(cycle))
 
 
 def steps_of(where: str, least: int = 0, **argument: Any) -> int:
-    """A number of updates as other libraries take it: an int, or a float without a fraction."""
+    """Checks a whole number as other libraries take it: an int, or a float without a fraction."""
     ((name, value),) = argument.items()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
@@ -188,14 +184,14 @@ def steps_of(where: str, least: int = 0, **argument: Any) -> int:
 
 
 def cut(whole: Schedule, steps: int) -> Schedule:
-    """The schedule with the length `steps`: itself where it has that length already."""
+    """Ends a schedule after `steps` updates; one that ends there already is returned as it is."""
     if isinstance(whole, Constant):
         return Constant(whole.value, steps)
     return whole if whole.extent == Length(steps) else Excerpt(whole, steps)
 
 
 def chain(*parts: Schedule) -> Schedule:
-    """The parts one after another, without parentheses in the code that it is."""
+    """Joins parts with `>>`, so that the repr needs no parentheses."""
     flat = [piece for part in parts for piece in _pieces(part)]
     return functools.reduce(lambda before, after: before >> after, flat)
 
@@ -205,10 +201,10 @@ def _pieces(part: Schedule) -> list[Schedule]:
 
 
 def rising(start: float, peak: float, steps: int, then: Schedule) -> Schedule:
-    """A linear rise from `start` to `peak`, which is reached after `steps` updates, then another schedule."""
+    """Rises linearly from `start` to `peak` within `steps` updates, then follows another schedule."""
     return chain(Linear(start, peak, steps), then) if steps else then
 
 
 def falling(start: float, end: float, steps: int, power: float = 1.0) -> Schedule:
-    """A power of the time that is left, as the plainest schedule that it is."""
+    """Falls with a power of the remaining time, as the simplest schedule that does so."""
     return Linear(start, end, steps) if power == 1.0 else Polynomial(start, end, steps, power)

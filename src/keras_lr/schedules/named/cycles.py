@@ -1,38 +1,37 @@
-"""Named schedules that come and go: triangles, restarts, one cycle."""
+"""Named schedules that rise and fall: triangles, restarts, one cycle."""
 
 from __future__ import annotations
 
 import functools
 from typing import final
 
-from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.atoms.decays import Exponential
 from keras_lr.schedules.atoms.ramps import Cosine, Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Steps
 from keras_lr.schedules.named.falling import Named
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Triangular(Named):
-    """Goes up from `low` to `high` and down again, for ever.
+    """Rises from `low` to `high` and falls back, without end.
 
     lr(t) = low + (high - low) * gain ** (t // n) * gamma ** t * triangle(t mod n),  n = up + down.
 
-    `gain=0.5` is the policy "triangular2" of the paper, `gamma=0.999` its "exp_range".
+    `gain=0.5` is the policy "triangular2" of the paper; `gamma=0.999` is its "exp_range".
 
     Args:
         low: The rate at the start of each cycle. 0 or more.
         high: The rate at the top of the first cycle.
         up: Length of the rise: updates, or a length with a unit.
         down: Length of the fall. Default: `up`.
-        gain: By how much each cycle is scaled against the one before.
-        gamma: By how much each step is scaled against the one before.
+        gain: The factor of each cycle against the one before.
+        gamma: The factor of each step against the one before.
 
     Example:
         >>> Triangular(0.0, 1.0, up=2).evaluate(range(6)).tolist()
@@ -42,21 +41,20 @@ class Triangular(Named):
         Smith 2017, section 3. https://arxiv.org/abs/1506.01186
     """
 
-    low: float
-    high: float
-    up: Steps
-    down: Steps | None = None
-    gain: float = 1.0
-    gamma: float = 1.0
+    low: float = fields.rate()
+    high: float = fields.number()
+    up: Steps = fields.length()
+    down: Steps | None = fields.length(None, least=0)
+    gain: float = fields.positive(1.0)
+    gamma: float = fields.positive(1.0)
 
-    def __post_init__(self) -> None:
-        low = checks.at_least_zero("Triangular", low=self.low)
-        if checks.finite("Triangular", high=self.high) < low:
-            raise ArgumentError("Triangular", f"high must not be below low, {low!r}", "Swap them", high=self.high)
-        lengths.parse("Triangular", up=self.up)
-        lengths.parse("Triangular", 0, down=self.up if self.down is None else self.down)
-        checks.above_zero("Triangular", gain=self.gain)
-        checks.above_zero("Triangular", gamma=self.gamma)
+    def _check_fields(self) -> None:
+        if self.high < self.low:
+            rule = f"high must not be below low, {float(self.low)!r}"
+            raise ArgumentError("Triangular", rule, "Swap them", high=self.high)
+
+    def own_lengths(self) -> tuple[Steps | float, ...]:
+        return super().own_lengths() + (() if self.gamma == 1.0 else (1,))  # gamma is applied once in each update
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -68,20 +66,21 @@ class Triangular(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class CosineRestarts(Named):
-    """Falls along half a cosine and starts again at the top, each time `stretch` times as long and `gain` times as high.
+    """Falls along half a cosine and restarts at the top, each time `stretch` times as long and `gain` times as high.
 
-    lr(t) = end + (peak - end) * gain ** i * (1 + cos(pi * p)) / 2,  i the cycle, p the share of it that is over.
+    lr(t) = end + (peak - end) * gain ** i * (1 + cos(pi * p)) / 2.
+
+    i is the cycle, and p the share of it that is over.
 
     Args:
         peak: The rate at the start of the first cycle.
         steps: Length of the first cycle: updates, or a length with a unit.
         end: The rate that each cycle falls to. 0 or more.
-        stretch: How much longer each cycle is than the one before. Cycles begin at whole steps.
-        gain: By how much the height of each cycle is scaled against the one before.
-        times: How many cycles; the end of the last one is held. None: for ever.
+        stretch: How much longer each cycle is than the one before. Cycles start at whole steps.
+        gain: The factor of the height of each cycle against the one before.
+        times: How many cycles; the end of the last one is held. None: no end.
 
     Example:
         >>> CosineRestarts(1.0, 2, stretch=2.0).evaluate(range(7)).round(4).tolist()
@@ -91,24 +90,17 @@ class CosineRestarts(Named):
         Loshchilov and Hutter 2017, SGDR, eq. 5. https://arxiv.org/abs/1608.03983
     """
 
-    peak: float
-    steps: Steps
-    end: float = 0.0
-    stretch: float = 1.0
-    gain: float = 1.0
-    times: int | None = None
+    peak: float = fields.number()
+    steps: Steps = fields.length()
+    end: float = fields.rate(0.0)
+    stretch: float = fields.positive(1.0)
+    gain: float = fields.positive(1.0)
+    times: int | None = fields.count(None)
 
-    def __post_init__(self) -> None:
-        checks.at_least_zero("CosineRestarts", end=self.end)
-        if checks.finite("CosineRestarts", peak=self.peak) < self.end:
-            raise ArgumentError(
-                "CosineRestarts", f"peak must not be below end, {self.end!r}", "Swap them", peak=self.peak
-            )
-        lengths.parse("CosineRestarts", steps=self.steps)
-        checks.above_zero("CosineRestarts", stretch=self.stretch)
-        checks.above_zero("CosineRestarts", gain=self.gain)
-        if self.times is not None:
-            checks.whole("CosineRestarts", times=self.times)
+    def _check_fields(self) -> None:
+        if self.peak < self.end:
+            rule = f"peak must not be below end, {self.end!r}"
+            raise ArgumentError("CosineRestarts", rule, "Swap them", peak=self.peak)
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -117,13 +109,12 @@ class CosineRestarts(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class OneCycle(Named):
-    """Goes up to the peak, and down to far below the start: one cycle for the whole run.
+    """Rises to the peak and falls far below the start: one cycle for the whole run.
 
-    From peak / div at step 0 to peak at rise * T, then to peak / (div * final_div) at T = `steps`; with `back` in three
-    phases: back at peak / div at the share `back` of T, then on to the end.
+    Goes from peak / div at step 0 to peak at rise * T, then to peak / (div * final_div) at T = `steps`. With `back` there are
+    three phases: the rate is peak / div again at back * T, then falls to the end.
 
     Args:
         peak: The highest rate.
@@ -132,7 +123,7 @@ class OneCycle(Named):
         div: The start is peak / div. 1 or more.
         final_div: The end is the start / final_div. 1 or more.
         shape: "cosine", or another of `Ramp`'s shapes.
-        back: None: two phases. A share above `rise`, such as 2 * rise: three.
+        back: None: two phases. A share above `rise`, for example 2 * rise: three.
 
     Example:
         >>> OneCycle(1.0, 10, rise=0.4, div=4.0, final_div=100.0).evaluate([0, 2, 4, 7, 10]).round(4).tolist()
@@ -142,34 +133,25 @@ class OneCycle(Named):
         Smith and Topin 2019, super-convergence. https://arxiv.org/abs/1708.07120
     """
 
-    peak: float
-    steps: Steps = "100%"
-    rise: float = 0.3
-    div: float = 25.0
-    final_div: float = 1e4
-    shape: str = "cosine"
-    back: float | None = None
+    peak: float = fields.positive()
+    steps: Steps = fields.length("100%")
+    rise: float = fields.number(0.3)
+    div: float = fields.divisor(25.0)
+    final_div: float = fields.divisor(1e4)
+    shape: str = fields.choice(shapes.SHAPES, "cosine")
+    back: float | None = fields.positive(None)
 
-    def __post_init__(self) -> None:
-        checks.above_zero("OneCycle", peak=self.peak)
-        lengths.parse("OneCycle", steps=self.steps)
-        last = 1.0 if self.back is None else checks.above_zero("OneCycle", back=self.back)
-        if not 0.0 < checks.finite("OneCycle", rise=self.rise) < last <= 1.0:
+    def _check_fields(self) -> None:
+        if not 0.0 < self.rise < (1.0 if self.back is None else self.back) <= 1.0:
             rule = "rise must be above 0 and below " + ("1" if self.back is None else f"back={self.back}, at most 1")
-            raise ArgumentError("OneCycle", rule, "Pass a share of the run such as 0.3", rise=self.rise)
-        for name in ("div", "final_div"):
-            if checks.finite("OneCycle", **{name: getattr(self, name)}) < 1.0:
-                raise ArgumentError(
-                    "OneCycle", f"{name} must be 1 or more", "Pass a divisor", **{name: getattr(self, name)}
-                )
-        shapes.check("OneCycle", self.shape, self.peak)
+            raise ArgumentError("OneCycle", rule, "Pass a share of the run, for example 0.3", rise=self.rise)
 
     @functools.cached_property
     def expression(self) -> Schedule:
         start = self.peak / self.div
         shares = [self.rise] if self.back is None else [self.rise, self.back]
         rates = [start, self.peak, *([] if self.back is None else [start]), start / self.final_div]
-        parts = lengths.split(lengths.parse("OneCycle", steps=self.steps), *shares)
+        parts = lengths.split(lengths.of(self.steps), *shares)
         whole: Schedule = Ramp(rates[0], rates[1], parts[0], self.shape)
         for before, after, steps in zip(rates[1:], rates[2:], parts[1:], strict=False):
             whole = whole >> Ramp(before, after, steps, self.shape)
@@ -177,12 +159,11 @@ class OneCycle(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class SlantedTriangular(Named):
-    """A short rise and a long fall in straight lines, for fine-tuning.
+    """Rises for a short and falls for a long time, in straight lines; for fine-tuning.
 
-    From peak / ratio at step 0 to peak at rise * T, then back to peak / ratio at T = `steps`.
+    Goes from peak / ratio at step 0 to peak at rise * T, then back to peak / ratio at T = `steps`.
 
     Args:
         peak: The highest rate.
@@ -198,22 +179,18 @@ class SlantedTriangular(Named):
         Howard and Ruder 2018, ULMFiT, eq. 3. https://arxiv.org/abs/1801.06146
     """
 
-    peak: float
-    steps: Steps = "100%"
-    rise: float = 0.1
-    ratio: float = 32.0
+    peak: float = fields.positive()
+    steps: Steps = fields.length("100%")
+    rise: float = fields.number(0.1)
+    ratio: float = fields.divisor(32.0)
 
-    def __post_init__(self) -> None:
-        checks.above_zero("SlantedTriangular", peak=self.peak)
-        lengths.parse("SlantedTriangular", steps=self.steps)
-        if not 0.0 < checks.finite("SlantedTriangular", rise=self.rise) < 1.0:
+    def _check_fields(self) -> None:
+        if not 0.0 < self.rise < 1.0:
             rule = "rise must be above 0 and below 1"
-            raise ArgumentError("SlantedTriangular", rule, "Pass a share of the run such as 0.1", rise=self.rise)
-        if checks.finite("SlantedTriangular", ratio=self.ratio) < 1.0:
-            raise ArgumentError("SlantedTriangular", "ratio must be 1 or more", "Pass a divisor", ratio=self.ratio)
+            raise ArgumentError("SlantedTriangular", rule, "Pass a share of the run, for example 0.1", rise=self.rise)
 
     @functools.cached_property
     def expression(self) -> Schedule:
-        up, down = lengths.split(lengths.parse("SlantedTriangular", steps=self.steps), self.rise)
+        up, down = lengths.split(lengths.of(self.steps), self.rise)
         low = self.peak / self.ratio
         return Linear(low, self.peak, up) >> Linear(self.peak, low, down)

@@ -1,6 +1,6 @@
-"""Schedules with a name of their own: the configuration is the user's words, the value an expression of atoms.
+"""Named schedules that fall, and what all named schedules share.
 
-Here are those that fall; `cycles` has those that come and go, `plans` those that plan a whole run.
+The arguments of a named schedule stay as they were written; its value is an expression of atoms and operators.
 """
 
 from __future__ import annotations
@@ -11,18 +11,19 @@ import itertools
 from fractions import Fraction
 from typing import Any, final
 
-from keras_lr.core import checks
-from keras_lr.schedules import length as lengths
+from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Piecewise
 from keras_lr.schedules.atoms.decays import Exponential, InverseTime
 from keras_lr.schedules.atoms.ramps import Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
 class Named(Schedule):
-    """A schedule that is a short word for an expression of others."""
+    """A short name for an expression of other schedules."""
+
+    _verbatim = True
 
     @property
     @abc.abstractmethod
@@ -44,13 +45,18 @@ class Named(Schedule):
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
         return self.expression.placed(run, start)
 
+    def longest_rise(self) -> int:
+        return self.expression.longest_rise()
+
+    def _longer(self, steps: int) -> Schedule | None:
+        return self.expression._longer(steps)
+
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.expression.formula(step, xp)
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class StepDecay(Named):
     """Multiplies the rate by `rate` once in `per` steps, all at once.
 
@@ -66,14 +72,9 @@ class StepDecay(Named):
         [0.1, 0.1, 0.05, 0.05, 0.025]
     """
 
-    start: float
-    rate: float
-    per: Steps
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("StepDecay", start=self.start)
-        checks.above_zero("StepDecay", rate=self.rate)
-        lengths.parse("StepDecay", per=self.per)
+    start: float = fields.rate()
+    rate: float = fields.positive()
+    per: Steps = fields.length()
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -81,8 +82,7 @@ class StepDecay(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class MultiStepDecay(Named):
     """Multiplies the rate by `rate` at each of some steps.
 
@@ -91,22 +91,19 @@ class MultiStepDecay(Named):
     Args:
         start: The first rate. 0 or more.
         rate: The factor, above 0. Below 1 the rate falls.
-        boundaries: Where it is applied, rising: updates, or lengths with a unit.
+        boundaries: The steps at which it is applied, rising: updates, or lengths with a unit.
 
     Example:
         >>> MultiStepDecay(0.4, 0.5, [2, 3]).evaluate(range(5)).tolist()
         [0.4, 0.4, 0.2, 0.1, 0.1]
     """
 
-    start: float
-    rate: float
-    boundaries: tuple[Steps, ...]
+    start: float = fields.rate()
+    rate: float = fields.positive()
+    boundaries: tuple[Steps, ...] = fields.length(many=True)
 
-    def __post_init__(self) -> None:
-        checks.at_least_zero("MultiStepDecay", start=self.start)
-        checks.above_zero("MultiStepDecay", rate=self.rate)
-        object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        _ = self.expression  # its boundaries are checked there
+    def _check_fields(self) -> None:
+        _ = self.expression  # checks that the boundaries rise
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -115,8 +112,7 @@ class MultiStepDecay(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class TimeDecay(Named):
     """Divides the rate by a number that grows with time: the `decay` argument of optimizers before Keras 3.
 
@@ -132,14 +128,9 @@ class TimeDecay(Named):
         [0.1, 0.05, 0.02]
     """
 
-    start: float
-    decay: float
-    per: Steps = 1
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("TimeDecay", start=self.start)
-        checks.at_least_zero("TimeDecay", decay=self.decay)
-        lengths.parse("TimeDecay", per=self.per)
+    start: float = fields.rate()
+    decay: float = fields.rate()
+    per: Steps = fields.length(1)
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -147,10 +138,9 @@ class TimeDecay(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Budgeted(Named):
-    """Falls in a straight line to 0 at the end of the budget, whatever that is.
+    """Falls in a straight line to 0 at the end of the budget.
 
     lr(t) = start * (1 - min(t, T) / T),  T = `steps`.
 
@@ -166,12 +156,8 @@ class Budgeted(Named):
         Li, Yumer and Ramanan 2020, eq. 2. https://arxiv.org/abs/1905.04753
     """
 
-    start: float
-    steps: Steps = "100%"
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("Budgeted", start=self.start)
-        lengths.parse("Budgeted", steps=self.steps)
+    start: float = fields.rate()
+    steps: Steps = fields.length("100%")
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -179,8 +165,7 @@ class Budgeted(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Rex(Named):
     """Falls slowly, then fast: between a straight line and a constant rate.
 
@@ -199,14 +184,9 @@ class Rex(Named):
         Chen et al. 2021. https://arxiv.org/abs/2107.04197
     """
 
-    start: float
-    end: float = 0.0
-    steps: Steps = "100%"
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("Rex", start=self.start)
-        checks.at_least_zero("Rex", end=self.end)
-        lengths.parse("Rex", steps=self.steps)
+    start: float = fields.rate()
+    end: float = fields.rate(0.0)
+    steps: Steps = fields.length("100%")
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -214,10 +194,9 @@ class Rex(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class KDecay(Named):
-    """A cosine or a straight line that falls later: its time is p ** k.
+    """Falls along a cosine or another shape, but later: its time is p ** k.
 
     lr(t) = end + (start - end) * left(p ** k),  p = min(t, T) / T,  T = `steps`,  left as in `Ramp`.
 
@@ -238,14 +217,12 @@ class KDecay(Named):
 
     start: float
     end: float = 0.0
-    steps: Steps = "100%"
-    k: float = 2.0
+    steps: Steps = fields.length("100%")
+    k: float = fields.positive(2.0)
     shape: str = "cosine"
 
-    def __post_init__(self) -> None:
-        checks.above_zero("KDecay", k=self.k)
-        lengths.parse("KDecay", steps=self.steps)
-        _ = self.expression  # the rest is checked there
+    def _check_fields(self) -> None:
+        _ = self.expression  # checks the rest
 
     @functools.cached_property
     def expression(self) -> Schedule:

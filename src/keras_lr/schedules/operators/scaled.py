@@ -1,29 +1,26 @@
-"""What our callbacks put into an optimizer in place of its schedule while they change it: the same schedule, scaled."""
+"""What the callbacks put into an optimizer to change its schedule: the schedule itself, adopted from Keras and scaled."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, final
 
 import keras
 import numpy as np
 
 from keras_lr import backends
-from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules.base import Schedule, register, schedule
-from keras_lr.schedules.length import Length, RunLength
-from keras_lr.schedules.operators.algebra import dotted
+from keras_lr.schedules import fields
+from keras_lr.schedules.base import CALL, Schedule
+from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import HOST, Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Adopted(Schedule):
-    """A schedule of Keras, or of a class of your own, as one of ours: `Adopted(schedule)`.
+    """Adopts a schedule of Keras, or of a class of your own: `Adopted(schedule)`.
 
     Args:
         schedule: A `keras.optimizers.schedules.LearningRateSchedule`.
@@ -37,7 +34,7 @@ class Adopted(Schedule):
 
     schedule: Any
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not isinstance(self.schedule, keras.optimizers.schedules.LearningRateSchedule):
             raise ArgumentError("Adopted", "schedule must be a schedule of Keras", "Pass one", schedule=self.schedule)
 
@@ -54,15 +51,12 @@ class Adopted(Schedule):
         return False
 
     @property
-    def extent(self) -> Length | None:
+    def extent(self) -> None:
         return None
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return self
 
     @functools.cached_property
     def _over(self) -> Callable[[Any], Any]:
-        """Its values at many steps as one compiled call: it may know no arrays, and one call for each step is slow."""
+        """Computes its values at many steps in one compiled call; one step at a time, as it may not accept arrays."""
         compiled: Callable[[Any], Any] = backends.active().compiled(lambda steps: keras.ops.map(self.schedule, steps))
         return compiled
 
@@ -76,7 +70,7 @@ class Adopted(Schedule):
         return np.array([float(str(value)) for value in values.astype(np.float32)]).reshape(steps.shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The schedule that it stands for."""
+        """Returns the config of the schedule that it stands for."""
         return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
 
     def __repr__(self) -> str:
@@ -87,18 +81,17 @@ class Adopted(Schedule):
 
 
 @final
-@register
-@schedule
-class Scaled(Schedule):
-    """A schedule that a callback has scaled: within `low` and `high`, but never beyond the schedule itself.
+@fields.schedule
+class Scaled(Operator):
+    """Scales a schedule within `low` and `high`; neither bound moves a rate that is beyond it already.
 
     lr(t) = max(s * scale, min(s, low)) for a scale of 1 or less, min(s * scale, max(s, high)) above,  s = schedule(t).
 
     Args:
-        schedule: The schedule as it was.
+        schedule: A schedule of keras-lr; `Adopted` makes one of a schedule of Keras.
         scale: The factor, 0 or more.
-        low: What the scale does not go below. It never raises the schedule.
-        high: What the scale does not go above. It never lowers the schedule. None: no bound.
+        low: The lowest result of scaling down. It never raises the schedule.
+        high: The highest result of scaling up. It never lowers the schedule. None: no bound.
 
     Example:
         >>> from keras_lr import Linear
@@ -106,23 +99,9 @@ class Scaled(Schedule):
         [0.1, 0.075, 0.05, 0.05, 0.0]
     """
 
-    schedule: Schedule
-    scale: float = 1.0
-    low: float = 0.0
-    high: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("scale", "low"):
-            object.__setattr__(self, name, checks.at_least_zero("Scaled", **{name: getattr(self, name)}))
-        if self.high is not None:
-            object.__setattr__(self, "high", checks.above_zero("Scaled", high=self.high))
-
-    @property
-    def extent(self) -> Length | None:
-        return self.schedule.extent
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return Scaled(self.schedule.placed(run, start), self.scale, self.low, self.high)
+    scale: float = fields.rate(1.0)
+    low: float = fields.rate(0.0)
+    high: float | None = fields.positive(None)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         rate = self.schedule.formula(step, xp)
@@ -132,4 +111,4 @@ class Scaled(Schedule):
 
     def __repr__(self) -> str:
         bounds = "" if not self.low and self.high is None else f", low={self.low!r}, high={self.high!r}"
-        return f"Scaled({dotted(self.schedule)}, {self.scale!r}{bounds})"
+        return f"Scaled({self.schedule.code_in(CALL)}, {self.scale!r}{bounds})"

@@ -1,1 +1,1 @@
-"""`keras-lr demo`: find, compare and train on real images of digits."""
+"""`keras-lr demo`: its steps, its data and the figure of its training."""

@@ -1,4 +1,4 @@
-"""The picture of a training run, as plain data: loss, accuracy, and the learning rate that every update used."""
+"""The figure of a training, as plain data: loss, accuracy, and the learning rate of every update."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from keras_lr.report.figure import Figure, Line, Panel
 
 
 def training_figure(history: Mapping[str, Sequence[float]], learning_rates: Sequence[float]) -> Figure:
-    """Three panels side by side.
+    """Puts three panels side by side.
 
     Args:
-        history: What `fit` recorded, with loss and accuracy of training and validation.
+        history: What `fit` recorded: loss and accuracy of training and validation.
         learning_rates: The rate of every update.
 
     Returns:

@@ -9,24 +9,19 @@ from typing import Any
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules.atoms.constants import Constant, Function
-from keras_lr.schedules.atoms.decays import Exponential
-from keras_lr.schedules.atoms.interpolate import Interpolate
-from keras_lr.schedules.atoms.ramps import Linear
-from keras_lr.schedules.base import Schedule
+from keras_lr.schedules import Constant, Exponential, Function, Interpolate, Linear, Schedule, Triangular
 from keras_lr.schedules.importers.extra_schedules import CosineWave, chain, cut, steps_of
-from keras_lr.schedules.importers.torch.by_name import PEER, WHERE, base
-from keras_lr.schedules.named.cycles import Triangular
+from keras_lr.schedules.importers.registry import Natural, Positive, Rate, Whole
 
+WHERE = "from_torch"
 VALUES = ("lr", "momentum")
 
 
-@PEER.knows("CyclicLR")
-def _cyclic(
-    base_lr: float,
-    max_lr: float,
-    step_size_up: int = 2000,
-    step_size_down: int | None = None,
+def cyclic(
+    base_lr: Rate,
+    max_lr: Rate,
+    step_size_up: Natural = 2000,
+    step_size_down: Whole | None = None,
     mode: str = "triangular",
     gamma: float = 1.0,
     scale_fn: Callable[[Any], Any] | None = None,
@@ -36,9 +31,9 @@ def _cyclic(
     max_momentum: float = 0.9,
     value: str = "lr",
 ) -> Schedule:
-    up = steps_of(WHERE, 1, step_size_up=step_size_up)
-    down = up if step_size_down is None else steps_of(WHERE, step_size_down=step_size_down)
-    start, top = base(base_lr), checks.at_least_zero(WHERE, max_lr=max_lr)
+    """`CyclicLR`: a triangle again and again."""
+    up, down = step_size_up, step_size_up if step_size_down is None else step_size_down
+    start, top = base_lr, max_lr
     if checks.one_of(WHERE, VALUES, value=value) == "momentum":
         start, top = max_momentum, base_momentum
     if scale_fn is not None:
@@ -55,15 +50,14 @@ def _cyclic(
 
 
 def _triangle(start: float, top: float, up: int, down: int, height: Schedule | None) -> Schedule:
-    """Start + (top - start) * triangle * height, where the triangle goes from 0 to 1 and back."""
+    """Start + (top - start) * triangle * height, with a triangle from 0 to 1 and back."""
     triangle = (Linear(0.0, 1.0, up) >> Linear(1.0, 0.0, down)).repeat()
     return (triangle if height is None else triangle * height) * (top - start) + start
 
 
-@PEER.knows("OneCycleLR")
-def _one_cycle(
-    max_lr: float,
-    total_steps: int | None = None,
+def one_cycle(
+    max_lr: Rate,
+    total_steps: Natural | None = None,
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
     pct_start: float = 0.3,
@@ -71,39 +65,45 @@ def _one_cycle(
     cycle_momentum: bool = True,
     base_momentum: float = 0.85,
     max_momentum: float = 0.95,
-    div_factor: float = 25.0,
-    final_div_factor: float = 1e4,
+    div_factor: Positive = 25.0,
+    final_div_factor: Positive = 1e4,
     three_phase: bool = False,
     value: str = "lr",
 ) -> Schedule:
-    total = _total(total_steps, epochs, steps_per_epoch)
-    top = checks.at_least_zero(WHERE, max_lr=max_lr)
-    first = top / checks.above_zero(WHERE, div_factor=div_factor)
-    last = first / checks.above_zero(WHERE, final_div_factor=final_div_factor)
+    """`OneCycleLR`: one rise and one or two falls."""
+    total = _product(epochs, steps_per_epoch) if total_steps is None else total_steps
+    first, top, last = max_lr / div_factor, max_lr, max_lr / div_factor / final_div_factor
     if checks.one_of(WHERE, VALUES, value=value) == "momentum":
         first, top, last = max_momentum, base_momentum, max_momentum
     share = checks.finite(WHERE, pct_start=pct_start)
     if not 0.0 <= share <= 1.0:
-        raise ArgumentError(WHERE, "pct_start must be between 0 and 1", "Pass such as 0.3", pct_start=pct_start)
-    shape = {"cos": "cosine", "linear": "linear"}[
-        checks.one_of(WHERE, ("cos", "linear"), anneal_strategy=anneal_strategy)
-    ]
-    knots = [0.0, share * total - 1, total - 1]
-    rates = [first, top, last]
+        raise ArgumentError(
+            WHERE, "pct_start must be between 0 and 1", "Pass a number such as 0.3", pct_start=pct_start
+        )
+    shape = "cosine" if checks.one_of(WHERE, ("cos", "linear"), anneal_strategy=anneal_strategy) == "cos" else "linear"
     if three_phase:
         knots, rates = [0.0, share * total - 1, 2 * share * total - 2, total - 1], [first, top, first, last]
+    else:
+        knots, rates = [0.0, share * total - 1, total - 1], [first, top, last]
     return _phases(knots, rates, shape, total)
 
 
-def _phases(knots: list[float], rates: list[float], shape: str, total: int) -> Schedule:
-    """The phases that PyTorch takes, up to step `total`, where it raises; after that the rate of step total - 1 is held.
+def _product(epochs: int | None, steps_per_epoch: int | None) -> int:
+    if epochs is None or steps_per_epoch is None:
+        rule = "total_steps, or epochs and steps_per_epoch, must be given"
+        raise ArgumentError(WHERE, rule, "Pass total_steps=1000", total_steps=None)
+    return steps_of(WHERE, 1, epochs=epochs) * steps_of(WHERE, 1, steps_per_epoch=steps_per_epoch)
 
-    A phase that would end before step 0 is skipped, and the one after it has then begun before step 0.
+
+def _phases(knots: list[float], rates: list[float], shape: str, total: int) -> Schedule:
+    """The phases as PyTorch computes them up to step `total`, at which it raises; from then on the rate of total - 1.
+
+    A phase that ends before step 0 is skipped; the one after it then starts before step 0.
     """
     while len(knots) > 2 and knots[1] < 0:
         knots, rates = knots[1:], rates[1:]
     after = _rate_at(total, knots, rates, shape)
-    while knots[-2] > total - 1:  # the last phase is not reached before
+    while knots[-2] > total - 1:  # the run ends before the last phase
         knots, rates = knots[:-1], rates[:-1]
     if after is None and len(knots) > 2 and knots[-2] == knots[-1]:  # PyTorch raises after the last update
         return Interpolate(tuple(knots[:-1]), tuple(rates[:-1]), shape)
@@ -112,13 +112,13 @@ def _phases(knots: list[float], rates: list[float], shape: str, total: int) -> S
         raise ArgumentError(WHERE, rule, "Pass another pct_start or total_steps", total_steps=total)
     if knots[-1] >= total:
         return Interpolate(tuple(knots), tuple(rates), shape)
-    shown = _shown(knots, rates, shape, total)
-    last = float(shown.evaluate(total - 1))
+    reached = _reached(knots, rates, shape, total)
+    last = float(reached.evaluate(total - 1))
     beyond = [] if after is None else [Constant(after, 1)]
-    return chain(cut(shown, total - 1), Constant(last, 1), *beyond, Constant(last))
+    return chain(cut(reached, total - 1), Constant(last, 1), *beyond, Constant(last))
 
 
-def _shown(knots: list[float], rates: list[float], shape: str, total: int) -> Schedule:
+def _reached(knots: list[float], rates: list[float], shape: str, total: int) -> Schedule:
     """The phases up to step total - 1."""
     if knots[0] == 0.0:
         return Interpolate(tuple(knots), tuple(rates), shape)
@@ -129,19 +129,10 @@ def _shown(knots: list[float], rates: list[float], shape: str, total: int) -> Sc
 
 
 def _rate_at(step: int, knots: list[float], rates: list[float], shape: str) -> float | None:
-    """The rate of a step, which may be past the end, where PyTorch goes on with the last phase; None where it divides by 0."""
+    """The rate of a step; past the end, where PyTorch continues the last phase, too. None if PyTorch divides by 0."""
     phase = next((i for i, end in enumerate(knots[1:]) if step <= end), len(knots) - 2)
     if knots[phase] == knots[phase + 1]:
         return None
     way = (step - knots[phase]) / (knots[phase + 1] - knots[phase])
     left = 1.0 - way if shape == "linear" else (1.0 + math.cos(math.pi * way)) / 2.0
     return rates[phase + 1] + (rates[phase] - rates[phase + 1]) * left
-
-
-def _total(total_steps: int | None, epochs: int | None, steps_per_epoch: int | None) -> int:
-    if total_steps is not None:
-        return steps_of(WHERE, 1, total_steps=total_steps)
-    if epochs is None or steps_per_epoch is None:
-        rule = "total_steps, or epochs and steps_per_epoch, must be given"
-        raise ArgumentError(WHERE, rule, "Pass total_steps=1000", total_steps=None)
-    return steps_of(WHERE, 1, epochs=epochs) * steps_of(WHERE, 1, steps_per_epoch=steps_per_epoch)

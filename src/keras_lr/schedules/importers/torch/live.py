@@ -1,12 +1,14 @@
-"""Reads the arguments of a live scheduler of PyTorch from its attributes. PyTorch is not imported."""
+"""Reads the arguments of a live scheduler of PyTorch from its attributes, without importing PyTorch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules.base import Schedule
-from keras_lr.schedules.importers.torch.by_name import PEER, WHERE
+from keras_lr.schedules import Schedule
+from keras_lr.schedules.importers.registry import Peer
+from keras_lr.schedules.importers.torch.chains import PEER, WHERE
 from keras_lr.schedules.importers.transformers import PEER as TRANSFORMERS
 from keras_lr.schedules.importers.transformers import arguments_of
 
@@ -21,39 +23,43 @@ _ATTRIBUTES = {
 }
 
 
-def schedule_of(scheduler: Any, more: dict[str, Any]) -> Schedule:
-    """The schedule of a scheduler from its first step on, with more arguments than it knows itself."""
-    known = _of_transformers(scheduler)
-    if known is not None:
-        return TRANSFORMERS.make(known[0], {**known[1], **more})
-    name, found = read(scheduler)
-    return PEER.make(name, {**found, **more})
+def schedule_of(scheduler: Any, more: Mapping[str, Any]) -> Schedule:
+    """Returns the schedule of a live scheduler from its first step on.
 
-
-def read(scheduler: Any) -> tuple[str, dict[str, Any]]:
-    """The name and the arguments that make a scheduler as it was at its first step.
+    Args:
+        scheduler: A scheduler of PyTorch, or of transformers, which builds a `LambdaLR`.
+        more: Arguments that the scheduler doesn't hold, such as `total_steps`.
 
     Raises:
-        ArgumentError: It is no scheduler of PyTorch, or its parameter groups have different rates.
+        ArgumentError: It isn't a scheduler of PyTorch, or its parameter groups have different rates.
     """
+    peer, name, arguments = _read(scheduler)
+    return peer.build(name, {**arguments, **more})
+
+
+def _read(scheduler: Any) -> tuple[Peer, str, dict[str, Any]]:
+    """The table, the name and the arguments that build a scheduler as it was at its first step."""
     kind = type(scheduler)
     name = kind.__name__
+    of_transformers = arguments_of(scheduler.lr_lambdas[0]) if name == "LambdaLR" else None
+    if of_transformers is not None:
+        return TRANSFORMERS, of_transformers[0], {"lr": _rate(scheduler), **of_transformers[1]}
     if kind.__module__ != "torch.optim.lr_scheduler":
         rule = "this is neither a name nor a scheduler of torch.optim.lr_scheduler"
-        raise ArgumentError(WHERE, rule, f"Use one of {', '.join(sorted(PEER.makers))}", scheduler=scheduler)
+        raise ArgumentError(WHERE, rule, f"Use one of {', '.join(sorted(PEER.builders))}", scheduler=scheduler)
     if name in _ATTRIBUTES:
-        return name, {"lr": _rate(scheduler), **{field: getattr(scheduler, field) for field in _ATTRIBUTES[name]}}
-    special = _SPECIAL.get(name)
-    return special(scheduler) if special is not None else (name, {})
+        attributes = {attribute: getattr(scheduler, attribute) for attribute in _ATTRIBUTES[name]}
+        return PEER, name, {"lr": _rate(scheduler), **attributes}
+    return PEER, name, _READERS[name](scheduler) if name in _READERS else {}
 
 
 def _rate(scheduler: Any) -> float:
     """The rate that all parameter groups start from."""
-    return _one(scheduler, "base_lrs")
+    return _common(scheduler, "base_lrs")
 
 
-def _one(scheduler: Any, attribute: str) -> Any:
-    """What a list with one entry for each parameter group holds, where they are equal."""
+def _common(scheduler: Any, attribute: str) -> Any:
+    """The value that a list with one entry for each parameter group repeats."""
     values = list(getattr(scheduler, attribute))
     if any(value != values[0] for value in values):
         rule = f"its parameter groups have different {attribute}"
@@ -61,28 +67,20 @@ def _one(scheduler: Any, attribute: str) -> Any:
     return values[0]
 
 
-def _multi_step(scheduler: Any) -> tuple[str, dict[str, Any]]:
+def _multi_step(scheduler: Any) -> dict[str, Any]:
     milestones = sorted(scheduler.milestones.elements())
-    return "MultiStepLR", {"lr": _rate(scheduler), "milestones": milestones, "gamma": scheduler.gamma}
+    return {"lr": _rate(scheduler), "milestones": milestones, "gamma": scheduler.gamma}
 
 
-def _function(scheduler: Any) -> tuple[str, dict[str, Any]]:
-    return type(scheduler).__name__, {"lr": _rate(scheduler), "lr_lambda": _one(scheduler, "lr_lambdas")}
+def _function(scheduler: Any) -> dict[str, Any]:
+    return {"lr": _rate(scheduler), "lr_lambda": _common(scheduler, "lr_lambdas")}
 
 
-def _of_transformers(scheduler: Any) -> tuple[str, dict[str, Any]] | None:
-    """The name and the arguments of what transformers made, which is a `LambdaLR`; None for anything else."""
-    if type(scheduler).__name__ != "LambdaLR":
-        return None
-    known = arguments_of(scheduler.lr_lambdas[0])
-    return known if known is None else (known[0], {"lr": _rate(scheduler), **known[1]})
-
-
-def _cyclic(scheduler: Any) -> tuple[str, dict[str, Any]]:
+def _cyclic(scheduler: Any) -> dict[str, Any]:
     up = round(scheduler.total_size * scheduler.step_ratio)
-    found = {
+    arguments = {
         "base_lr": _rate(scheduler),
-        "max_lr": _one(scheduler, "max_lrs"),
+        "max_lr": _common(scheduler, "max_lrs"),
         "step_size_up": up,
         "step_size_down": round(scheduler.total_size) - up,
         "mode": scheduler.mode,
@@ -91,15 +89,15 @@ def _cyclic(scheduler: Any) -> tuple[str, dict[str, Any]]:
         "scale_mode": scheduler.scale_mode,
     }
     if scheduler.cycle_momentum:
-        found["base_momentum"] = _one(scheduler, "base_momentums")
-        found["max_momentum"] = _one(scheduler, "max_momentums")
-    return "CyclicLR", found
+        arguments["base_momentum"] = _common(scheduler, "base_momentums")
+        arguments["max_momentum"] = _common(scheduler, "max_momentums")
+    return arguments
 
 
-def _one_cycle(scheduler: Any) -> tuple[str, dict[str, Any]]:
+def _one_cycle(scheduler: Any) -> dict[str, Any]:
     phases, group = scheduler._schedule_phases, scheduler.optimizer.param_groups[0]
     first = _rate(scheduler)
-    found = {
+    arguments = {
         "max_lr": group["max_lr"],
         "total_steps": scheduler.total_steps,
         "pct_start": (phases[0]["end_step"] + 1) / scheduler.total_steps,
@@ -109,25 +107,26 @@ def _one_cycle(scheduler: Any) -> tuple[str, dict[str, Any]]:
         "three_phase": len(phases) == 3,
     }
     if scheduler.cycle_momentum:
-        found |= {name: group[name] for name in ("base_momentum", "max_momentum")}
-    return "OneCycleLR", found
+        arguments |= {name: group[name] for name in ("base_momentum", "max_momentum")}
+    return arguments
 
 
-def _several(scheduler: Any) -> tuple[str, dict[str, Any]]:
-    parts = [read(part) if _of_transformers(part) is None else schedule_of(part, {}) for part in scheduler._schedulers]
-    first = scheduler.optimizer.param_groups[0]["initial_lr"]
-    found: dict[str, Any] = {"lr": first, "schedulers": parts}
-    if type(scheduler).__name__ == "SequentialLR":
-        found["milestones"] = list(scheduler._milestones)
-    return type(scheduler).__name__, found
+def _chained(scheduler: Any) -> dict[str, Any]:
+    parts = [_read(part) for part in scheduler._schedulers]
+    schedulers = [(name, own) if peer is PEER else peer.build(name, own) for peer, name, own in parts]
+    return {"lr": scheduler.optimizer.param_groups[0]["initial_lr"], "schedulers": schedulers}
 
 
-_SPECIAL = {
+def _sequential(scheduler: Any) -> dict[str, Any]:
+    return {**_chained(scheduler), "milestones": list(scheduler._milestones)}
+
+
+_READERS: dict[str, Callable[[Any], dict[str, Any]]] = {
     "MultiStepLR": _multi_step,
     "LambdaLR": _function,
     "MultiplicativeLR": _function,
     "CyclicLR": _cyclic,
     "OneCycleLR": _one_cycle,
-    "SequentialLR": _several,
-    "ChainedScheduler": _several,
+    "SequentialLR": _sequential,
+    "ChainedScheduler": _chained,
 }
