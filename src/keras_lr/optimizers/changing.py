@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -43,9 +42,8 @@ def bound_in(rate: Any) -> Bound | None:
     """The run that a rate was bound to: its own or that of a schedule inside it."""
     if isinstance(rate, Bound):
         return rate
-    fields = dataclasses.fields(rate) if dataclasses.is_dataclass(rate) else ()
-    found = (bound_in(getattr(rate, field.name)) for field in fields)
-    return next((bound for bound in found if bound is not None), None)
+    children = rate.children() if isinstance(rate, Schedule) else ()
+    return next((bound for bound in map(bound_in, children) if bound is not None), None)
 
 
 def serialized(value: Any) -> Any:

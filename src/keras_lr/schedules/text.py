@@ -124,7 +124,7 @@ class _Reader:
 
         Args:
             function: The class or the method.
-            node: The call.
+            node: The syntax tree of the call, for the arguments and the messages.
             parts: The arguments that are schedules.
         """
         name, repair = self.piece(node.func), f"Write {self.piece(node.func)}{self.signature(function)}"

@@ -22,7 +22,7 @@ MODES = ("prefix", "overlap", "scale")
 @final
 @fields.schedule
 class Warmup(Operator):
-    """`schedule.warmup(n)`: a linear rise of n updates. The mode says what the schedule does meanwhile.
+    """`schedule.warmup(n)`: a linear rise of n updates; `mode` sets what the schedule does meanwhile.
 
     - "prefix": lr(t) = schedule(0) * (t + 1) / (n + 1) for t < n, schedule(t - n) after: it waits.
     - "overlap": lr(t) = schedule(n) * (t + 1) / (n + 1) for t < n, schedule(t) after: it runs, but has no effect.

@@ -88,7 +88,7 @@ class Scaled(Operator):
     lr(t) = max(s * scale, min(s, low)) for a scale of 1 or less, min(s * scale, max(s, high)) above,  s = schedule(t).
 
     Args:
-        schedule: The schedule to scale.
+        schedule: A schedule of keras-lr; `Adopted` makes one of a schedule of Keras.
         scale: The factor, 0 or more.
         low: The lowest result of scaling down. It never raises the schedule.
         high: The highest result of scaling up. It never lowers the schedule. None: no bound.
