@@ -1,6 +1,7 @@
-"""Seconds of `klr.find(model, x, y)` as a user's script calls it: `keras_lr` is imported, nothing else is warm.
+"""Measures the seconds of `klr.find(model, x, y)` in a user's script: `keras_lr` is imported, nothing else is warm.
 
-60,000 rows of 784 and a dense model of MNIST's size. Compilation and the lazy imports of the package count. Prints one JSON document.
+The data are 60,000 rows of 784, the model a dense one of MNIST's size. Compilation and the lazy imports of the package count.
+Prints one JSON document.
 
 python benchmarks/default_call.py [batch_size]
 """
@@ -10,7 +11,7 @@ import os
 import sys
 import time
 
-os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # a user has none
+os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # a user does not have one
 
 import keras
 import numpy as np
@@ -22,7 +23,7 @@ EXAMPLES, FEATURES, CLASSES = 60_000, 784, 10
 
 
 def data():
-    """Rows like flat images: a picture of each class, three quarters of it empty, under noise."""
+    """Rows like flat images: a picture for each class, three quarters of it empty, plus noise."""
     order = np.random.default_rng(0)
     y = order.integers(0, CLASSES, EXAMPLES)
     pictures = np.where(order.random((CLASSES, FEATURES)) < 0.25, order.random((CLASSES, FEATURES)), 0.0)
@@ -43,8 +44,12 @@ def main(batch_size=None):
     x, y = data()
     model = mlp()
     start = time.perf_counter()
-    found = klr.find(model, x, y, batch_size=batch_size)
-    row = {"batch_size": batch_size or "default", "seconds": time.perf_counter() - start, "answer": found.learning_rate}
+    result = klr.find(model, x, y, batch_size=batch_size)
+    row = {
+        "batch_size": batch_size or "default",
+        "seconds": time.perf_counter() - start,
+        "answer": result.learning_rate,
+    }
     print(json.dumps({"rows": [row]}))
 
 

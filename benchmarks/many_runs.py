@@ -1,8 +1,8 @@
-"""`compare` against a loop of `fit`, on the backend of this process: the ratio of the two, everything included.
+"""Compares `compare` with a loop of `fit`, on the backend of this process: the ratio of their total times.
 
-Each way is timed in processes of its own, in turn, and the least counts: what the first training of a process pays for, such as
-Keras importing TensorFlow on every backend, is in both. The loop is timed for a few of its runs; the others are taken to be as
-long as those after the first. Prints one JSON document.
+Both run in separate processes, in turn, and the shortest time counts. So the costs of the first training in a process, such
+as Keras importing TensorFlow on every backend, are in both. The loop executes a few of its runs; the estimate for the others
+is the mean of those after the first. Prints one JSON document.
 
 python benchmarks/many_runs.py [WORK compare|loop]
 """
@@ -18,7 +18,7 @@ from updates import MODELS
 
 import keras_lr as klr
 
-# name, model, examples, batch size, epochs, rates, seeds, runs of the loop that are timed
+# name, model, examples, batch size, epochs, rates, seeds, runs that the loop executes
 WORK = [
     ("tutorial, 32 rates x 3 seeds", "tutorial, 20-64-32-1", 1_000, 32, 10, 32, 3, 6),
     ("MNIST MLP, 16 rates", "MNIST MLP, 784-128-64-10", 60_000, 128, 3, 16, 1, 3),
@@ -32,8 +32,8 @@ def tutorial():
     return keras.Sequential([keras.layers.Input([20]), *sizes])
 
 
-def of_work(place):
-    """The model, the data and the other arguments of a work, and its rates."""
+def setup(place):
+    """Returns the model, the data and the other arguments of a work, and its rates."""
     _, model, examples, batch, epochs, rates, *_ = WORK[place]
     make, shape, outputs = MODELS.get(model, (tutorial, (20,), 1))
     rng = np.random.default_rng(0)
@@ -50,28 +50,28 @@ def of_work(place):
     return build, arguments, np.geomspace(1e-4, 1e-1, rates)
 
 
-def compared(place):
-    """Seconds of `compare`, and how it made the runs."""
-    build, arguments, rates = of_work(place)
-    started = time.perf_counter()
-    found = klr.compare(build, **arguments, learning_rates=list(rates), seeds=WORK[place][-2])
-    whole, why = time.perf_counter() - started, found.engine_reason
+def time_compare(place):
+    """Returns the seconds of `compare`, and its engine."""
+    build, arguments, rates = setup(place)
+    start = time.perf_counter()
+    result = klr.compare(build, **arguments, learning_rates=list(rates), seeds=WORK[place][-2])
+    whole, why = time.perf_counter() - start, result.engine_reason
     ways = {"together by": "together", "one after the other": "one by one"}
     return {"way": next(way for words, way in ways.items() if words in why), "why": why, "seconds": whole}
 
 
-def looped(place):
-    """Seconds of a loop of `fit`."""
-    build, arguments, rates = of_work(place)
-    *_, seeds, timed = WORK[place]
+def time_loop(place):
+    """Returns the seconds of a loop of `fit`."""
+    build, arguments, rates = setup(place)
+    *_, seeds, count = WORK[place]
     each = []
-    for run in range(timed + 1):
-        started = time.perf_counter()
+    for run in range(count + 1):
+        start = time.perf_counter()
         keras.utils.set_random_seed(run)
         model = build()
-        model.optimizer.learning_rate = rates[run * len(rates) // (timed + 1)]
+        model.optimizer.learning_rate = rates[run * len(rates) // (count + 1)]
         model.fit(**arguments)
-        each.append(time.perf_counter() - started)
+        each.append(time.perf_counter() - start)
     return {"seconds": each[0] + float(np.mean(each[1:])) * (len(rates) * seeds - 1)}
 
 
@@ -82,9 +82,9 @@ def in_a_process(place, way):
 
 
 def row(place):
-    found = [(in_a_process(place, "loop"), in_a_process(place, "compare")) for _ in range(TIMES)]
-    loop = min(one["seconds"] for one, _ in found)
-    best = min((one for _, one in found), key=lambda one: one["seconds"])
+    pairs = [(in_a_process(place, "loop"), in_a_process(place, "compare")) for _ in range(TIMES)]
+    loop = min(one["seconds"] for one, _ in pairs)
+    best = min((one for _, one in pairs), key=lambda one: one["seconds"])
     return {
         "work": WORK[place][0],
         "way": best["way"],
@@ -98,10 +98,10 @@ def main(arguments):
     keras.config.disable_interactive_logging()
     if arguments:
         place, way = arguments
-        found = {"loop": looped, "compare": compared}[way](int(place))
+        document = {"loop": time_loop, "compare": time_compare}[way](int(place))
     else:
-        found = {"backend": keras.backend.backend(), "rows": [row(place) for place in range(len(WORK))]}
-    print(json.dumps(found))
+        document = {"backend": keras.backend.backend(), "rows": [row(place) for place in range(len(WORK))]}
+    print(json.dumps(document))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Milliseconds per update of a range test on the backend of this process: the bare loop of the backend, and `find`.
+"""Measures the milliseconds per update of a range test on the backend of this process: a bare loop of the backend, and `find`.
 
-On TensorFlow also the tutorial's own finder loop, on PyTorch (in an environment of its own) torch-lr-finder on equal
-models. All ways take turns, and the fastest run of each counts. Prints one JSON document; compare ratios alone.
+On TensorFlow it also measures the tutorial's own finder loop; on PyTorch, in a separate environment, torch-lr-finder on equal
+models. All of them take turns, and the fastest run of each counts. Prints one JSON document; compare only the ratios.
 """
 
 import contextlib
@@ -17,8 +17,8 @@ import numpy as np
 
 UPDATES, BATCH, EXAMPLES = 100, 64, 3200
 TURNS = 15
-BORROWED = contextlib.ExitStack()  # models, given back at the end
-LOW, HIGH = 1e-9, 1e-8  # nothing diverges, so that every way makes as many updates
+LOANS = contextlib.ExitStack()  # borrowed models, restored at the end
+LOW, HIGH = 1e-9, 1e-8  # no run diverges, so each one has the same number of updates
 SHAPES = {
     "tutorial, 20-64-1": ((20,), 1),
     "MNIST MLP, 784-128-64-10": ((784,), 10),
@@ -53,9 +53,9 @@ def keras_model(name):
 
 
 def find_ways(name):
-    """The ramps of `find`, one by one, of a model that is borrowed and a program that is compiled once.
+    """The ramps of `find`, one by one, on one borrowed model with one compiled program.
 
-    The rule is asked where to stop, but never heard: now and then noise alone looks like divergence.
+    The stopping rule runs, but its result is ignored: noise sometimes looks like divergence.
     """
     from keras_lr.engines.borrowed.borrow import borrow
     from keras_lr.engines.borrowed.ramp import climb
@@ -66,25 +66,25 @@ def find_ways(name):
     from keras_lr.report.progress import progress
 
     model, (x, y) = keras_model(name), data(name)
-    source, rates = batches(x, y, batch_size=BATCH), ladder(LOW, HIGH, UPDATES, "exponential")
-    stepper = BORROWED.enter_context(borrow(model, source.first))
-    bar = BORROWED.enter_context(progress("", UPDATES, 0))
+    source, rates = batches("find", x, y, batch_size=BATCH), ladder("find", LOW, HIGH, UPDATES, "exponential")
+    stepper = LOANS.enter_context(borrow(model, source.first))
+    bar = LOANS.enter_context(progress("", UPDATES, 0))
     rule, seeds = Divergence(Curve(rates, ()).lead_in), itertools.count()
 
     def seconds():
         start = time.perf_counter()
         stepper.reset()
         ramp = climb(stepper, source.reader(next(seeds)), rates, lambda losses: rule.first(losses) and None, bar)
-        taken = time.perf_counter() - start
+        duration = time.perf_counter() - start
         assert len(ramp.losses) == UPDATES
-        return taken
+        return duration
 
     seconds()
     return seconds
 
 
 def bare_tensorflow(name):
-    """One `tf.function` with a while loop over a GradientTape step; the data are on the device."""
+    """A `tf.function` with a while loop over a GradientTape step; the data are on the device."""
     import tensorflow as tf
 
     model, (x, y) = keras_model(name), data(name)
@@ -106,11 +106,11 @@ def bare_tensorflow(name):
             lambda update, _: update < UPDATES, lambda update, losses: body(update, losses, rows, rates), (0, losses)
         )[1].stack()
 
-    return timed(lambda rows, rates: loop(tf.constant(rows, tf.int32), tf.constant(rates, tf.float32)).numpy())
+    return timer(lambda rows, rates: loop(tf.constant(rows, tf.int32), tf.constant(rates, tf.float32)).numpy())
 
 
 def tutorial_loop(name):
-    """The finder of the tutorial with `set_value` repaired: random rows, `train_on_batch`, one rate after the other."""
+    """The tutorial's finder with a working `set_value`: random rows, `train_on_batch`, one rate after the other."""
     model, (x, y) = keras_model(name), data(name)
 
     def run(rows, rates):
@@ -120,11 +120,11 @@ def tutorial_loop(name):
             indices = np.random.randint(0, len(x), BATCH)  # noqa: NPY002 - as the tutorial does
             losses.append(model.train_on_batch(x[indices], y[indices]))
 
-    return timed(run)
+    return timer(run)
 
 
 def bare_jax(name):
-    """A jitted step of Keras's stateless functions: scanned, or where there are convolutions called without waiting."""
+    """A jitted step of Keras's stateless functions: scanned, or with convolutions, called without waiting."""
     import jax
     import jax.numpy as jnp
 
@@ -132,39 +132,39 @@ def bare_jax(name):
     model.optimizer.build(model.trainable_variables)
     x, y = jnp.asarray(x), jnp.asarray(y)
     several = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
-    place = [variable.path for variable in model.optimizer.variables].index(model.optimizer.learning_rate.path)
+    index_of_rate = [variable.path for variable in model.optimizer.variables].index(model.optimizer.learning_rate.path)
 
-    def step(state, taken):
+    def step(state, inputs):
         trainable, rest, optimizer = state
-        rows, rate = taken
+        rows, rate = inputs
 
         def loss_at(trainable):
             predicted, after = model.stateless_call(trainable, rest, x[rows], training=True)
             return model.loss(y[rows], predicted), after
 
         (loss, rest), gradients = jax.value_and_grad(loss_at, has_aux=True)(trainable)
-        optimizer = [rate if index == place else value for index, value in enumerate(optimizer)]
+        optimizer = [rate if index == index_of_rate else value for index, value in enumerate(optimizer)]
         trainable, optimizer = model.optimizer.stateless_apply(optimizer, gradients, trainable)
         return (trainable, rest, optimizer), loss
 
-    alone, scanned = jax.jit(step), jax.jit(lambda state, taken: jax.lax.scan(step, state, taken))
+    one, scan = jax.jit(step), jax.jit(lambda state, inputs: jax.lax.scan(step, state, inputs))
 
     def run(rows, rates):
         state = tuple([jnp.copy(variable.value) for variable in variables] for variables in several)
         rows, rates = jnp.asarray(rows, "int32"), jnp.asarray(rates, "float32")
         if len(SHAPES[name][0]) < 3:
-            return np.asarray(scanned(state, (rows, rates))[1])
+            return np.asarray(scan(state, (rows, rates))[1])
         losses = []
         for update in range(UPDATES):
-            state, loss = alone(state, (rows[update], rates[update]))
+            state, loss = one(state, (rows[update], rates[update]))
             losses.append(loss)
         return np.asarray(jnp.stack(losses))
 
-    return timed(run)
+    return timer(run)
 
 
 def bare_torch(name):
-    """Forward, backward and the optimizer of Keras, called by hand; no loss is read before the end."""
+    """Forward, backward and the optimizer of Keras, called by hand; losses are read only at the end."""
     import keras
     import torch
 
@@ -185,11 +185,11 @@ def bare_torch(name):
             losses.append(loss.detach())
         return keras.ops.convert_to_numpy(torch.stack(losses))
 
-    return timed(run)
+    return timer(run)
 
 
 def torch_lr_finder(name):
-    """The package torch-lr-finder on a model of PyTorch with the same layers, loss and optimizer."""
+    """The package torch-lr-finder on a PyTorch model with the same layers, loss and optimizer."""
     import torch
     from torch import nn
     from torch_lr_finder import LRFinder
@@ -213,11 +213,11 @@ def torch_lr_finder(name):
         finder.range_test(loader, end_lr=HIGH, num_iter=UPDATES, diverge_th=1e9)
         finder.reset()
 
-    return timed(run)
+    return timer(run)
 
 
-def timed(run):
-    """A way that gives the seconds of 100 updates; its first call, which compiles, is not one of them."""
+def timer(run):
+    """Returns a function that measures the seconds of 100 updates, after a first call that compiles."""
     order = np.random.default_rng(0)
     rates = np.geomspace(LOW, HIGH, UPDATES)
 
@@ -248,14 +248,14 @@ def main():
 
         torch.set_num_threads(min(2, os.cpu_count()))
     rows = []
-    with BORROWED:
+    with LOANS:
         for name in SHAPES:
-            made = {way: prepare(name) for way, prepare in ways().items()}
-            taken = {way: [] for way in made}
+            timers = {way: prepare(name) for way, prepare in ways().items()}
+            times = {way: [] for way in timers}
             for _ in range(TURNS):
-                for way, seconds in made.items():
-                    taken[way].append(seconds())
-            rows.append({"model": name, **{way: 1000.0 * min(several) / UPDATES for way, several in taken.items()}})
+                for way, seconds in timers.items():
+                    times[way].append(seconds())
+            rows.append({"model": name, **{way: 1000.0 * min(several) / UPDATES for way, several in times.items()}})
     print(json.dumps({"backend": os.environ.get("KERAS_BACKEND", pathlib.Path(sys.executable).name), "rows": rows}))
 
 

@@ -1,6 +1,6 @@
-"""How long the record of many long runs takes to be made, drawn and written as a page. Prints one JSON document.
+"""Measures how long the record of many long runs takes to build, to draw and to write as a page. Prints one JSON document.
 
-250 rates with 4 seeds and 500 epochs each: 1,000 runs of 500 points. The curves are made up, nothing is trained.
+It has 250 rates with 4 seeds and 500 epochs each: 1,000 runs of 500 points. The curves are synthetic; no model is trained.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ import time
 import numpy as np
 
 from keras_lr.comparison.case import Case, Run
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import verdict
 
 RATES, SEEDS, POINTS = 250, 4, 500
@@ -43,27 +43,27 @@ def record():
         cases=tuple(cases),
         best_name=cases[decision.best].name,
         alike=tuple(cases[place].name for place in decision.indistinguishable),
-        reason="The curves are made up.",
+        reason="The curves are synthetic.",
         warnings=(),
         seeds=tuple(range(SEEDS)),
         epochs=POINTS,
         batch_size=None,
         template="build_model",
         engine="sequential",
-        engine_reason="Nothing was trained.",
+        engine_reason="No model was trained.",
         versions={},
     )
 
 
 def main():
-    started = time.perf_counter()
+    start = time.perf_counter()
     result = record()
-    made = time.perf_counter()
+    middle = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "report.html"
         result.report(path)
-        row = {"runs": RATES * SEEDS, "points a run": POINTS, "record made and judged, s": made - started}
-        row |= {"report, s": time.perf_counter() - made, "page, MB": path.stat().st_size / 1e6}
+        row = {"runs": RATES * SEEDS, "points a run": POINTS, "record made and judged, s": middle - start}
+        row |= {"report, s": time.perf_counter() - middle, "page, MB": path.stat().st_size / 1e6}
     print(json.dumps({"rows": [row]}))
 
 

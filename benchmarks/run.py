@@ -1,4 +1,4 @@
-"""Runs every benchmark, each backend in a process of its own, and writes the tables into docs/benchmarks.md.
+"""Runs every benchmark, each backend in a separate process, and writes the tables into docs/benchmarks.md.
 
 python benchmarks/run.py [regret | speed]
 """
@@ -16,15 +16,15 @@ import time
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
-MARKS = {  # what make bench writes is between them
+MARKS = {  # make bench writes between them
     "regret": ("<!-- regret: measured by make bench -->", "<!-- end of regret -->"),
     "speed": ("<!-- measured by make bench -->", "<!-- end -->"),
 }
 RUNS = 5
 
 
-def printed(script, backend, *arguments):
-    """The JSON document that a benchmark printed last, in a process of its own."""
+def output_of(script, backend, *arguments):
+    """Runs a benchmark in a separate process, and returns the JSON document that it prints last."""
     environment = {**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     command = [sys.executable, str(ROOT / "benchmarks" / script), *arguments]
     run = subprocess.run(
@@ -34,16 +34,16 @@ def printed(script, backend, *arguments):
 
 
 def rows_of(script, backend):
-    """What a benchmark of speed measured."""
-    return printed(script, backend)["rows"]
+    """Runs a benchmark of speed, and returns its rows."""
+    return output_of(script, backend)["rows"]
 
 
 def regret():
-    """Runs `find` on every pair again, and scores it and the other finders by the trainings that are on file."""
+    """Runs `find` on every pair again, and scores it and the other finders by the stored trainings."""
     with tempfile.TemporaryDirectory() as folder:
         answers = str(pathlib.Path(folder) / "answers.json")
-        printed("regret/answers.py", "jax", "--out", answers)
-        tables = printed("regret/score.py", "jax", "--answers", answers, "--json")
+        output_of("regret/answers.py", "jax", "--out", answers)
+        tables = output_of("regret/score.py", "jax", "--answers", answers, "--json")
     lines = []
     for title, rows in tables.items():
         lines += [f"{title}:", "", *table(rows), ""]
@@ -51,7 +51,7 @@ def regret():
 
 
 def range_tests(backend):
-    """Milliseconds per update of each way, and their ratios to `find`; on TensorFlow torch-lr-finder's beside them."""
+    """Milliseconds per update of each way, and their ratios to `find`; on TensorFlow, those of torch-lr-finder too."""
     rows = rows_of("range_test.py", backend)
     peers = ROOT / ".venv" / "peers" / "bin" / "python"
     if backend == "tensorflow" and peers.exists():
@@ -66,27 +66,27 @@ def range_tests(backend):
 
 
 def default_calls(backend):
-    """Seconds of `klr.find(model, x, y)` in a process of its own, at the default batch size and at 128: the best of three."""
+    """Seconds of `klr.find(model, x, y)` in a new process, at the default batch size and at 128: the best of three."""
     rows = []
     for arguments in ((), ("128",)):
-        several = [printed("default_call.py", backend, *arguments)["rows"][0] for _ in range(3)]
+        several = [output_of("default_call.py", backend, *arguments)["rows"][0] for _ in range(3)]
         rows.append(min(several, key=lambda row: row["seconds"]))
     return [{"backend": backend, **{name: row[name] for name in ("batch_size", "seconds")}} for row in rows]
 
 
 def seconds(*command):
-    """The best of some runs of a command, with JAX as the backend, which starts fastest."""
+    """The shortest time of a command in several runs, on JAX, which starts fastest."""
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    taken = []
+    times = []
     for _ in range(RUNS):
         start = time.perf_counter()
         subprocess.run(command, env=environment, check=True, capture_output=True)
-        taken.append(time.perf_counter() - start)
-    return min(taken)
+        times.append(time.perf_counter() - start)
+    return min(times)
 
 
 def imports():
-    """Seconds that `import keras_lr` adds to `import keras`, measured within one process."""
+    """Seconds that `import keras_lr` adds to `import keras` in the same process."""
     code = "import time, keras; start = time.perf_counter(); import keras_lr; print(time.perf_counter() - start)"
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
     runs = [
@@ -102,7 +102,7 @@ def speed():
     versions = ", ".join(
         f"{name} {importlib.metadata.version(name)}"
         for name in names
-        if importlib.util.find_spec(name.split("-")[0]) and installed(name)
+        if importlib.util.find_spec(name.split("-")[0]) and is_installed(name)
     )
     lines = [
         f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {versions}.",
@@ -114,12 +114,12 @@ def speed():
     ]
     backends = [backend for backend in ("tensorflow", "jax", "torch") if importlib.util.find_spec(backend)]
     calls = [row for backend in backends for row in default_calls(backend)]
-    lines += ["Seconds of `klr.find(model, x, y)` on 60,000 rows of 784 and an MLP, all that it compiles included:", ""]
+    lines += ["Seconds of `klr.find(model, x, y)` on 60,000 rows of 784 and an MLP, compilation included:", ""]
     lines += [*table(calls), ""]
     for backend in backends:
         rows = range_tests(backend)
         lines += [
-            f"Milliseconds per update of a range test on {backend}, and what the others take of find's:",
+            f"Milliseconds per update of a range test on {backend}, and the ratios of the others to find:",
             "",
             *table(rows),
             "",
@@ -142,7 +142,7 @@ def speed():
         rows = rows_of("tuners.py", "tensorflow")
         lines += ["Twelve rates with two seeds on TensorFlow, by `compare` and by others:", "", *table(rows), ""]
     lines += [
-        "Runs written into a store, one transaction each, and read back:",
+        "Writing runs into a store, one transaction each, and reading them:",
         "",
         *table(rows_of("store_speed.py", "jax")),
         "",
@@ -155,7 +155,7 @@ def speed():
 
 
 def table(rows):
-    """Rows of named values as the lines of a table."""
+    """Formats rows of named values as the lines of a Markdown table."""
     names = list(rows[0])
     lines = ["| " + " | ".join(names) + " |", "|---" * len(names) + "|"]
     for row in rows:
@@ -167,7 +167,7 @@ def table(rows):
     return lines
 
 
-def installed(name):
+def is_installed(name):
     try:
         return bool(importlib.metadata.version(name))
     except importlib.metadata.PackageNotFoundError:
@@ -177,10 +177,10 @@ def installed(name):
 def main(parts):
     for part in parts:
         start, end = MARKS[part]
-        measured = "\n".join([start, "", *(regret() if part == "regret" else speed()), end])
+        lines = "\n".join([start, "", *(regret() if part == "regret" else speed()), end])
         text = PAGE.read_text()
-        PAGE.write_text(text[: text.index(start)] + measured + text[text.index(end) + len(end) :])
-        print(measured)
+        PAGE.write_text(text[: text.index(start)] + lines + text[text.index(end) + len(end) :])
+        print(lines)
 
 
 if __name__ == "__main__":

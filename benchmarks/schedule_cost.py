@@ -1,6 +1,6 @@
-"""What a ten-part schedule costs in `fit` beside a float rate, on the backend of this process.
+"""Measures the cost in `fit` of a schedule of ten parts against a float rate, on the backend of this process.
 
-The two models take turns, an epoch each, so that whatever else the machine does meets both; the ratio of the fastest epochs
+The two models take turns, an epoch each, so that other load on the machine affects both; the ratio of the fastest epochs
 counts. Prints one JSON document. Thread counts are those of the framework.
 """
 
@@ -14,7 +14,7 @@ from updates import BATCH, MODELS
 
 import keras_lr as klr
 
-UPDATES = 400  # in an epoch
+UPDATES = 400  # per epoch
 TURNS = 25
 PARTS = [
     klr.Constant(1e-3, 100),
@@ -33,7 +33,7 @@ def ten_parts():
     return whole
 
 
-def fitted(model, data):
+def seconds_of_fit(model, data):
     start = time.perf_counter()
     model.fit(*data, batch_size=BATCH, epochs=1, verbose=0, shuffle=False)
     return time.perf_counter() - start
@@ -49,12 +49,12 @@ def ratio(name, optimizer):
         keras.utils.set_random_seed(0)
         model = make()
         model.compile(optimizer(rate), "mse")
-        fitted(model, data)  # traced and warm
+        seconds_of_fit(model, data)  # traces, and warms up
         models.append(model)
     gc.collect()
     times = np.array(
         [
-            [fitted(model, data) for model in (models if turn % 2 else models[::-1])][:: 1 if turn % 2 else -1]
+            [seconds_of_fit(model, data) for model in (models if turn % 2 else models[::-1])][:: 1 if turn % 2 else -1]
             for turn in range(TURNS)
         ]
     )

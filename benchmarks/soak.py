@@ -1,8 +1,8 @@
-"""Kills the driver of a comparison at random moments, 200 times over 1,000 runs, and looks whether anything is lost.
+"""Kills the driver of a comparison 200 times at random moments of 1,000 runs, and checks that no run is lost.
 
-`compare`, its plan, its store and its record are the real ones. The training is not: a run of some milliseconds with made-up
-numbers stands in for `fit`, so that the kills fall on the writing of runs and not on training. Each driver is a process of
-its own, forked from one that has imported everything, and is killed with SIGKILL. Prints one JSON document.
+`compare`, its plan, its store and its record are real; the training is not. A run of some milliseconds with synthetic numbers
+replaces `fit`, so that most kills hit the writing of runs. Each driver is a separate process, forked from one that has
+imported everything, and SIGKILL ends it. Prints one JSON document.
 """
 
 import collections
@@ -23,11 +23,11 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 import keras
 import numpy as np
 
-with contextlib.suppress(ImportError):  # Keras seeds it on every backend; imported once here, and not in each driver
+with contextlib.suppress(ImportError):  # Keras seeds it on every backend; one import here saves one in each driver
     importlib.import_module("tensorflow")
 
 import keras_lr as klr
-from keras_lr.comparison.execution.engines import Sequential
+from keras_lr.comparison.execution import engines
 from keras_lr.comparison.measured import RunMeasurement
 from keras_lr.engines.fit import TrainingRun
 
@@ -35,9 +35,9 @@ KILLS = int(sys.argv[1]) if len(sys.argv) > 1 else 200
 RATES = [float(rate) for rate in np.geomspace(1e-4, 1.0, 100)]
 SEEDS = 10
 POINTS = 500  # updates of a run
-LONGEST = max(1, 1600 // KILLS)  # runs that a driver begins at most before it is killed
-LATER = 0.008  # seconds after the begin of a run that the kill comes at most: within the run, its writing or the next
-EARLY = 0.1  # the share of drivers that are killed before their first run
+LONGEST = max(1, 1600 // KILLS)  # runs that a driver starts before its kill, at most
+LATER = 0.008  # seconds from the start of a run to the kill, at most: within the run, its writing or the next run
+EARLY = 0.1  # share of kills before the first run
 X = np.zeros((8, 3), "float32")
 
 
@@ -47,28 +47,29 @@ def build_model():
     return model
 
 
-def stand_in(begun):
-    """What takes the place of a training run; tells through a pipe that the runs have begun, and counts them."""
+def stand_in(pipe):
+    """Returns a replacement for a training run; it writes a byte into a pipe at the start of each run."""
 
-    def one(engine, case, seed):
-        del engine
-        os.write(begun, b".")
+    def execute_run(plan, key, build):
+        del build
+        case, seed = plan.cases[key.case], key.seed
+        os.write(pipe, b".")
         time.sleep(0.003)
         chance = np.random.default_rng([seed, int(case.learning_rate * 1e9)])
         history = {name: tuple(chance.random(20).tolist()) for name in ("loss", "accuracy")}
         losses = chance.random(POINTS).tolist()
         return RunMeasurement(TrainingRun(history, "finished", None, 0.003), (case.learning_rate,) * POINTS, losses)
 
-    return one
+    return execute_run
 
 
-def driver(store, record, begun):
-    """Compares in a new process, and saves the record."""
+def driver(store, record, pipe):
+    """Runs the comparison in a new process, which saves the record."""
     process = os.fork()
     if process:
         return process
     try:
-        Sequential._one = stand_in(begun)
+        engines.execute_run = stand_in(pipe)
         plan = {"learning_rates": RATES, "seeds": SEEDS, "metric": "loss", "engine": "sequential"}
         result = klr.compare(build_model, X, X[:, 0], **plan, store=store)
         result.save(record)
@@ -78,11 +79,11 @@ def driver(store, record, begun):
         os._exit(3)
 
 
-def killed(store, record, chance):
-    """Starts a driver and kills it; returns whether it was alive, and how many runs it began."""
-    out, begun = os.pipe()
-    process = driver(store, record, begun)
-    os.close(begun)
+def run_and_kill(store, record, chance):
+    """Starts a driver and kills it; returns whether it was alive, and how many runs it started."""
+    out, pipe = os.pipe()
+    process = driver(store, record, pipe)
+    os.close(pipe)
     runs = 0
     if chance.random() < EARLY:
         time.sleep(chance.uniform(0.0, 0.5))
@@ -100,11 +101,11 @@ def killed(store, record, chance):
     return os.WIFSIGNALED(status), runs
 
 
-def finished(store, record):
-    """Lets a driver run to its end."""
-    out, begun = os.pipe()
-    _, status = os.waitpid(driver(store, record, begun), 0)
-    os.close(begun)
+def run_to_end(store, record):
+    """Runs a driver to its end; returns how many runs it started."""
+    out, pipe = os.pipe()
+    _, status = os.waitpid(driver(store, record, pipe), 0)
+    os.close(pipe)
     runs = len(os.read(out, 65536))
     os.close(out)
     assert status == 0, status
@@ -117,22 +118,22 @@ def keys(store):
 
 
 def main():
-    chance, kills, began, start = random.Random(0), 0, 0, time.perf_counter()
+    chance, kills, starts, start = random.Random(0), 0, 0, time.perf_counter()
     expected = {(0, case, seed): 1 for case in range(len(RATES)) for seed in range(SEEDS)}
     with tempfile.TemporaryDirectory() as folder:
         store, record, plain = (pathlib.Path(folder) / name for name in ("runs.sqlite", "a.json", "b.json"))
-        finished(None, plain)
+        run_to_end(None, plain)
         while kills < KILLS:
-            was_alive, runs = killed(store, record, chance)
-            kills, began = kills + was_alive, began + runs
+            was_alive, runs = run_and_kill(store, record, chance)
+            kills, starts = kills + was_alive, starts + runs
             if not was_alive:
-                sys.exit(f"all runs were done after {kills} kills: make LONGEST smaller")
+                sys.exit(f"all runs finished after {kills} kills: lower LONGEST")
         before = sum(keys(store).values())
-        began += finished(store, record)
+        starts += run_to_end(store, record)
         assert keys(store) == expected
         assert klr.Comparison.load(record) == klr.Comparison.load(plain)
         assert klr.Comparison.load(record).table().equals(klr.Comparison.load(plain).table())
-    rows = {"kills": kills, "runs": len(expected), "kept before the last driver": before, "begun": began}
+    rows = {"kills": kills, "runs": len(expected), "stored before the last driver": before, "started": starts}
     print(json.dumps({"rows": rows, "seconds": round(time.perf_counter() - start, 1)}))
 
 

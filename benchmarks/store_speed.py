@@ -1,6 +1,6 @@
-"""How fast runs go into a store and come out, and how large it gets. Prints one JSON document.
+"""Measures how fast a store writes and reads runs, and its size. Prints one JSON document.
 
-A row is one number of a curve. Each run is a transaction of its own, flushed to the disk, as `compare` writes it.
+A row is one number of a curve. Each run is a transaction, flushed to the disk, as in `compare`.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ SHAPES = {"short": (10, 4, 80), "long": (100, 6, 5000)}  # epochs, metrics, upda
 RUNS = 300
 
 
-def measured(epochs, metrics, updates):
+def measurement(epochs, metrics, updates):
     chance = np.random.default_rng(0)
     history = {f"metric_{place}": tuple(chance.random(epochs).tolist()) for place in range(metrics)}
     losses = chance.random(updates).astype("float32").tolist()
@@ -27,7 +27,7 @@ def measured(epochs, metrics, updates):
 
 
 def row(shape):
-    one, plan = measured(*SHAPES[shape]), {"cases": [{"name": "a"}], "seeds": list(range(RUNS))}
+    one, plan = measurement(*SHAPES[shape]), {"cases": [{"name": "a"}], "seeds": list(range(RUNS))}
     epochs, metrics, updates = SHAPES[shape]
     rows = RUNS * (epochs * metrics + 2 * updates)
     with tempfile.TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""The same grid of rates by `compare`, by KerasTuner and by Optuna with Keras, on the backend of this process.
+"""Runs the same grid of rates with `compare`, with KerasTuner and with Optuna and Keras, on the backend of this process.
 
-Twelve rates with two seeds each, on the digits of scikit-learn. Each tool says which rate is best; all chosen rates are then
-trained with five other seeds, and the mean of those validation losses says how good the choice was. Prints one JSON document.
+The grid has twelve rates with two seeds each, on the digits of scikit-learn. Each tool picks a rate. The benchmark then
+trains these rates with five other seeds and reports the mean of their validation losses. Prints one JSON document.
 """
 
 import json
@@ -35,8 +35,8 @@ def build(learning_rate=1e-3):
 
 
 def with_compare(x, y):
-    found = klr.compare(build, x, y, learning_rates=RATES, seeds=SEEDS, verbose=0, **FIT)
-    return found.best.learning_rate, sum(len(case.runs) for case in found.cases)
+    result = klr.compare(build, x, y, learning_rates=RATES, seeds=SEEDS, verbose=0, **FIT)
+    return result.best.learning_rate, sum(len(case.runs) for case in result.cases)
 
 
 def with_keras_tuner(x, y):
@@ -71,14 +71,14 @@ TOOLS = {"compare": with_compare, "KerasTuner": with_keras_tuner, "Optuna + Kera
 def main():
     keras.config.disable_interactive_logging()
     (x, y), rows = digits(), []
-    build().fit(x, y, verbose=0, **FIT)  # what a first `fit` alone pays for
+    build().fit(x, y, verbose=0, **FIT)  # pays the costs of a first `fit`
     for name, search in TOOLS.items():
-        started = time.perf_counter()
+        start = time.perf_counter()
         rate, runs = search(x, y)
-        rows.append({"tool": name, "runs": runs, "seconds": time.perf_counter() - started, "best rate": f"{rate:.2g}"})
+        rows.append({"tool": name, "runs": runs, "seconds": time.perf_counter() - start, "best rate": f"{rate:.2g}"})
         rows[-1]["rate"] = rate
-    chosen = sorted({row["rate"] for row in rows})
-    truth = klr.compare(build, x, y, learning_rates=chosen, seeds=OTHER_SEEDS, verbose=0, **FIT)
+    rates = sorted({row["rate"] for row in rows})
+    truth = klr.compare(build, x, y, learning_rates=rates, seeds=OTHER_SEEDS, verbose=0, **FIT)
     means = {case.learning_rate: case.mean for case in truth.cases}
     for row in rows:
         row["its val_loss, other seeds"] = means[row.pop("rate")]

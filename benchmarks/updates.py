@@ -1,4 +1,4 @@
-"""Milliseconds per update on the backend of this process: `fit` and a watched `fit`.
+"""Measures the milliseconds per update on the backend of this process: `fit`, and `fit` with a monitor.
 
 Prints one JSON document. Thread counts are those of the framework; compare ratios within one run only.
 """
@@ -12,7 +12,7 @@ import numpy as np
 import keras_lr as klr
 
 UPDATES = 100
-RUNS = 3  # of each way; the fastest counts
+RUNS = 3  # of each variant; the fastest counts
 BATCH = 64
 
 
@@ -41,14 +41,14 @@ MODELS = {
 }
 
 
-def compiled(make):
+def compiled_model(make):
     keras.utils.set_random_seed(0)
     model = make()
     model.compile(keras.optimizers.Adam(1e-3), "mse")
     return model
 
 
-def fitted(model, x, y, callbacks):
+def seconds_of_fit(model, x, y, callbacks):
     model.fit(x, y, batch_size=BATCH, verbose=0, callbacks=callbacks)
     epochs = UPDATES * BATCH // len(x)
     start = time.perf_counter()
@@ -61,14 +61,14 @@ def main():
     for name, (make, shape, outputs) in MODELS.items():
         x, y = order.normal(size=(3200, *shape)).astype("float32"), order.normal(size=(3200, outputs)).astype("float32")
         ways = {
-            "fit": lambda model, x, y: fitted(model, x, y, []),
-            "fit with monitor": lambda model, x, y: fitted(model, x, y, [klr.LearningRateMonitor()]),
-            "fit with observing monitor": lambda model, x, y: fitted(
+            "fit": lambda model, x, y: seconds_of_fit(model, x, y, []),
+            "fit with monitor": lambda model, x, y: seconds_of_fit(model, x, y, [klr.LearningRateMonitor()]),
+            "fit with observing monitor": lambda model, x, y: seconds_of_fit(
                 model, x, y, [klr.LearningRateMonitor(observe=True)]
             ),
         }
-        taken = {way: min(measure(compiled(make), x, y) for _ in range(RUNS)) for way, measure in ways.items()}
-        rows.append({"model": name, **{way: 1000.0 * seconds / UPDATES for way, seconds in taken.items()}})
+        times = {way: min(measure(compiled_model(make), x, y) for _ in range(RUNS)) for way, measure in ways.items()}
+        rows.append({"model": name, **{way: 1000.0 * seconds / UPDATES for way, seconds in times.items()}})
     print(json.dumps({"backend": keras.backend.backend(), "rows": rows}))
 
 

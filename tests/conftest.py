@@ -1,23 +1,37 @@
 """What all tests share: the backend of this process, real data, small models."""
 
+import gc
 import os
+import random
 
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# Tests compile hundreds of programs and run each for a moment: XLA's optimizations cost half of the time on JAX.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true")
 
 import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
+ONCE = "jax"  # the backend of the tests marked `once`: processes start sooner on it, and it holds fewer objects
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _older_objects_rest():
+    """Full collections, of which failed runs make one each, look at what this module made, not at the frameworks."""
+    gc.collect()
+    gc.freeze()
+
 
 def pytest_collection_modifyitems(config, items):
-    """Tests that ask nothing of a backend run on one of them."""
-    if keras.backend.backend() == "tensorflow":
-        return
-    once = [item for item in items if item.get_closest_marker("once")]
-    config.hook.pytest_deselected(items=once)
-    items[:] = [item for item in items if item not in once]
+    """Leaves tests that check nothing of a backend to one of them; a seed in KERAS_LR_TEST_ORDER shuffles the rest."""
+    if keras.backend.backend() != ONCE:
+        once = {item for item in items if item.get_closest_marker("once")}
+        config.hook.pytest_deselected(items=list(once))
+        items[:] = [item for item in items if item not in once]
+    if seed := os.environ.get("KERAS_LR_TEST_ORDER"):
+        random.Random(seed).shuffle(items)
 
 
 @pytest.fixture(scope="session")
@@ -33,7 +47,7 @@ def some_digits(digits):
     return digits[0][:640], digits[1][:640]
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_mlp():
     """Makes a compiled model with dropout and batch normalization, always with the same weights."""
 

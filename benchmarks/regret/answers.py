@@ -1,8 +1,8 @@
-"""What `find` measures and answers on every pair, from three initial weights and orders.
+"""Runs `find` on every pair, from three initial weights and batch orders, and writes its curves and answers.
 
     KERAS_BACKEND=jax python benchmarks/regret/answers.py [--out answers.json] [--further]
 
-The curves are written with the answers, so that deciding rules can be compared on them without measuring again.
+With the curves, rules that decide on a rate can be compared without another measurement.
 """
 
 import argparse
@@ -20,39 +20,39 @@ from truth import SHAPES, STORES
 
 import keras_lr as klr
 from keras_lr.finder.deciding.consensus import consensus
-from keras_lr.finder.measuring.ladder import mean_share
+from keras_lr.finder.target import mean_share
 
-FOUND = STORES / "answers.json"
-SEEDS = (100, 101, 102)  # none of those that the truth was trained with
+OUT = STORES / "answers.json"
+SEEDS = (100, 101, 102)  # other seeds than those of truth.py
 
 
-def asked(task, arrays, seed):
-    """The answers for both shapes, and the curve that both are read from."""
+def record_of(task, arrays, seed):
+    """Returns the answers for both shapes, and the curve behind them."""
     keras.utils.set_random_seed(seed)
-    found = klr.find(task.build_model(), *arrays[:2], batch_size=task.batch_size, seed=10 * seed, verbose=0)
-    record = {"task": task.name, "seed": seed, "rates": found.learning_rates, "losses": found.losses}
-    record["sprints"] = None if found.sprints is None else dataclasses.asdict(found.sprints)
+    result = klr.find(task.build_model(), *arrays[:2], batch_size=task.batch_size, seed=10 * seed, verbose=0)
+    record = {"task": task.name, "seed": seed, "rates": result.learning_rates, "losses": result.losses}
+    record["sprints"] = None if result.sprints is None else dataclasses.asdict(result.sprints)
     for shape, schedule in SHAPES.items():
-        answer = consensus(found.curve, mean_share(schedule), found.sprints)
+        answer = consensus(result.curve, mean_share("find", schedule), result.sprints)
         record[shape] = {"answer": answer.learning_rate, "interval": answer.interval, "reason": answer.reason}
     return record
 
 
 def main(out, tasks):
     out.parent.mkdir(exist_ok=True)
-    records, started = [], time.perf_counter()
+    records, start = [], time.perf_counter()
     for task in tasks:
         arrays = task.arrays()
-        records += [asked(task, arrays, seed) for seed in SEEDS]
+        records += [record_of(task, arrays, seed) for seed in SEEDS]
         keras.backend.clear_session()
-        print(f"{task.name}: {time.perf_counter() - started:.0f} s so far", flush=True)
+        print(f"{task.name}: {time.perf_counter() - start:.0f} s so far", flush=True)
     out.write_text(json.dumps(records) + "\n")
     print(json.dumps({"curves": len(records), "file": str(out)}))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=pathlib.Path, default=FOUND)
-    parser.add_argument("--further", action="store_true", help="the further pairs to tune on")
-    chosen = parser.parse_args()
-    main(chosen.out, further() if chosen.further else TASKS)
+    parser.add_argument("--out", type=pathlib.Path, default=OUT)
+    parser.add_argument("--further", action="store_true", help="run the further pairs")
+    arguments = parser.parse_args()
+    main(arguments.out, further() if arguments.further else TASKS)

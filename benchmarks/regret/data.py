@@ -1,4 +1,4 @@
-"""The data of the benchmark: those that scikit-learn brings. Imports scikit-learn alone."""
+"""The data sets of the benchmark, all from scikit-learn. Imports only scikit-learn and NumPy."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sklearn import datasets
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 
-def shuffled(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """In an order that is always the same."""
+def shuffle(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Shuffles the rows, always in the same order."""
     order = np.random.default_rng(0).permutation(len(x))
     return x[order].astype("float32"), y[order]
 
 
 def standard(x: np.ndarray) -> np.ndarray:
-    """Columns of mean 0 and standard deviation 1."""
+    """Scales columns to mean 0 and standard deviation 1."""
     return (x - x.mean(0)) / (x.std(0) + 1e-9)
 
 
@@ -26,23 +26,23 @@ def standard(x: np.ndarray) -> np.ndarray:
 def digits() -> tuple[np.ndarray, np.ndarray]:
     """1,797 images of 8 x 8 as rows in [0, 1], and ten classes."""
     x, y = datasets.load_digits(return_X_y=True)
-    return shuffled(x / 16.0, y)
+    return shuffle(x / 16.0, y)
 
 
 @functools.cache
 def cancer() -> tuple[np.ndarray, np.ndarray]:
     """569 examples of 30 columns, two classes."""
     x, y = datasets.load_breast_cancer(return_X_y=True)
-    return shuffled(standard(x), y)
+    return shuffle(standard(x), y)
 
 
-def cut(x: np.ndarray, y: np.ndarray, rows: int, held: int = 500) -> Arrays:
-    """The first rows to train on, and those behind them, or some of them, to validate on."""
-    return x[:rows], y[:rows], x[rows : rows + held], y[rows : rows + held]
+def cut(x: np.ndarray, y: np.ndarray, rows: int, most: int = 500) -> Arrays:
+    """Returns the first rows for training, and the next ones, at most `most`, for validation."""
+    return x[:rows], y[:rows], x[rows : rows + most], y[rows : rows + most]
 
 
 def digit_rows() -> Arrays:
-    """Digits as they are."""
+    """The digits as rows."""
     return cut(*digits(), 1024)
 
 
@@ -53,19 +53,19 @@ def digit_images() -> Arrays:
 
 
 def digit_steps(steps: int) -> Callable[[], Arrays]:
-    """Digits read pixel after pixel, some at a time."""
+    """Digits as sequences of `steps` groups of pixels."""
     return lambda: cut(digits()[0].reshape(-1, steps, 64 // steps), digits()[1], 1024)
 
 
 def digit_tokens(across: bool) -> Callable[[], Arrays]:
-    """Digits as eight tokens, their rows or their columns, each with its place."""
+    """Digits as eight tokens, their rows or their columns, each with its position."""
 
     def arrays() -> Arrays:
         x, y = digits()
         tokens = x.reshape(-1, 8, 8)
         tokens = tokens.transpose(0, 2, 1) if across else tokens
-        places = np.broadcast_to(np.eye(8, dtype="float32"), tokens.shape)
-        return cut(np.concatenate([tokens, places], axis=2), y, 1024)
+        positions = np.broadcast_to(np.eye(8, dtype="float32"), tokens.shape)
+        return cut(np.concatenate([tokens, positions], axis=2), y, 1024)
 
     return arrays
 
@@ -77,7 +77,7 @@ def digit_copies() -> Arrays:
 
 
 def noisy(data: Callable[[], tuple[np.ndarray, np.ndarray]], share: float, rows: int) -> Callable[[], Arrays]:
-    """A share of all labels is drawn anew, of those to validate on too."""
+    """Replaces a share of all labels by random ones, in the validation data too."""
 
     def arrays() -> Arrays:
         x, y = data()
@@ -89,13 +89,13 @@ def noisy(data: Callable[[], tuple[np.ndarray, np.ndarray]], share: float, rows:
 
 
 def later_digits() -> Arrays:
-    """The digits 5 to 9 alone, as five classes."""
+    """Only the digits 5 to 9, as five classes."""
     x, y = digits()
     return cut(x[y >= 5], y[y >= 5] - 5, 512)
 
 
 def earlier_digits() -> tuple[np.ndarray, np.ndarray]:
-    """The digits 0 to 4 alone."""
+    """Only the digits 0 to 4."""
     x, y = digits()
     return x[y < 5], y[y < 5]
 
@@ -113,19 +113,19 @@ def other_digits() -> Arrays:
 
 
 def cancer_rows() -> Arrays:
-    """Cancer as it is, the labels as a column."""
+    """The cancer data, the labels as a column."""
     x, y = cancer()
     return cut(x, y[:, None].astype("float32"), 384)
 
 
 def cancer_copies() -> Arrays:
-    """Cancer as its own targets."""
+    """The cancer data as their own targets."""
     x, _ = cancer()
     return cut(x, x, 384)
 
 
 def noisy_cancer(share: float) -> Callable[[], Arrays]:
-    """Cancer with a share of the labels drawn anew."""
+    """The cancer data with a share of random labels."""
 
     def arrays() -> Arrays:
         x, y, x_val, y_val = noisy(cancer, share, 384)()
@@ -135,18 +135,18 @@ def noisy_cancer(share: float) -> Callable[[], Arrays]:
 
 
 def cancer_area() -> Arrays:
-    """The worst area of a cell, some hundreds to thousands, from the ten mean columns."""
+    """The worst area of a cell, from hundreds to thousands, and the ten mean columns to predict it from."""
     x, _ = datasets.load_breast_cancer(return_X_y=True)
-    return cut(*shuffled(standard(x[:, :10]), x[:, [23]].astype("float32")), 384)
+    return cut(*shuffle(standard(x[:, :10]), x[:, [23]].astype("float32")), 384)
 
 
 def diabetes(raw: bool) -> Callable[[], Arrays]:
-    """442 patients of ten columns; the progression as it is, 25 to 346, or of mean 0 and standard deviation 1."""
+    """442 patients with ten columns; the progression raw, 25 to 346, or with mean 0 and standard deviation 1."""
 
     def arrays() -> Arrays:
         x, y = datasets.load_diabetes(return_X_y=True)
         y = (y if raw else standard(y))[:, None].astype("float32")
-        return cut(*shuffled(standard(x), y), 320)
+        return cut(*shuffle(standard(x), y), 320)
 
     return arrays
 
@@ -154,13 +154,13 @@ def diabetes(raw: bool) -> Callable[[], Arrays]:
 def wine() -> Arrays:
     """178 wines of 13 columns, three classes."""
     x, y = datasets.load_wine(return_X_y=True)
-    return cut(*shuffled(standard(x), y), 128)
+    return cut(*shuffle(standard(x), y), 128)
 
 
 def proline() -> Arrays:
-    """How much proline a wine holds, 278 to 1,680, from the other twelve columns."""
+    """The proline in a wine, 278 to 1,680, and the other twelve columns to predict it from."""
     x, _ = datasets.load_wine(return_X_y=True)
-    return cut(*shuffled(standard(x[:, :12]), x[:, 12:].astype("float32")), 128)
+    return cut(*shuffle(standard(x[:, :12]), x[:, 12:].astype("float32")), 128)
 
 
 def squares(photo: int) -> np.ndarray:
@@ -172,19 +172,19 @@ def squares(photo: int) -> np.ndarray:
 
 @functools.cache
 def photos() -> tuple[np.ndarray, np.ndarray]:
-    """Squares of both photos, and which of them they are of."""
+    """Squares of both photos, and the number of the photo."""
     temple, flower = squares(0), squares(1)
-    return shuffled(np.concatenate([temple, flower]), np.repeat([0, 1], [len(temple), len(flower)]))
+    return shuffle(np.concatenate([temple, flower]), np.repeat([0, 1], [len(temple), len(flower)]))
 
 
 def photo_images() -> Arrays:
-    """Squares of photos as images, and as a column which photo."""
+    """Squares of photos as images, and the number of the photo as a column."""
     x, y = photos()
     return cut(x.reshape(-1, 8, 8, 1), y[:, None].astype("float32"), 1024)
 
 
 def photo_steps() -> Arrays:
-    """Squares of photos read row after row, and which photo."""
+    """Squares of photos as sequences of rows, and the number of the photo."""
     x, y = photos()
     return cut(x.reshape(-1, 8, 8), y[:, None].astype("float32"), 1024)
 
@@ -202,18 +202,18 @@ def earlier_digits_only() -> Arrays:
 
 
 def later_digits_before() -> tuple[np.ndarray, np.ndarray]:
-    """The digits 5 to 9 alone."""
+    """Only the digits 5 to 9."""
     x, y = digits()
     return x[y >= 5], y[y >= 5]
 
 
 def first_cancers() -> tuple[np.ndarray, np.ndarray]:
-    """The first 120 examples of cancer."""
+    """The first 120 examples of the cancer data."""
     x, y = cancer()
     return x[:120], y[:120]
 
 
 def other_cancers() -> Arrays:
-    """All examples of cancer but the first 120, the labels as a column."""
+    """All examples of the cancer data but the first 120, the labels as a column."""
     x, y = cancer()
     return cut(x[120:], y[120:, None].astype("float32"), 320)

@@ -1,6 +1,6 @@
-"""The networks of the benchmark, each by a function that makes one that is not compiled.
+"""The networks of the benchmark, each as a function that builds one without compiling it.
 
-Imports Keras and scikit-learn alone, so that every finder can be run on the same work.
+Imports only Keras and scikit-learn, so that every finder can run on the same work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sklearn.neural_network import MLPClassifier
 
 
 def dense(inputs: int, hidden: list[int], outputs: int, activation: str = "relu", dropout: float = 0.0) -> Any:
-    """Makes a function that makes a network of dense layers."""
+    """Returns a function that builds a network of dense layers."""
 
     def make() -> Any:
         layers = []
@@ -30,14 +30,14 @@ def dense(inputs: int, hidden: list[int], outputs: int, activation: str = "relu"
     return make
 
 
-def convolutional(filters: list[int], normalized: bool, outputs: int = 10) -> Any:
-    """Makes a function that makes a small convolutional network for images of 8 x 8."""
+def convolutional(filters: list[int], normalize: bool, outputs: int = 10) -> Any:
+    """Returns a function that builds a small convolutional network for images of 8 x 8."""
 
     def make() -> Any:
         layers = []
         for count in filters:
-            layers.append(keras.layers.Conv2D(count, 3, strides=2, padding="same", use_bias=not normalized))
-            if normalized:
+            layers.append(keras.layers.Conv2D(count, 3, strides=2, padding="same", use_bias=not normalize))
+            if normalize:
                 layers.append(keras.layers.BatchNormalization())
             layers.append(keras.layers.ReLU())
         head = [keras.layers.Flatten(), keras.layers.Dense(outputs)]
@@ -47,7 +47,7 @@ def convolutional(filters: list[int], normalized: bool, outputs: int = 10) -> An
 
 
 def recurrent(layer: Any, steps: int, features: int, outputs: int = 10) -> Any:
-    """Makes a function that makes a recurrent network."""
+    """Returns a function that builds a recurrent network."""
 
     def make() -> Any:
         body = layer(16, unroll=True)
@@ -57,27 +57,27 @@ def recurrent(layer: Any, steps: int, features: int, outputs: int = 10) -> Any:
 
 
 def attention(blocks: int) -> Any:
-    """Makes a function that makes a small transformer for 8 tokens of 16 features."""
+    """Returns a function that builds a small transformer for 8 tokens of 16 features."""
 
     def make() -> Any:
         inputs = keras.layers.Input([8, 16])
         x = keras.layers.Dense(16)(inputs)
         for _ in range(blocks):
-            seen = keras.layers.LayerNormalization()(x)
-            x = x + keras.layers.MultiHeadAttention(2, 8)(seen, seen)
-            seen = keras.layers.LayerNormalization()(x)
-            x = x + keras.layers.Dense(16)(keras.layers.Dense(32, activation="relu")(seen))
+            normal = keras.layers.LayerNormalization()(x)
+            x = x + keras.layers.MultiHeadAttention(2, 8)(normal, normal)
+            normal = keras.layers.LayerNormalization()(x)
+            x = x + keras.layers.Dense(16)(keras.layers.Dense(32, activation="relu")(normal))
         x = keras.layers.GlobalAveragePooling1D()(keras.layers.LayerNormalization()(x))
         return keras.Model(inputs, keras.layers.Dense(10)(x))
 
     return make
 
 
-def trained_before(first: Callable[[], tuple[np.ndarray, np.ndarray]], hidden: list[int], outputs: int | None) -> Any:
-    """Makes a function that makes a network that was trained before, by scikit-learn; a new head where `outputs` is given."""
+def pretrained(first: Callable[[], tuple[np.ndarray, np.ndarray]], hidden: list[int], outputs: int | None) -> Any:
+    """Returns a function that builds a network with weights from scikit-learn; with `outputs`, the head is new."""
 
     @functools.cache
-    def learned() -> list[np.ndarray]:
+    def weights() -> list[np.ndarray]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
             before = MLPClassifier(tuple(hidden), max_iter=30, random_state=0).fit(*first())
@@ -85,10 +85,9 @@ def trained_before(first: Callable[[], tuple[np.ndarray, np.ndarray]], hidden: l
         return [array.astype("float32") for pair in pairs for array in pair]
 
     def make() -> Any:
-        arrays = learned()
+        arrays = weights()
         model = dense(len(arrays[0]), hidden, outputs or len(arrays[-1]))()
-        kept = arrays if outputs is None else [*arrays[:-2], *model.get_weights()[-2:]]
-        model.set_weights(kept)
+        model.set_weights(arrays if outputs is None else [*arrays[:-2], *model.get_weights()[-2:]])
         return model
 
     return make

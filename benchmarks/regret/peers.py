@@ -1,9 +1,10 @@
-"""What the finders of fastai, Lightning, torch-lr-finder and ignite answer on every pair, run from their own packages.
+"""Runs the finders of fastai, Lightning, torch-lr-finder and ignite on every pair, from their own packages.
 
     make peers     (or: .venv/peers/bin/python benchmarks/regret/peers.py [--minutes 8])
 
-It goes on where it stopped. Each has its own defaults: range, steps, smoothing, stop and skipped rungs. They get the same Keras models, on PyTorch, with
-Keras's own optimizers behind PyTorch's interface. The answers from three initial weights and orders go into `peers.json`.
+The command continues after a stop. Each finder has its own defaults: range, steps, smoothing, stop and skipped rungs. They get
+the same Keras models, on PyTorch, with Keras's own optimizers behind PyTorch's interface. The answers from three initial
+weights and orders go into `peers.json`.
 """
 
 import argparse
@@ -24,13 +25,13 @@ import keras
 import torch
 from tasks import LOSSES, TASKS
 
-FOUND = pathlib.Path(__file__).parent / "peers.json"
+OUT = pathlib.Path(__file__).parent / "peers.json"
 SEEDS = (100, 101, 102)  # as in answers.py
-START = 1e-7  # where a finder that has no default for it begins, as in its README
+START = 1e-7  # the first rate for a finder without a default, as in its README
 
 
 class KerasOptimizer(torch.optim.Optimizer):
-    """A Keras optimizer behind PyTorch's interface, at the rate that the parameter groups say."""
+    """A Keras optimizer behind PyTorch's interface, at the rate of the parameter groups."""
 
     def __init__(self, params, optimizer, variables, lr=1e-3):
         super().__init__(params, {"lr": lr})
@@ -47,7 +48,7 @@ class KerasOptimizer(torch.optim.Optimizer):
 
 
 class Work:
-    """A pair from one seed, as PyTorch code wants it."""
+    """A pair from one seed, as PyTorch code needs it."""
 
     def __init__(self, task, seed):
         keras.utils.set_random_seed(seed)
@@ -71,7 +72,7 @@ class Work:
 
 
 class Network(torch.nn.Module):
-    """A Keras model that trains when PyTorch says so."""
+    """A Keras model that follows PyTorch's training mode."""
 
     def __init__(self, model):
         super().__init__()
@@ -100,8 +101,8 @@ def fastai(work, folder):
         train_bn=True,
     )
     methods = SuggestionMethod.Valley, SuggestionMethod.Slide, SuggestionMethod.Minimum, SuggestionMethod.Steep
-    found = learner.lr_find(show_plot=False, suggest_funcs=methods)
-    return {f"fastai {name}": float(rate) for name, rate in found._asdict().items()}
+    rates = learner.lr_find(show_plot=False, suggest_funcs=methods)
+    return {f"fastai {name}": float(rate) for name, rate in rates._asdict().items()}
 
 
 def lightning(work, folder):
@@ -127,8 +128,8 @@ def lightning(work, folder):
         "enable_model_summary": False,
     }
     trainer = pl.Trainer(accelerator="cpu", default_root_dir=folder, **quiet)
-    found = Tuner(trainer).lr_find(Module(), train_dataloaders=work.loader())
-    rate = None if found is None else found.suggestion()
+    search = Tuner(trainer).lr_find(Module(), train_dataloaders=work.loader())
+    rate = None if search is None else search.suggestion()
     return {"Lightning": None if rate is None else float(rate)}
 
 
@@ -155,9 +156,9 @@ def ignite(work, folder):
 
     optimizer, finder = work.optimizer(lr=START), FastaiLRFinder()
     trainer = create_supervised_trainer(work.net, optimizer, work.loss)
-    saved = {"model": work.net, "optimizer": optimizer}
-    with finder.attach(trainer, saved, num_iter=100, end_lr=10.0) as finding:
-        finding.run(work.loader())
+    state = {"model": work.net, "optimizer": optimizer}
+    with finder.attach(trainer, state, num_iter=100, end_lr=10.0) as trial:
+        trial.run(work.loader())
     return {"ignite": float(finder.lr_suggestion())}
 
 
@@ -169,36 +170,36 @@ PEERS = {
 }
 
 
-def answered(task, seed, failures):
-    """Every peer's answer for a pair from one seed; None where it raises or has none."""
-    found = {}
+def answers_of(task, seed, failures):
+    """Returns every peer's answer for a pair from one seed; None if it raises or refuses."""
+    rates = {}
     for peer, names in PEERS.items():
         with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()):
             try:
-                found |= peer(Work(task, seed), folder)
-            except Exception as error:  # what a user would see in place of a rate
+                rates |= peer(Work(task, seed), folder)
+            except Exception as error:  # a user would see it instead of a rate
                 failures.append(f"{names[0]}: {task.name}, seed {seed}: {type(error).__name__}: {error}")
-                found |= dict.fromkeys(names)
-    return found
+                rates |= dict.fromkeys(names)
+    return rates
 
 
 def main(minutes):
     warnings.simplefilter("ignore")
     logging.disable(logging.WARNING)
-    torch.set_num_threads(1)  # faster for models as small as these
-    found = json.loads(FOUND.read_text()) if FOUND.exists() else {"answers": {}, "failures": []}
-    answers, failures = found["answers"], found["failures"]
+    torch.set_num_threads(1)  # faster for such small models
+    document = json.loads(OUT.read_text()) if OUT.exists() else {"answers": {}, "failures": []}
+    answers, failures = document["answers"], document["failures"]
     end = time.monotonic() + 60.0 * minutes
     for task in TASKS:
         if task.name in answers or time.monotonic() > end:
             continue
-        each = [answered(task, seed, failures) for seed in SEEDS]
+        each = [answers_of(task, seed, failures) for seed in SEEDS]
         answers[task.name] = {name: [one[name] for one in each] for name in each[0]}
-        FOUND.write_text(json.dumps(found, indent=1) + "\n")
+        OUT.write_text(json.dumps(document, indent=1) + "\n")
         print(task.name, answers[task.name], flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=60.0, help="begin no pair after that")
+    parser.add_argument("--minutes", type=float, default=60.0, help="start no pair after that")
     main(parser.parse_args().minutes)

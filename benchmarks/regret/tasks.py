@@ -1,8 +1,8 @@
-"""The 48 pairs of task and optimizer that `find` is judged by, in two halves.
+"""The 48 pairs of task and optimizer on which `find` is judged, in two halves.
 
 Each half has twelve kinds of task with two pairs each, and eight optimizers with three pairs each. Rules are tuned on the
-half "tune"; "held out" is only looked at, and was fixed before the rule in use was tuned. Imports Keras and scikit-learn
-alone, so that every finder can be run on the same work.
+half "tune" and only scored on the half "held out"; the split was fixed before the present rule was tuned. Imports only
+Keras and scikit-learn, so that every finder can run on the same work.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import keras
 import networks
 from data import Arrays
 
-TEMPLATE_RATE = 1e-3  # of a model as it is built; every finder and every training sets its own
+TEMPLATE_RATE = 1e-3  # of a new model; every finder and every training replaces it
 
 OPTIMIZERS: dict[str, Callable[[float], Any]] = {
     "SGD": keras.optimizers.SGD,
@@ -36,15 +36,15 @@ class Task:
     """A pair of task and optimizer.
 
     Attributes:
-        kind: What is special about it; each kind has two pairs.
-        data: What it is trained on.
-        optimizer: A name of `OPTIMIZERS`.
+        kind: The property that it tests; each half has two pairs of a kind.
+        data: Which data it has, in a word or two.
+        optimizer: A key of `OPTIMIZERS`.
         arrays: x, y, x_val, y_val.
-        network: Makes the model, not compiled.
-        loss: A name of `LOSSES`.
+        network: Builds the model, not compiled.
+        loss: A key of `LOSSES`.
         batch_size: Examples in a batch; it divides the training examples.
         epochs: Epochs of a run.
-        scale: What the loss is multiplied by.
+        scale: A factor of the loss.
     """
 
     kind: str
@@ -63,7 +63,7 @@ class Task:
         return f"{self.kind}, {self.data}, {self.optimizer}"
 
     def build_model(self, learning_rate: float = TEMPLATE_RATE) -> Any:
-        """A new compiled model; its weights are drawn from Keras's global seed."""
+        """Builds and compiles a model; its weights come from Keras's global seed."""
         model = self.network()
         weights = None if self.scale == 1.0 else [self.scale]
         model.compile(OPTIMIZERS[self.optimizer](learning_rate), LOSSES[self.loss](), loss_weights=weights)
@@ -97,8 +97,8 @@ FIRST = (
     Task("huge loss", "digits", "Lion", data.digit_rows, networks.dense(64, [48, 48], 10), "classes", 64, 25, 1e4),
     Task("noisy labels", "digits", "Adam", data.noisy(data.digits, 0.4, 1024), networks.dense(64, [96], 10), "classes", 64, 20),
     Task("noisy labels", "cancer", "Adagrad", data.noisy_cancer(0.5), networks.dense(30, [32, 16], 1), "two classes", 32, 25),
-    Task("fine-tuning", "new digits", "AdamW", data.later_digits, networks.trained_before(data.earlier_digits, [64, 32], 5), "classes", 32, 20),
-    Task("fine-tuning", "more digits", "RMSprop", data.other_digits, networks.trained_before(data.first_digits, [64], None), "classes", 64, 20),
+    Task("fine-tuning", "new digits", "AdamW", data.later_digits, networks.pretrained(data.earlier_digits, [64, 32], 5), "classes", 32, 20),
+    Task("fine-tuning", "more digits", "RMSprop", data.other_digits, networks.pretrained(data.first_digits, [64], None), "classes", 64, 20),
     Task("small batches", "digits", "SGD", data.digit_rows, networks.dense(64, [32], 10, "tanh"), "classes", 4, 2),
     Task("small batches", "wine", "Adagrad", data.wine, networks.dense(13, [24], 3), "classes", 4, 12),
     Task("large batches", "digits", "Lion", data.digit_rows, networks.dense(64, [48], 10), "classes", 512, 120),
@@ -123,8 +123,8 @@ SECOND = (
     Task("huge loss", "digits", "Nadam", data.digit_rows, networks.dense(64, [64], 10), "classes", 64, 20, 1e2),
     Task("noisy labels", "cancer", "SGD", data.noisy_cancer(0.3), networks.dense(30, [32], 1), "two classes", 32, 25),
     Task("noisy labels", "digits", "Lion", data.noisy(data.digits, 0.2, 1024), networks.dense(64, [64], 10), "classes", 64, 20),
-    Task("fine-tuning", "old digits", "Momentum", data.earlier_digits_only, networks.trained_before(data.later_digits_before, [64], 5), "classes", 32, 20),
-    Task("fine-tuning", "more cancer", "Adagrad", data.other_cancers, networks.trained_before(data.first_cancers, [32], None), "two classes", 32, 25),
+    Task("fine-tuning", "old digits", "Momentum", data.earlier_digits_only, networks.pretrained(data.later_digits_before, [64], 5), "classes", 32, 20),
+    Task("fine-tuning", "more cancer", "Adagrad", data.other_cancers, networks.pretrained(data.first_cancers, [32], None), "two classes", 32, 25),
     Task("small batches", "cancer", "AdamW", data.cancer_rows, networks.dense(30, [24], 1), "two classes", 4, 6),
     Task("small batches", "digits", "Nadam", data.digit_rows, networks.dense(64, [32], 10), "classes", 4, 2),
     Task("large batches", "digits", "RMSprop", data.digit_rows, networks.dense(64, [48], 10), "classes", 512, 120),
@@ -142,15 +142,15 @@ FURTHER = (  # quick pairs of the first half
 
 
 def halves() -> dict[str, tuple[Task, ...]]:
-    """The halves "tune" and "held out": two pairs of each kind and three of each optimizer in each."""
+    """Returns the two halves by name, each with two pairs of a kind and three of an optimizer."""
     return {"tune": FIRST, "held out": SECOND}
 
 
 def further() -> tuple[Task, ...]:
-    """More to tune on: some quick pairs of the half for tuning, with every other optimizer."""
-    chosen = [task for task in FIRST if task.name in FURTHER]
+    """Returns more pairs for tuning: some quick ones of the half "tune", with every other optimizer."""
+    quick = [task for task in FIRST if task.name in FURTHER]
     return tuple(
-        dataclasses.replace(task, optimizer=other) for task in chosen for other in OPTIMIZERS if other != task.optimizer
+        dataclasses.replace(task, optimizer=other) for task in quick for other in OPTIMIZERS if other != task.optimizer
     )
 
 

@@ -1,10 +1,10 @@
-"""Which rates are good: every pair trained at a dense grid of rates by `klr.compare`, at a constant rate and along a cosine.
+"""Trains every pair at a dense grid of rates by `klr.compare`, at a constant rate and along a cosine, to know the good rates.
 
     KERAS_BACKEND=jax python benchmarks/regret/truth.py [--minutes 8] [--further]
 
-Every run goes into a store in `.venv/regret/`, so that the command goes on where it stopped. What it found is written into
-`truth.json`: for each pair and shape the mean final validation loss of each rate, and the untrained loss. With --further it does so for the further pairs to tune on,
-with fewer seeds, into `further.json`.
+Stores in `.venv/regret/` keep every run, so that the command continues after a stop. It writes `truth.json`: for each pair and
+shape, the mean final validation loss of each rate, and the untrained loss. With --further it trains the further pairs for
+tuning, with fewer seeds, and writes `further.json`.
 """
 
 import argparse
@@ -28,18 +28,18 @@ STORES = HERE.parent.parent / ".venv" / "regret"
 SEEDS, FEWER = list(range(8)), list(range(4))
 A_DECADE = 4
 FIRST = range(-5 * A_DECADE, 1 * A_DECADE + 1)  # 1e-5 to 10
-MORE = 2 * A_DECADE  # rates to widen by at an end
-NEAR = 4  # the best rate must be as far from both ends
+MORE = 2 * A_DECADE  # rates to add at an end
+NEAR = 4  # the least distance of the best rate from both ends
 SHAPES = {"constant": None, "cosine": klr.Cosine(1.0, 0.0, "100%")}
 
 
 def rate_of(place):
-    """The rate at a place of the grid, which has four a decade."""
+    """Returns the rate at a place of the grid, which has four per decade."""
     return 10.0 ** (place / A_DECADE)
 
 
 def untrained(task, arrays, seeds):
-    """The mean validation loss over the first weights."""
+    """Returns the mean validation loss of the first weights."""
     losses = []
     for seed in seeds:
         keras.utils.set_random_seed(seed)
@@ -47,11 +47,11 @@ def untrained(task, arrays, seeds):
     return float(np.mean(losses))
 
 
-def trained(task, arrays, shape, places, seeds):
-    """The mean final validation loss of each place, None where a run diverged."""
+def compare(task, arrays, shape, places, seeds):
+    """Returns the mean final validation loss of each place, or None if a run diverged."""
     x, y, *validation = arrays
     schedule = SHAPES[shape]
-    found = klr.compare(
+    result = klr.compare(
         task.build_model,
         x,
         y,
@@ -65,12 +65,12 @@ def trained(task, arrays, shape, places, seeds):
         engine="population",
         verbose=0,
     )
-    return {place: None if case.diverged else case.mean for place, case in zip(places, found.cases, strict=True)}
+    return {place: None if case.diverged else case.mean for place, case in zip(places, result.cases, strict=True)}
 
 
 def grid(task, arrays, shape, seeds):
-    """The losses of a grid that reaches beyond the best rate on both sides."""
-    losses = trained(task, arrays, shape, FIRST, seeds)
+    """Returns the losses of a grid that extends beyond the best rate on both sides."""
+    losses = compare(task, arrays, shape, FIRST, seeds)
     while True:
         finite = {place: loss for place, loss in losses.items() if loss is not None and math.isfinite(loss)}
         best, low, high = min(finite, key=finite.get), min(losses), max(losses)
@@ -80,11 +80,11 @@ def grid(task, arrays, shape, seeds):
             more = range(high + 1, high + MORE + 1)
         else:
             return dict(sorted(losses.items()))
-        losses |= trained(task, arrays, shape, more, seeds)
+        losses |= compare(task, arrays, shape, more, seeds)
 
 
-def measured(task, seeds):
-    """The record of a pair."""
+def measure(task, seeds):
+    """Measures a pair, and returns its record."""
     arrays = task.arrays()
     record = {"untrained": untrained(task, arrays, seeds), "seeds": len(seeds)}
     for shape in SHAPES:
@@ -94,24 +94,24 @@ def measured(task, seeds):
 
 def main(minutes, tasks, seeds, out):
     STORES.mkdir(exist_ok=True)
-    found = json.loads(out.read_text()) if out.exists() else {}
+    records = json.loads(out.read_text()) if out.exists() else {}
     end = time.monotonic() + 60.0 * minutes
     for task in tasks:
-        if task.name in found or time.monotonic() > end:
+        if task.name in records or time.monotonic() > end:
             continue
-        started = time.perf_counter()
+        start = time.perf_counter()
         with contextlib.redirect_stdout(None):
-            found[task.name] = measured(task, seeds)
-        out.write_text(json.dumps(found, indent=1) + "\n")
+            records[task.name] = measure(task, seeds)
+        out.write_text(json.dumps(records, indent=1) + "\n")
         keras.backend.clear_session()
-        print(f"{task.name}: {time.perf_counter() - started:.0f} s", flush=True)
-    print(f"{len(found)} of {len(tasks)} pairs are done")
+        print(f"{task.name}: {time.perf_counter() - start:.0f} s", flush=True)
+    print(f"{len(records)} of {len(tasks)} pairs are complete")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--minutes", type=float, default=8.0, help="begin no pair after that")
+    parser.add_argument("--minutes", type=float, default=8.0, help="start no pair after that")
     parser.add_argument("--further", action="store_true")
-    chosen = parser.parse_args()
-    more = (further(), FEWER, HERE / "further.json") if chosen.further else (TASKS, SEEDS, HERE / "truth.json")
-    main(chosen.minutes, *more)
+    arguments = parser.parse_args()
+    more = (further(), FEWER, HERE / "further.json") if arguments.further else (TASKS, SEEDS, HERE / "truth.json")
+    main(arguments.minutes, *more)

@@ -1,8 +1,8 @@
 """Understanding learning rate: w_new = w_old - learning_rate * gradient.
 
-One weight, one feature (the body mass index of 442 diabetes patients, and how far the disease went on), both of mean 0 and
-variance 1, so that the loss is a parabola whose lowest point is their correlation. Each update below is done twice: by
-hand, and by Keras's SGD. They agree, and one picture shows the four things that a rate can do.
+The model has one weight and one feature: the body mass index of 442 diabetes patients, which predicts the progression of
+the disease. Both have mean 0 and variance 1, so the loss is a parabola whose minimum is their correlation. Each update runs
+twice, by hand and by Keras's SGD, with the same result. The picture shows the four effects of a rate.
 """
 
 from pathlib import Path
@@ -40,22 +40,24 @@ def main(output="."):
 
 
 def descend(x, y, learning_rate):
-    w, seen = 0.0, [0.0]
+    w, weights = 0.0, [0.0]
     for _ in range(UPDATES):
         gradient = np.mean(2 * x * (w * x - y))  # of the loss, mean((w * x - y) ** 2)
         w = w - learning_rate * gradient
-        seen.append(float(w))
-    return seen
+        weights.append(float(w))
+    return weights
 
 
 def descend_with_keras(x, y, learning_rate):
     weight = keras.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     model = keras.Sequential([keras.layers.Input([1]), weight])
     model.compile(keras.optimizers.SGD(learning_rate), "mse")
-    seen = [0.0]
-    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: seen.append(float(weight.get_weights()[0][0, 0])))
-    model.fit(x[:, None], y[:, None], batch_size=len(x), epochs=UPDATES, verbose=0, callbacks=[look])
-    return seen
+    weights = [0.0]
+    record = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda *_: weights.append(float(weight.get_weights()[0][0, 0]))
+    )
+    model.fit(x[:, None], y[:, None], batch_size=len(x), epochs=UPDATES, verbose=0, callbacks=[record])
+    return weights
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""Setting learning rate in TensorFlow: a number given to the optimizer, and changed between two trainings.
+"""Setting learning rate in TensorFlow: pass a number to the optimizer, and change it between two trainings.
 
-Stale in the tutorial: `input_shape=` on a layer (Keras 3 wants an `Input`), `optimizer.lr` (now `learning_rate`), and its
-`categorical_crossentropy` needs one-hot labels, which the snippet doesn't make. The example shows the three ways to set a
-rate, and LearningRateMonitor proves which one each update used.
+Outdated in the tutorial: `input_shape=` on a layer (Keras 3 needs an `Input`), and `optimizer.lr` (now `learning_rate`). Its
+`categorical_crossentropy` needs one-hot labels, which the snippet doesn't have. This example shows three ways to set a rate;
+LearningRateMonitor records the rate of every update.
 """
 
 import keras
@@ -16,8 +16,8 @@ def main(output="."):
     keras.utils.set_random_seed(0)
     (x, y), _ = digits()
 
-    by_name = keras.optimizers.get("sgd")  # a name takes the optimizer's default rate
-    print(f"'sgd' by its name: rate {float(by_name.learning_rate):g}")
+    by_name = keras.optimizers.get("sgd")  # a name stands for the default rate
+    print(f"'sgd' by name: rate {float(by_name.learning_rate):g}")
 
     model = keras.Sequential(
         [keras.layers.Input([64]), keras.layers.Dense(32, "relu"), keras.layers.Dense(10, "softmax")]
@@ -27,13 +27,13 @@ def main(output="."):
     first = model.fit(x, y, epochs=2, verbose=0, callbacks=[monitor])
     rates = monitor.learning_rates
 
-    model.optimizer.learning_rate = 0.01  # changed in place: no compile, and the weights stay
+    model.optimizer.learning_rate = 0.01  # needs no compile, and keeps the weights
     second = model.fit(x, y, epochs=1, verbose=0, callbacks=[monitor])
     rates = rates + monitor.learning_rates
 
     history = {name: first.history[name] + second.history[name] for name in first.history}
     for rate, loss in zip(history["learning_rate"], history["loss"], strict=True):
-        print(f"an epoch at rate {rate:g}: loss {loss:.3f}")
+        print(f"One epoch at rate {rate:g}: loss {loss:.3f}")
     return float(by_name.learning_rate), rates, history
 
 

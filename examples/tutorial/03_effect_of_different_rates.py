@@ -1,8 +1,8 @@
 """Monitoring the effect of different learning rates: 0.1, 0.01, 0.001 and 0.0001 with Adam.
 
-The tutorial's loop runs, but its labels are noise: no rate can learn them, and the curves show which rate overfits first.
-Each rate is tried once, so that luck is taken for effect. Here the data are real, `klr.compare` trains each rate from the
-same starts with the same batches, and the table says which differences are more than chance.
+The tutorial's loop runs, but its labels are noise. No rate can learn them, and the curves only show which rate overfits
+first. It also trains each rate once, so it can't separate an effect from chance. Here the data are real, and `klr.compare`
+trains each rate from the same weights with the same batches. The table shows which differences exceed chance.
 """
 
 from pathlib import Path

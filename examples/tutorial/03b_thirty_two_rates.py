@@ -1,8 +1,8 @@
-"""The same with 32 rates and 5 seeds: where the good rates begin, where they end, and where training breaks.
+"""The same with 32 rates and 5 seeds: the range of good rates, and the rates at which training fails.
 
-Four rates a decade apart show which is best of four. 160 runs show the shape: too small on the left, a broad floor on which
-no rate can be told from the best, and a steep end on the right. With JAX installed they are trained by one compiled program,
-whatever backend the script runs on, which takes about as long as a few runs by `fit`.
+Four rates a decade apart only show the best of four. 160 runs show the whole curve: rates that are too small on the left, a
+broad floor of indistinguishable rates, and a steep rise on the right. With JAX installed, one compiled program trains all
+runs, on any backend. It takes about as long as a few runs by `fit`.
 """
 
 from pathlib import Path
@@ -37,7 +37,7 @@ def main(output=".", seeds=5):
     result.plot(Path(output) / "thirty_two_rates.png")
     good = sorted(case.learning_rate for case in (result.best, *result.indistinguishable))
     print(result.reason)
-    print(f"The best and those that can't be told from it: {len(good)} rates from {good[0]:.2g} to {good[-1]:.2g}.")
+    print(f"The best rate and those indistinguishable from it: {len(good)} rates from {good[0]:.2g} to {good[-1]:.2g}.")
     print(result.engine_reason)
     return result
 

@@ -1,8 +1,8 @@
-"""Learning rate schedules, step decay: the rate falls by a factor all at once.
+"""Learning rate schedules, step decay: the rate falls in steps.
 
-The tutorial says "at specific epochs", but its snippet counts updates: 100 of them are two epochs of this data and a
-quarter of one of MNIST. `klr.StepDecay(0.1, 0.96, per=100)` is that snippet, number for number; `per="2ep"` says what the
-sentence says, whatever the size of the data and the batch.
+The tutorial writes "at specific epochs", but its snippet counts updates: 100 of them are two epochs of this data, and a
+quarter of an epoch of MNIST. `klr.StepDecay(0.1, 0.96, per=100)` equals that snippet, number for number. `per="2ep"` counts
+epochs, whatever the size of the data and the batch.
 """
 
 from pathlib import Path

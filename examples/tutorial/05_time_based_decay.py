@@ -1,8 +1,8 @@
 """Learning rate schedules, time-based decay: rate(t) = start / (1 + decay * t).
 
-The tutorial's snippet under this name is an exponential, `ExponentialDecay(staircase=False)`: its section on step decay
-without the steps. Time-based decay is another curve: it falls by the same amount at first, but never as far. Below, both
-start at 0.1 and meet again at update 100.
+The tutorial's snippet under this name is exponential decay, `ExponentialDecay(staircase=False)`: its step decay without the
+steps. Time-based decay is another curve. It falls as fast at first, but slows down. Below, both start at 0.1 and meet again
+at update 100.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def main(output="."):
     monitor = klr.LearningRateMonitor()
     model.fit(x, y, epochs=3, verbose=0, callbacks=[monitor])
     print(
-        f"In training with decay 0.01: {monitor.learning_rates[0]:g} at first, {monitor.learning_rates[-1]:.4f} at last"
+        f"In training with decay 0.01: {monitor.learning_rates[0]:g} at the start, {monitor.learning_rates[-1]:.4f} at the end"
     )
 
     figure = Figure(figsize=(7, 4), layout="constrained")

@@ -1,8 +1,8 @@
-"""Learning rate schedules, cosine decay: slowly away from the first rate, fast in the middle, slowly towards zero.
+"""Learning rate schedules, cosine decay: the rate falls slowly at first, fast in the middle, and slowly near zero.
 
-The tutorial's snippet is right, but its 1,000 updates are a guess: a training of 264 ends far up the curve, at 84 % of the
-first rate, and one of 5,000 spends four fifths of its time at rate 0. `klr.Cosine(0.1, 0.0, "100%")` is as long as the
-training. The same model is trained with both.
+The tutorial's snippet is right, but its 1,000 updates are a guess. A training of 264 updates ends at 84 % of the first rate.
+A training of 5,000 spends four fifths of its time at rate 0. `klr.Cosine(0.1, 0.0, "100%")` is as long as the training. This
+example trains the same model with both.
 """
 
 from pathlib import Path
@@ -30,7 +30,7 @@ def main(output="."):
         model.compile(
             keras.optimizers.SGD(schedule, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"]
         )
-        monitor = klr.LearningRateMonitor()  # watches Keras's schedules as well as ours
+        monitor = klr.LearningRateMonitor()  # records Keras's schedules too
         model.fit(x, y, epochs=EPOCHS, verbose=0, callbacks=[monitor])
         rates[name] = monitor.learning_rates
         _, accuracy = model.evaluate(x_test, y_test, verbose=0)

@@ -1,8 +1,8 @@
-"""Learning rate schedules, custom learning rate schedule: a function of your own, saved and loaded with the model.
+"""Learning rate schedules, custom learning rate schedule: your own function, saved and loaded with the model.
 
-The tutorial writes a class with `__init__`, `__call__` and `get_config`. It trains, but the saved model can't be loaded:
-the class is not registered. `klr.Function` needs the one line that is yours, and the decorator that lets Keras find it
-again. The example trains, saves, loads, and goes on at the very rate where it stopped.
+The tutorial writes a class with `__init__`, `__call__` and `get_config`. It trains, but the saved model can't be loaded,
+because the class is not registered. `klr.Function` needs one line of code and the decorator that registers it. This example
+trains, saves, loads, and continues at the rate where it stopped.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ def main(output="."):
     loaded.fit(x, y, initial_epoch=2, epochs=3, verbose=0, callbacks=[after])
 
     print(f"Saved after update {len(before.learning_rates)}, at rate {before.learning_rates[-1]:.6f}")
-    print(f"Loaded, and gone on at rate {after.learning_rates[0]:.6f}")
+    print(f"Loaded, and continued at rate {after.learning_rates[0]:.6f}")
     return before.learning_rates, after.learning_rates
 
 

@@ -1,8 +1,8 @@
 """Using callbacks to adjust learning rate: ReduceLROnPlateau, on a float rate and beside a cosine schedule.
 
-Keras's own callback needs a float rate: beside a schedule it fails at the first reduction, maybe hours into a run. Ours has
-its arguments and defaults, and scales the schedule, which goes on underneath. A reduction is decided at the end of an epoch, so
-it shows first in the first update of the next one; the example lists where.
+Keras's own callback needs a float rate. With a schedule it fails at the first reduction, perhaps hours into a run. The
+callback of keras-lr has the same arguments and defaults, and scales the schedule. It reduces the rate at the end of an epoch,
+so the first update of the next epoch is the first with the new rate. The example prints these updates.
 """
 
 from pathlib import Path
@@ -18,8 +18,8 @@ EPOCHS = 30
 RATES = {"a float": 0.1, "a cosine": klr.Cosine(0.1, 0.01, "100%")}
 
 
-def trained(rate):
-    """Trains with a plateau; the rate of every update and the history."""
+def train(rate):
+    """Trains with the callback; returns the rate of every update and the history."""
     keras.utils.set_random_seed(0)
     (x, y), validation = digits()
     model = keras.Sequential(
@@ -34,7 +34,7 @@ def trained(rate):
 
 
 def main(output="."):
-    results = {name: trained(rate) for name, rate in RATES.items()}
+    results = {name: train(rate) for name, rate in RATES.items()}
     steps_per_epoch = len(results["a float"][0]) // EPOCHS
     bases = {
         "a float": np.full(EPOCHS * steps_per_epoch, RATES["a float"]),
@@ -49,7 +49,7 @@ def main(output="."):
         for update in changes[name]:
             epoch = update // steps_per_epoch
             print(
-                f"{name}: val_loss stood still up to epoch {epoch}: update {update} is the first at {rates[update]:.3g} "
+                f"{name}: val_loss did not improve up to epoch {epoch}: update {update} is the first at {rates[update]:.3g} "
                 f"(History still shows {history['learning_rate'][epoch - 1]:.3g} for epoch {epoch})"
             )
 
@@ -58,7 +58,9 @@ def main(output="."):
     for color, (name, (rates, history)) in enumerate(results.items()):
         left.semilogy(np.arange(1, EPOCHS + 1), history["val_loss"], f"C{color}", label=f"{name}, validation")
         right.semilogy(np.arange(len(rates)) / steps_per_epoch, rates, f"C{color}", label=f"{name}, reduced")
-        right.semilogy(np.arange(len(rates)) / steps_per_epoch, bases[name], f"C{color}:", label=f"{name}, as given")
+        right.semilogy(
+            np.arange(len(rates)) / steps_per_epoch, bases[name], f"C{color}:", label=f"{name}, without reductions"
+        )
     left.set(title="Loss", xlabel="Epoch")
     left.legend()
     right.set(title="Learning rate of every update", xlabel="Epoch")

@@ -1,9 +1,9 @@
 """Adaptive learning rate optimizers: Adam, RMSprop and Adagrad, with the tutorial's arguments.
 
-What adapts is the step of each weight. The measurements of the breast cancer data, unscaled, differ by a factor of 100,000,
-and so do the gradients of their 30 weights. Plain SGD moves each weight by rate * gradient, as unequally as that. Adam's
-first step is the rate itself for every weight, RMSprop's is rate / sqrt(1 - rho), 3.2 times the rate; Adagrad's is at most
-the rate and shrinks from update to update, because it never forgets a gradient.
+These optimizers adapt the step of each weight. The features of the breast cancer data, unscaled, differ by a factor of
+100,000, and so do the gradients of their 30 weights. Plain SGD moves each weight by rate * gradient, so its steps differ as
+much. Adam's first step is the rate itself for every weight. RMSprop's is rate / sqrt(1 - rho), 3.2 times the rate. Adagrad's
+is at most the rate and shrinks with every update, because it adds up all gradients.
 """
 
 import keras
@@ -34,13 +34,13 @@ def main(output="."):
 
 
 def sizes_of_steps(optimizer, x, y):
-    """How far each weight of a logistic regression moves in each of the first updates."""
+    """Returns the size of the step of each weight of a logistic regression, for each of the first updates."""
     layer = keras.layers.Dense(1, "sigmoid", kernel_initializer="zeros")
     model = keras.Sequential([keras.layers.Input([30]), layer])
     model.compile(optimizer, "binary_crossentropy")
     weights = [layer.get_weights()[0][:, 0]]
-    look = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: weights.append(layer.get_weights()[0][:, 0]))
-    model.fit(x, y[:, None], batch_size=len(x), epochs=UPDATES, verbose=0, callbacks=[look])
+    record = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: weights.append(layer.get_weights()[0][:, 0]))
+    model.fit(x, y[:, None], batch_size=len(x), epochs=UPDATES, verbose=0, callbacks=[record])
     return np.abs(np.diff(weights, axis=0))
 
 

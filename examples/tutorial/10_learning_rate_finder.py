@@ -1,8 +1,8 @@
 """Learning rate finder: a rate read from the loss while the rate rises.
 
-Three things are wrong with the tutorial's: it dies at its first step, in `backend.set_value`, which can't set a variable of
-Keras 3; its labels are noise, so that there is nothing to find; and it leaves behind a model ruined by the last rates. `klr.find` trains
-three ramps on borrowed weights, puts everything back bit for bit, and answers with a number, an interval and a reason.
+The tutorial's finder has three faults. It fails at its first step, as `backend.set_value` can't set a variable of Keras 3.
+Its labels are noise, so no rate is good. And it leaves a model that the last rates have ruined. `klr.find` restores
+the model bit for bit, and returns a rate with an interval and a reason.
 """
 
 from pathlib import Path
@@ -25,9 +25,9 @@ def main(output="."):
 
     found = klr.find(model, x, y)
     found.plot(Path(output) / "lr_finder.png")
-    untouched = all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
+    unchanged = all(np.array_equal(old, new) for old, new in zip(before, model.get_weights(), strict=True))
     print(found)
-    print(f"The model is as it was: {untouched}")
+    print(f"The model is unchanged: {unchanged}")
 
     accuracies = {}
     for rate in (1e-5, found.learning_rate):
@@ -36,7 +36,7 @@ def main(output="."):
         model.fit(x, y, epochs=5, verbose=0)
         _, accuracies[rate] = model.evaluate(x_test, y_test, verbose=0)
         print(f"5 epochs at rate {rate:.2g}: test accuracy {accuracies[rate]:.3f}")
-    return found, untouched, accuracies
+    return found, unchanged, accuracies
 
 
 if __name__ == "__main__":

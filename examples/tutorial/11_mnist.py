@@ -1,11 +1,11 @@
-"""Real-world example, MNIST classification: piecewise constant rate with warm-up, monitor, and the training in a picture.
+"""Real-world example, MNIST classification: piecewise constant rate with warm-up, monitor, and a picture of the training.
 
     python 11_mnist.py                # 1,797 digits of 8 x 8 pixels, a few seconds
-    python 11_mnist.py --data mnist   # MNIST itself, downloaded once by Keras
+    python 11_mnist.py --data mnist   # MNIST, which Keras downloads once
 
-Stale in the tutorial: its monitor reads `optimizer.lr`, which is gone; it looks once an epoch, so that it misses changes;
-and its boundaries at updates 1000, 2000 and 3000 fit one batch size only. Here they are shares of the training, the warm-up
-rises instead of standing at 30 %, and the third panel shows the rate that every update used.
+Outdated in the tutorial: its monitor reads `optimizer.lr`, which no longer exists, and only once per epoch, so it misses
+changes. Its boundaries at updates 1000, 2000 and 3000 fit only one batch size. Here they are shares of the training, the
+warm-up rises instead of staying at 30 %, and the third panel shows the rate of every update.
 """
 
 import argparse
@@ -40,8 +40,8 @@ def main(output=".", data="digits", epochs=12):
         x, y, epochs=epochs, batch_size=128, validation_split=0.1, verbose=0, callbacks=[monitor]
     ).history
     _, accuracy = model.evaluate(x_test, y_test, verbose=0)
-    for epoch, used in enumerate(history["learning_rate"]):
-        print(f"epoch {epoch + 1:2}: rate {used:.5f}, validation accuracy {history['val_accuracy'][epoch]:.3f}")
+    for epoch, value in enumerate(history["learning_rate"]):
+        print(f"epoch {epoch + 1:2}: rate {value:.5f}, validation accuracy {history['val_accuracy'][epoch]:.3f}")
     print(f"Test accuracy: {accuracy:.4f}")
 
     figure = Figure(figsize=(13, 4), layout="constrained")

@@ -1,8 +1,8 @@
-"""Exercise 1: different learning rate schedules on the same data, compared.
+"""Exercise 1: compare different learning rate schedules on the same data.
 
-Six schedules with the same highest rate, a high one. A constant rate keeps jumping about the lowest loss; one that falls
-lets the model settle, as the training loss shows. Which way it falls matters less: on 384 images and with three seeds, the
-four that fall can hardly be told apart, and the comparison says so instead of naming a winner by chance.
+Six schedules have the same highest rate, a high one. With a constant rate the weights jump around the minimum; with a falling
+rate they settle, as the training loss shows. The shape of the fall matters less. On 384 images and with three seeds, the four
+falling schedules are almost indistinguishable, and the comparison reports this instead of a chance winner.
 """
 
 from pathlib import Path

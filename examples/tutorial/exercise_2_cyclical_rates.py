@@ -1,8 +1,8 @@
-"""Exercise 2: cyclical learning rates, and how they affect training.
+"""Exercise 2: cyclical learning rates, and their effect on training.
 
 Smith's three policies are one class: triangular, triangular2 (each cycle half as high, `gain=0.5`) and exp_range (each
-update a little lower, `gamma`). A cycle is four epochs here. The tops are too high to stay at: with triangular, each of them
-throws the model out again, while the other two, whose tops get lower, let it settle.
+update a little lower, `gamma`). A cycle has four epochs here. At its peak the rate is too high to train at. With triangular
+each peak raises the loss again; with the other two the peaks get lower, and the loss settles.
 """
 
 from pathlib import Path
@@ -34,8 +34,8 @@ def main(output="."):
         monitor = klr.LearningRateMonitor()
         history = model.fit(x, y, batch_size=64, epochs=EPOCHS, verbose=0, callbacks=[monitor]).history
         rates[name], losses[name] = np.array(monitor.learning_rates), np.array(history["loss"])
-        tops, means = rates[name].reshape(3, -1).max(axis=1), losses[name].reshape(3, -1).mean(axis=1)
-        print(f"{name:11}: tops of the three cycles {tops.round(3)}, mean loss in them {means.round(3)}")
+        peaks, means = rates[name].reshape(3, -1).max(axis=1), losses[name].reshape(3, -1).mean(axis=1)
+        print(f"{name:11}: peaks of the three cycles {peaks.round(3)}, mean loss in them {means.round(3)}")
 
     figure = Figure(figsize=(11, 4), layout="constrained")
     left, right = figure.subplots(1, 2)

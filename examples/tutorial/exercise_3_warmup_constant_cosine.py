@@ -1,8 +1,8 @@
-"""Exercise 3: a schedule that combines warm-up, constant rate and cosine decay, at a rate that was found.
+"""Exercise 3: a schedule with warm-up, constant rate and cosine decay, at the rate that `find` gives for it.
 
-The shape has peak 1 and no length of its own: 5 % warm-up, 55 % constant, 40 % cosine of whatever training it gets. The
-finder is told the shape, for a schedule that falls bears a higher peak than a constant rate. The rate is their product. For
-comparison the same model is trained at the same rate without the shape, and at Adam's default.
+The shape has peak 1 and a relative length: 5 % warm-up, 55 % constant, 40 % cosine. `find` gets the shape, because a falling
+schedule allows a higher peak than a constant rate. The learning rate is the answer times the shape. For comparison the
+example trains the same model at the same rate without the shape, and at Adam's default rate.
 """
 
 from pathlib import Path
@@ -31,7 +31,7 @@ def main(output="."):
     constant = klr.find(model, x, y, batch_size=64)
     found = klr.find(model, x, y, batch_size=64, schedule=SHAPE)
     print(
-        f"Found: {constant.learning_rate:.2g} for a constant rate, {found.learning_rate:.2g} as the peak of the shape"
+        f"Answers: {constant.learning_rate:.2g} for a constant rate, {found.learning_rate:.2g} as the peak of the shape"
     )
 
     losses, monitor = {}, klr.LearningRateMonitor()
@@ -39,14 +39,16 @@ def main(output="."):
     for name, rate in cases.items():
         keras.utils.set_random_seed(0)
         model = build_model(rate)
-        watched = [monitor] if name == "shape" else []
-        history = model.fit(x, y, batch_size=64, epochs=EPOCHS, verbose=0, callbacks=watched).history
+        callbacks = [monitor] if name == "shape" else []
+        history = model.fit(x, y, batch_size=64, epochs=EPOCHS, verbose=0, callbacks=callbacks).history
         losses[name] = history["loss"]
         _, accuracy = model.evaluate(x_test, y_test, verbose=0)
         print(f"{name:14}: last loss {losses[name][-1]:.4f}, test accuracy {accuracy:.3f}")
 
     rates = monitor.learning_rates
-    print(f"Rates: {rates[0]:.2g} at update 0, {max(rates):.2g} at the top, {rates[-1]:.2g} at update {len(rates) - 1}")
+    print(
+        f"Rates: {rates[0]:.2g} at update 0, {max(rates):.2g} at the peak, {rates[-1]:.2g} at update {len(rates) - 1}"
+    )
     (found.learning_rate * SHAPE).bind(steps_per_epoch=len(rates) // EPOCHS, epochs=EPOCHS).plot(
         Path(output) / "warmup_constant_cosine.png"
     )

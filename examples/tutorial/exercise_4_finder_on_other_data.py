@@ -1,8 +1,8 @@
 """Exercise 4: the learning rate finder on a different data set, with its picture.
 
-Thirty measurements of 569 tumours, one of two diagnoses. The rate that was right for the digits is not right here, nor is
-one optimizer's rate right for another: the finder is asked once for SGD and once for Adam, for the peak of a cosine, and that
-is what each is trained along.
+The data are thirty features of 569 tumours with one of two diagnoses. A good rate for the digits is not good here, and a good
+rate for one optimizer is not good for another. So `find` runs once for SGD and once for Adam, each time for the peak of a
+cosine, and both models train along that cosine.
 """
 
 from pathlib import Path

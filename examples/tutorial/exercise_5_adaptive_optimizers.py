@@ -1,9 +1,9 @@
 """Exercise 5: Adam, RMSprop and Adagrad at the same learning rate, and each at its best.
 
-"The same rate" is not the same thing for each of them. At 0.001, a good rate for Adam and RMSprop, Adagrad has hardly begun
-after the same epochs, because its steps shrink from the first on. It isn't the worse optimizer: it wants a higher rate. The
-second comparison gives each its own: five rates around the one that `find` gives for it, and more while the best is at an
-edge. There the three can hardly be told apart.
+One rate has different effects on different optimizers. 0.001 is a good rate for Adam and RMSprop, but Adagrad makes little
+progress with it in the same epochs, as its steps shrink from the start. It is not a worse optimizer; it needs a higher rate.
+The second comparison gives each optimizer its own rates: five around the answer of `find`, and more while the best is at an
+edge. There the three are almost indistinguishable.
 """
 
 from pathlib import Path

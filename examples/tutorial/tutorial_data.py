@@ -1,8 +1,7 @@
-"""Real data for the examples: two sets that scikit-learn ships, and MNIST for who asks for it.
+"""Real data for the examples: two data sets of scikit-learn, and optionally MNIST.
 
-Each function returns `(x, y), (x_test, y_test)` as `keras.datasets` does, in float32, ready to train on and split in the
-same way every time. The sizes are such that every batch is full: a smaller last one is compiled for, which takes longer
-than training on it.
+Each function returns `(x, y), (x_test, y_test)` like `keras.datasets`, in float32, always with the same split. The sizes give
+full batches only: the compilation for a smaller last batch would take longer than the training.
 """
 
 import keras

@@ -44,7 +44,7 @@ _LAZY = {
 if TYPE_CHECKING:
     from keras_lr.comparison.case import Case
     from keras_lr.comparison.compare import compare
-    from keras_lr.comparison.record import Comparison
+    from keras_lr.comparison.result import Comparison
     from keras_lr.finder.deciding.critical import CriticalRate
     from keras_lr.finder.find import find
     from keras_lr.finder.find_batch_size import BatchSize, find_batch_size

@@ -22,7 +22,7 @@ def importable(monkeypatch):
         sys.modules.pop(name, None)
 
 
-def made(score):
+def truth_of(score):
     """Rates 0.01, 0.1, 1, 10 with losses 3, 1, 2 and a divergence; 5 before training."""
     return score.Truth(np.array([-2.0, -1.0, 0.0, 1.0]), [3.0, 1.0, 2.0, None], 5.0)
 
@@ -48,7 +48,7 @@ def test_both_halves_have_every_kind_twice_and_every_optimizer_three_times():
 
 @pytest.mark.once
 def test_regret_is_the_share_of_the_gain_that_is_lost():
-    truth = made(importlib.import_module("score"))
+    truth = truth_of(importlib.import_module("score"))
     assert truth.best == 0.1
     assert [truth.regret(rate) for rate in (0.01, 0.1, 1.0, 10.0)] == [0.5, 0.0, 0.25, 1.0]
     assert truth.regret(10**-1.5) == pytest.approx(0.25)  # half-way in log rate
@@ -58,7 +58,7 @@ def test_regret_is_the_share_of_the_gain_that_is_lost():
 @pytest.mark.once
 def test_a_refusal_costs_all_unless_training_is_of_no_use():
     score = importlib.import_module("score")
-    assert made(score).regret(None) == 1.0
+    assert truth_of(score).regret(None) == 1.0
     of_no_use = score.Truth(np.array([-2.0, -1.0]), [4.95, 4.91], 5.0)
     assert not of_no_use.worth
     assert of_no_use.regret(None) == 0.0
@@ -66,7 +66,7 @@ def test_a_refusal_costs_all_unless_training_is_of_no_use():
 
 @pytest.mark.once
 def test_an_interval_holds_a_good_rate_within_it_or_at_its_ends():
-    truth = made(importlib.import_module("score"))
+    truth = truth_of(importlib.import_module("score"))
     assert truth.holds((0.05, 0.2))
     assert truth.holds((0.1, 0.2))
     assert not truth.holds((0.2, 0.9))
@@ -75,8 +75,8 @@ def test_an_interval_holds_a_good_rate_within_it_or_at_its_ends():
 @pytest.mark.once
 def test_a_score_is_over_pairs_and_seeds():
     score = importlib.import_module("score")
-    truth = {"a": made(score), "b": made(score)}
-    found = score.scored({"a": [0.1, 0.01], "b": [0.1, None]}, truth, ["a", "b"])
+    truth = {"a": truth_of(score), "b": truth_of(score)}
+    found = score.score_of({"a": [0.1, 0.01], "b": [0.1, None]}, truth, ["a", "b"])
     assert (found.mean, found.worst, found.worst_answer) == (0.375, 0.5, 1.0)
     assert (found.spread, found.refusals) == (pytest.approx(10.0), 0.25)
 

@@ -121,6 +121,7 @@ def test_a_file_that_was_there_before_is_no_wish(line, tmp_path):
     assert control.changes == []
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", ["", "fast", "-1", "0", "NaN", "[0.1]", '{"rate": 0.1}', '{"scale": "half"}'])
 def test_a_file_that_makes_no_sense_is_told_once(content, line, tmp_path):
     path = tmp_path / "rate"
@@ -139,6 +140,7 @@ def test_beside_a_plateau_both_count(line):
     assert monitor.learning_rates == pytest.approx(COSINE.evaluate(range(20)) * scales)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("make", "message"),
     [

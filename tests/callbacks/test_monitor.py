@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
+from keras_lr.callbacks.binding import counts_steps
+from tests.schedules import catalogue
 
 STEPS, EPOCHS = 4, 3
 RATES = {
@@ -120,7 +122,9 @@ def test_an_unknown_number_of_steps_is_refused(line):
 
     dataset = endless()
     with pytest.raises(klr.ArgumentError, match="the number of steps is unknown. Pass steps_per_epoch to fit"):
-        make(klr.Linear(0.1, 0.0, "100%")).fit(dataset, epochs=1, verbose=0, callbacks=[klr.LearningRateMonitor()])
+        make(klr.Linear(0.1, 0.0, "100%")).fit(
+            dataset, epochs=1, verbose=0, shuffle=False, callbacks=[klr.LearningRateMonitor()]
+        )
 
 
 def test_a_lost_optimizer_state_is_told(line):
@@ -134,6 +138,36 @@ def test_accumulation_meets_plain_steps_with_a_warning(line):
     model.compile(keras.optimizers.SGD(klr.Linear(0.1, 0.0, 12), gradient_accumulation_steps=2), "mse")
     with pytest.warns(UserWarning, match=r"Use .every\(2\) to count updates"):
         fit(model, line, [klr.LearningRateMonitor()])
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        klr.Noam(64, 4),
+        klr.Infinite(0.1, 0.05, 0.01, 1, 2, 3, "50%"),
+        klr.InverseSqrt(0.1, "10%").cooldown("10%", at=9),
+        klr.Interpolate([0, 6, "100%"], [0.0, 0.1, 0.0]),
+        klr.Linear(0.1, 0.0, "100%").every(2).skip(1),
+        (klr.Constant(0.1, 5) >> klr.Linear(0.1, 0.0, "50%")).bind(steps_per_epoch=STEPS, epochs=EPOCHS),
+    ],
+    ids=repr,
+)
+def test_any_length_in_steps_is_warned_of(schedule, line):
+    model = line[2]()
+    model.compile(keras.optimizers.SGD(schedule, gradient_accumulation_steps=2), "mse")
+    with pytest.warns(UserWarning, match=r"Use .every\(2\) to count updates"):
+        fit(model, line, [klr.LearningRateMonitor()])
+
+
+WITHOUT_STEPS = {"Constant(0.1)", "Linear(0.1, 0.7, 0)", "Function(halving)", "Linear(1.0, 0.0, 4).every(3)"}
+STEPS_AND_UNITS = "WarmupStableDecay(0.1, '100%', 3, '1ep', 0.0, 'cosine')"
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("schedule", [*catalogue.SCHEDULES, *catalogue.WITH_UNITS], ids=repr)
+def test_which_schedules_count_steps(schedule):
+    units = schedule in catalogue.WITH_UNITS and repr(schedule) != STEPS_AND_UNITS
+    assert counts_steps(schedule) == (not units and repr(schedule) not in WITHOUT_STEPS)
 
 
 def test_with_units_accumulation_needs_nothing(line, recwarn):
@@ -205,6 +239,7 @@ def test_the_axes_of_updates_and_of_epochs(line):
     assert monitor.epochs == [1.0, 1.25, 1.5, 1.75, 2.0, 2.25, 2.5, 2.75]
 
 
+@pytest.mark.once
 def test_other_words_are_refused():
     with pytest.raises(klr.ArgumentError, match="also must be one of 'momentum', 'weight_decay', 'scale'"):
         klr.LearningRateMonitor(also=["speed"])

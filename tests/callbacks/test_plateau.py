@@ -164,6 +164,7 @@ def test_nothing_is_left_on_the_optimizer(line):
     assert machinery.rate_of(model.optimizer) == klr.Scaled(COSINE, 0.5**4)
 
 
+@pytest.mark.once
 def test_a_missing_name_is_told_with_those_there_are(line):
     with pytest.warns(UserWarning, match=r"there is no 'val_loss' in the logs, which have loss"):
         fit(line[2](0.1), line, [klr.ReduceLROnPlateau()], epochs=1)
@@ -353,6 +354,7 @@ def test_every_steps_measures_the_raw_mean_loss(line):
     assert measured == pytest.approx([np.mean(losses[0:3]), np.mean(losses[3:6])], rel=1e-5)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"version": 1, "monitor": "acc"}', '{"version": 9}'])
 def test_a_state_file_of_something_else_is_told(content, line, tmp_path):
     (tmp_path / "state.json").write_text(content)
@@ -360,6 +362,7 @@ def test_a_state_file_of_something_else_is_told(content, line, tmp_path):
         fit(line[2](0.1), line, [klr.ReduceLROnPlateau("loss", state_path=tmp_path / "state.json")], epochs=1)
 
 
+@pytest.mark.once
 def test_a_state_of_another_epoch_is_told(line, tmp_path):
     words = {"monitor": "loss", "state_path": tmp_path / "state.json"}
     fit(line[2](0.1), line, [klr.ReduceLROnPlateau(**words)], epochs=2)

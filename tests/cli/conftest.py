@@ -1,4 +1,4 @@
-"""The console script as a person runs it: in a process of its own, in a folder of its own."""
+"""Runs the console script in a folder of its own: in a new process as people do, or in this one."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def deeper():
 
 @dataclasses.dataclass
 class Ran:
-    """What a run of the console script left behind."""
+    """The outcome of one start of the console script."""
 
     code: int
     out: str
@@ -115,15 +115,15 @@ def folder(tmp_path):
 
 @pytest.fixture
 def keras_lr(script, folder):
-    """Runs `keras-lr` with the given words, in `folder`."""
+    """Runs `keras-lr` with the given words in a process of its own, in `folder`: for what only a process shows."""
 
     def run(*words: str, **variables: str) -> Ran:
         environment = {**os.environ, **variables}
         command = [str(script), *words]
-        done = subprocess.run(
+        process = subprocess.run(
             command, cwd=folder, env=environment, capture_output=True, text=True, timeout=900, check=False
         )
-        return Ran(done.returncode, done.stdout, done.stderr)
+        return Ran(process.returncode, process.stdout, process.stderr)
 
     return run
 
@@ -143,14 +143,14 @@ def here(folder, monkeypatch):
 
 @pytest.fixture
 def quick(here, monkeypatch, capsys):
-    """The same as `keras_lr`, in this process and on its backend: faster, but without the start of the framework."""
+    """Runs `keras-lr` in this process, on the framework that already runs: faster than `keras_lr`."""
     monkeypatch.setattr(main, "_start", lambda *_: None)
 
     def run(*words: str) -> Ran:
         monkeypatch.setattr(sys, "argv", ["keras-lr", *words])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as ended:
+        with pytest.raises(SystemExit) as exit_:
             main.main()
-        return Ran(ended.value.code or 0, *capsys.readouterr())
+        return Ran(exit_.value.code or 0, *capsys.readouterr())
 
     return run

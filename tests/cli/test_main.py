@@ -35,12 +35,14 @@ def chosen(option=None):
     return os.environ["KERAS_BACKEND"]
 
 
+@pytest.mark.once
 def test_the_option_goes_before_the_variable(installed, monkeypatch):
     installed("tensorflow", "jax", "torch")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert chosen(main.options.Backend.torch) == "torch"
 
 
+@pytest.mark.once
 def test_the_variable_goes_before_the_file(installed, monkeypatch, tmp_path):
     installed("tensorflow", "jax", "torch")
     (tmp_path / "keras.json").write_text('{"backend": "torch"}')
@@ -49,6 +51,7 @@ def test_the_variable_goes_before_the_file(installed, monkeypatch, tmp_path):
     assert chosen() == "jax"
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("content", [None, "", "{}", "[]", '"x"'])
 def test_without_either_it_is_tensorflow(installed, tmp_path, content):
     installed("tensorflow", "jax")
@@ -57,31 +60,36 @@ def test_without_either_it_is_tensorflow(installed, tmp_path, content):
     assert chosen() == "tensorflow"
 
 
-@pytest.mark.parametrize(("there", "taken"), [(("torch", "jax"), "jax"), (("torch",), "torch")])
-def test_where_it_is_not_installed_another_is_taken(installed, there, taken):
+@pytest.mark.once
+@pytest.mark.parametrize(("there", "choice"), [(("torch", "jax"), "jax"), (("torch",), "torch")])
+def test_where_it_is_not_installed_another_is_taken(installed, there, choice):
     installed(*there)
-    assert chosen() == taken
+    assert chosen() == choice
 
 
+@pytest.mark.once
 def test_without_a_framework_the_error_has_the_pip_line(installed):
     installed()
     assert main._choose(None) == 'no framework is installed. Run: pip install "keras-lr[tensorflow]"'
 
 
+@pytest.mark.once
 def test_a_backend_that_was_asked_for_is_not_replaced(installed):
     installed("jax")
-    said = main._choose(main.options.Backend.torch)
-    assert said == '--backend torch: torch is not installed. Run: pip install "keras-lr[torch]"'
+    problem = main._choose(main.options.Backend.torch)
+    assert problem == '--backend torch: torch is not installed. Run: pip install "keras-lr[torch]"'
 
 
+@pytest.mark.once
 def test_another_backend_of_keras_is_refused(installed, monkeypatch):
     installed("jax")
     monkeypatch.setenv("KERAS_BACKEND", "openvino")
     assert "keras-lr works on tensorflow, jax and torch" in main._choose(None)
 
 
-def test_doctor(keras_lr):
-    ran = keras_lr("doctor", KERAS_BACKEND=BACKEND)
+def test_doctor(quick, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", BACKEND)
+    ran = quick("doctor")
     assert (ran.code, ran.err) == (0, "")
     for word in ("python", "keras-lr", "numpy", BACKEND, "devices", "CPU:0"):
         assert word in ran.out
@@ -103,8 +111,9 @@ def test_doctor_as_json(keras_lr):
 @pytest.mark.once
 @pytest.mark.parametrize("backend", INSTALLED)
 def test_a_framework_starts_without_a_word(keras_lr, backend):
-    ran = keras_lr("schedule", "Cosine(1.0, 0.0, 10)", "--json", "--backend", backend)
+    ran = keras_lr("schedule", "Cosine(1.0, 0.0, 10)", "--backend", backend)
     assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith("Cosine(1.0, 0.0, 10)\n")
 
 
 def without_frameworks(*words: str) -> subprocess.CompletedProcess:
@@ -122,17 +131,17 @@ def without_frameworks(*words: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.once
 def test_without_a_framework_a_command_is_3():
-    done = without_frameworks("schedule", "Constant(0.1)", "--json")
-    assert done.returncode == 3
-    assert done.stderr == 'error: no framework is installed. Run: pip install "keras-lr[tensorflow]"\n'
-    assert json.loads(done.stdout)["exit_code"] == 3
+    process = without_frameworks("schedule", "Constant(0.1)", "--json")
+    assert process.returncode == 3
+    assert process.stderr == 'error: no framework is installed. Run: pip install "keras-lr[tensorflow]"\n'
+    assert json.loads(process.stdout)["exit_code"] == 3
 
 
 @pytest.mark.once
 def test_without_a_framework_doctor_still_looks_and_is_3():
-    done = without_frameworks("doctor", "--json")
-    assert done.returncode == 3, done.stderr
-    document = json.loads(done.stdout)
+    process = without_frameworks("doctor", "--json")
+    assert process.returncode == 3, process.stderr
+    document = json.loads(process.stdout)
     assert document["backend"] is None
     assert document["problem"] == 'no framework is installed. Run: pip install "keras-lr[tensorflow]"'
     assert document["versions"]["keras"] == keras.__version__
@@ -148,6 +157,7 @@ def broken(tmp_path):
     return os.pathsep.join([str(tmp_path / "broken"), os.environ.get("PYTHONPATH", "")])
 
 
+@pytest.mark.once
 def test_a_broken_framework_is_3_with_what_it_wrote(keras_lr, broken):
     ran = keras_lr("schedule", "Constant(0.1)", "--backend", "tensorflow", PYTHONPATH=broken)
     assert ran.code == 3
@@ -156,12 +166,14 @@ def test_a_broken_framework_is_3_with_what_it_wrote(keras_lr, broken):
     assert "error: the backend tensorflow does not start: ImportError: libtensorflow.so is damaged" in ran.err
 
 
+@pytest.mark.once
 def test_doctor_of_a_broken_framework_is_3(keras_lr, broken):
     ran = keras_lr("doctor", "--json", "--backend", "tensorflow", PYTHONPATH=broken)
     assert ran.code == 3, ran.err
     assert "libtensorflow.so is damaged" in ran.document["problem"]
 
 
+@pytest.mark.once
 def test_warnings_of_libraries_are_dropped_ours_and_the_users_stay(monkeypatch, capsys):
     show = quiet._show_unless_from(("/libraries",))
     monkeypatch.setattr(warnings, "showwarning", show)
@@ -175,12 +187,14 @@ def test_warnings_of_libraries_are_dropped_ours_and_the_users_stay(monkeypatch, 
     assert capsys.readouterr().err == "warning: of the user\nwarning: of ours\n"
 
 
+@pytest.mark.once
 def test_what_libraries_write_is_kept_off_the_screen(capfd):
     with quiet.silence():
         os.write(2, b"I0000 start-up\n")
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.once
 def test_it_is_shown_where_the_import_fails(capfd):
     with pytest.raises(ImportError), quiet.silence():
         os.write(2, b"I0000 start-up\n")

@@ -37,9 +37,9 @@ def test_help_and_version_import_neither_a_framework_nor_keras(words):
         "heavy = {'keras_lr', 'keras', 'tensorflow', 'jax', 'torch', 'numpy', 'matplotlib', 'pandas'} & set(sys.modules)\n"
         "print(sorted(heavy), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ("Usage" if "--help" in words else klr.__version__) in done.stdout
-    assert done.stderr == "[]\n"
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ("Usage" if "--help" in words else klr.__version__) in process.stdout
+    assert process.stderr == "[]\n"
 
 
 def declarations():
@@ -103,8 +103,8 @@ def test_no_command_shows_the_help(quick):
     assert "doctor" in ran.out + ran.err
 
 
-def test_schedule_for_people(keras_lr, folder):
-    ran = keras_lr("schedule", COSINE, *RUN)
+def test_schedule_for_people(quick, folder):
+    ran = quick("schedule", COSINE, *RUN)
     assert ran.code == 0, ran.err
     assert ran.err == ""
     for word in ("Constant(1.0, '55%')", "start", "25 %", "50 %", "75 %", "end", "highest", "lowest", "0.0196"):
@@ -140,7 +140,7 @@ def test_schedule_saves_a_picture(quick, folder):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("Constant(0.1",), "this is no Python expression"),
         (("__import__('os')",), "__import__ is not allowed"),
@@ -157,11 +157,11 @@ def test_schedule_saves_a_picture(quick, folder):
         (("Cosine(1.0, 0.0, 5)", "--plot", "s.doc"), "plot must end in .png, .svg, .pdf. Write s.png."),
     ],
 )
-def test_schedule_of_bad_arguments_is_2(quick, words, said):
+def test_schedule_of_bad_arguments_is_2(quick, words, message):
     ran = quick("schedule", *words)
     assert ran.code == 2
     assert ran.err.startswith("error: ")
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
     assert ran.out == ""
 

@@ -1,4 +1,4 @@
-"""The user's own functions: how they are found, and what is said when they are not."""
+"""The user's own functions: how they load, and the errors if they do not."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 import keras_lr as klr
 from keras_lr_cli import user_code
 
-TAKEN = ("x", "y", "batch_size")
+NAMES = ("x", "y", "batch_size")
 
 
 pytestmark = [pytest.mark.once, pytest.mark.usefixtures("here")]
 
 
-def notes():
-    return [].append
+def ignore(note):
+    del note
 
 
 def test_a_function_of_a_file():
@@ -51,7 +51,7 @@ def test_a_function_of_a_module(folder):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         (
             "nosuch.py:build",
@@ -76,10 +76,10 @@ def test_a_function_of_a_module(folder):
         ("train.py:load_with_size", "load_with_size(size) needs arguments, and gets none. Give them defaults."),
     ],
 )
-def test_a_wrong_name_is_an_argument_error(text, said):
+def test_a_wrong_name_is_an_argument_error(text, message):
     with pytest.raises(klr.ArgumentError) as caught:
         user_code.factory("find", model=text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "_hidden" not in str(caught.value)
 
 
@@ -124,35 +124,35 @@ def test_ctrl_c_in_the_users_function_stays_ctrl_c():
 
 
 def test_two_arrays():
-    found = user_code.data("find", "train.py:load_data", TAKEN, notes())
-    assert [found[name].shape for name in ("x", "y")] == [(1024, 4), (1024,)]
+    data = user_code.data("find", "train.py:load_data", NAMES, ignore)
+    assert [data[name].shape for name in ("x", "y")] == [(1024, 4), (1024,)]
 
 
 def test_the_form_of_keras_datasets():
-    said = []
-    found = user_code.data("compare", "train.py:load_split", (*TAKEN, "validation_data"), said.append)
-    assert found["x"].shape == (800, 4)
-    assert [part.shape for part in found["validation_data"]] == [(224, 4), (224,)]
-    assert said == []
+    notes = []
+    data = user_code.data("compare", "train.py:load_split", (*NAMES, "validation_data"), notes.append)
+    assert data["x"].shape == (800, 4)
+    assert [part.shape for part in data["validation_data"]] == [(224, 4), (224,)]
+    assert notes == []
 
 
 def test_validation_data_without_a_use_is_told():
-    said = []
-    found = user_code.data("find", "train.py:load_split", TAKEN, said.append)
-    assert set(found) == {"x", "y"}
-    assert said == ["find has no use for the validation data"]
+    notes = []
+    data = user_code.data("find", "train.py:load_split", NAMES, notes.append)
+    assert set(data) == {"x", "y"}
+    assert notes == ["find has no use for the validation data"]
 
 
 def test_a_dict_of_fits_arguments():
-    said = []
-    found = user_code.data("find", "train.py:load_dict", TAKEN, said.append)
-    assert set(found) == {"x", "y", "batch_size"}
-    assert np.shape(found["x"]) == (1024, 4)
-    assert said == ["find has no use for epochs, callbacks, validation_split in the data's dict"]
+    notes = []
+    data = user_code.data("find", "train.py:load_dict", NAMES, notes.append)
+    assert set(data) == {"x", "y", "batch_size"}
+    assert np.shape(data["x"]) == (1024, 4)
+    assert notes == ["find has no use for epochs, callbacks, validation_split in the data's dict"]
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("load_misspelt", "its dict has labels, which fit does not take. Use x, y, batch_size"),
         (
@@ -162,7 +162,7 @@ def test_a_dict_of_fits_arguments():
         ("load_nothing", "it returned a NoneType. Return (x, y)"),
     ],
 )
-def test_other_data_is_an_argument_error(name, said):
+def test_other_data_is_an_argument_error(name, message):
     with pytest.raises(klr.ArgumentError) as caught:
-        user_code.data("find", f"train.py:{name}", TAKEN, notes())
-    assert said in str(caught.value)
+        user_code.data("find", f"train.py:{name}", NAMES, ignore)
+    assert message in str(caught.value)

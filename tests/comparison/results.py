@@ -4,7 +4,7 @@ import dataclasses
 import math
 
 from keras_lr.comparison.case import Case, Run
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import verdict
 
 

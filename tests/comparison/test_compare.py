@@ -125,6 +125,7 @@ def test_two_calls_give_equal_records(tmp_path):
     assert klr.Comparison.load(tmp_path / "a.json") == first
 
 
+@pytest.mark.once
 def test_names_are_those_of_a_first_model():
     def build():
         model = build_line()
@@ -140,6 +141,7 @@ def test_names_are_those_of_a_first_model():
     assert int(after.rpartition("_")[2]) == int((before + "_0").split("_")[1]) + 1
 
 
+@pytest.mark.once
 def test_all_diverged():
     result = klr.compare(build_line, X, Y, learning_rates=[1e38], seeds=1, metric="loss", verbose=0)
     assert result.best is None
@@ -170,6 +172,7 @@ def test_schedules_with_units_are_bound_and_multiplied():
     assert result.mode == "max"
 
 
+@pytest.mark.once
 def test_the_template_alone_and_lines(capsys):
     result = klr.compare(build_line, X, Y, seeds=[1], metric="loss", verbose=1)
     (case,) = result.cases
@@ -180,6 +183,7 @@ def test_the_template_alone_and_lines(capsys):
     assert printed.err.startswith("[1/1] as compiled, seed 1: loss ")
 
 
+@pytest.mark.once
 def test_a_metric_of_a_model_s_own_is_known_after_an_epoch():
     class Own(keras.Model):
         def __init__(self):
@@ -203,6 +207,7 @@ def test_a_metric_of_a_model_s_own_is_known_after_an_epoch():
         klr.compare(build, X, Y, metric="mine", seeds=1, verbose=0)
 
 
+@pytest.mark.once
 def test_the_edge_of_the_grid_is_told():
     result = klr.compare(build_line, X, Y, learning_rates=[1e-4, 0.1], seeds=1, metric="loss", verbose=0)
     assert result.warnings == (

@@ -1,4 +1,4 @@
-"""Sources that make their own batches are read again by every run."""
+"""Every run reads again a source that makes its own batches."""
 
 import keras
 
@@ -7,7 +7,7 @@ from tests.comparison.test_compare import X, Y, build_line
 
 
 class Batches(keras.utils.PyDataset):
-    """Four batches of ten, and which of them were read."""
+    """Four batches of ten, which records the batches read."""
 
     def __init__(self):
         super().__init__(workers=1)
@@ -42,4 +42,4 @@ def test_batches_with_nan_diverge():
     assert result.best is None
     epoch, update = result.cases[0].runs[0].diverged_at
     assert epoch == 0
-    assert update in range(4)  # where the batch came in the order of this seed
+    assert update in range(4)  # the position of the batch in this seed's order

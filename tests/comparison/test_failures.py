@@ -1,4 +1,4 @@
-"""Runs that raise: the comparison goes on, and what was raised is told apart from what diverged."""
+"""Runs that raise: the comparison continues, and failed runs are distinguished from diverged ones."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.comparison.case import Run
 from keras_lr.comparison.views.figures import figure_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from keras_lr.core import records
 from keras_lr.engines import failures
 from tests.comparison.results import case, result
@@ -24,7 +24,7 @@ def line():
 
 
 def raising(errors):
-    """A factory whose n-th call raises `errors[n]`; its first call is the look before the runs."""
+    """A factory whose n-th call raises `errors[n]`. Call 0 builds the reference model before the runs."""
     calls = []
 
     def build_model():
@@ -36,6 +36,7 @@ def raising(errors):
     return build_model
 
 
+@pytest.mark.once
 def test_the_other_runs_go_on():
     build = raising({2: LookupError("the column price is missing")})
     compared = klr.compare(build, X, Y, learning_rates=[0.1, 0.01], seeds=2, **SHORT)
@@ -70,6 +71,7 @@ def test_an_exception_in_fit_is_a_failed_run_too():
     assert compared.cases[0].runs[0].error.startswith("out of memory: MemoryError: no room for 8 GiB")
 
 
+@pytest.mark.once
 def test_every_case_failing_with_the_first_seed_raises_the_first_error():
     build = raising({1: LookupError("one"), 2: LookupError("two")})
     with pytest.raises(klr.UserCodeError, match="build_model raised LookupError: one") as caught:
@@ -78,6 +80,7 @@ def test_every_case_failing_with_the_first_seed_raises_the_first_error():
     assert caught.value.__cause__.__traceback__.tb_next is not None
 
 
+@pytest.mark.once
 def test_an_interrupt_and_a_broken_rule_are_not_kept_as_outcomes():
     with pytest.raises(KeyboardInterrupt):
         klr.compare(raising({1: KeyboardInterrupt()}), X, Y, seeds=2, **SHORT)
@@ -88,7 +91,7 @@ def test_an_interrupt_and_a_broken_rule_are_not_kept_as_outcomes():
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("error", "known"),
+    ("error", "expected"),
     [
         (MemoryError(), True),
         (RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 17179869184 bytes."), True),
@@ -98,8 +101,8 @@ def test_an_interrupt_and_a_broken_rule_are_not_kept_as_outcomes():
         (ValueError("shapes differ"), False),
     ],
 )
-def test_out_of_memory_is_recognised(error, known):
-    assert failures.summary(failures.describe(error)).startswith("out of memory: ") == known
+def test_out_of_memory_is_recognised(error, expected):
+    assert failures.summary(failures.describe(error)).startswith("out of memory: ") == expected
 
 
 @pytest.mark.once
@@ -110,10 +113,10 @@ def test_memory_of_a_failed_run_is_let_go():
     alive = []
 
     def inner():
-        held = Big()
+        big = Big()
         import weakref
 
-        alive.append(weakref.ref(held))
+        alive.append(weakref.ref(big))
         raise ValueError("no")
 
     try:
@@ -124,23 +127,24 @@ def test_memory_of_a_failed_run_is_let_go():
         assert error.__traceback__ is not None
 
 
-def _failed(one, *places):
+def with_failures(one, *indices):
+    """A copy of a case in which some runs failed."""
     runs = [
-        Run(run.seed, "failed", None, {}, error="ValueError: no\n\nTraceback") if place in places else run
-        for place, run in enumerate(one.runs)
+        Run(run.seed, "failed", None, {}, error="ValueError: no\n\nTraceback") if index in indices else run
+        for index, run in enumerate(one.runs)
     ]
     return type(one)(**{**vars(one), "runs": tuple(runs)})
 
 
 @pytest.mark.once
 def test_the_record_the_table_and_the_page_tell_failed_from_diverged():
-    one = _failed(case("lr 1", [None, None, None], learning_rate=1.0), 0, 1, 2)
-    mixed = _failed(case("lr 0.5", [None, None, 1.0], learning_rate=0.5), 0)
+    one = with_failures(case("lr 1", [None, None, None], learning_rate=1.0), 0, 1, 2)
+    mixed = with_failures(case("lr 0.5", [None, None, 1.0], learning_rate=0.5), 0)
     compared = result([one, mixed, case("lr 0.1", [0.5, 0.6, 0.7], learning_rate=0.1)])
     table = compared.table().set_index("case")
     assert table.loc["lr 1", ["diverged", "failed", "verdict"]].tolist() == [0, 3, "failed"]
     assert table.loc["lr 0.5", ["diverged", "failed", "verdict"]].tolist() == [1, 1, "worse"]
-    assert row_of(compared, mixed)[5:] == ["1 of 3, 1 failed", "worse"]
+    assert compared.row(mixed).texts[5:] == ["1 of 3, 1 failed", "worse"]
     labels = [points.label for points in figure_of(compared).panels[1].points if points.marker == "x"]
     assert labels == ["diverged, 1 run", "failed, 4 runs in 2 cases"]
     assert "failed, ValueError: no" in page_of(compared)

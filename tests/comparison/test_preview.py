@@ -8,6 +8,8 @@ from keras_lr.comparison import preview
 from keras_lr.comparison.planning import auto_rates
 from tests.comparison.stored import X, Y, build_line, compare
 
+pytestmark = pytest.mark.once
+
 PLAN = {"learning_rates": [0.1, 0.01], "seeds": 3, "epochs": 4, "metric": "loss", "batch_size": 8}
 
 

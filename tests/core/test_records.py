@@ -1,4 +1,4 @@
-"""Records survive JSON to the last bit, and a wrong file is told."""
+"""Records survive JSON to the last bit, and a wrong file is an error."""
 
 import dataclasses
 import json
@@ -42,7 +42,7 @@ def test_what_is_not_finite_is_strict_json():
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[]", "is not a saved Outer"),
         ("{", "is not a saved Outer"),
@@ -50,8 +50,8 @@ def test_what_is_not_finite_is_strict_json():
         ('{"record": "Outer", "format": 99}', "written by a newer keras-lr"),
     ],
 )
-def test_a_wrong_file_is_told(text, told):
-    with pytest.raises(KerasLRError, match=told):
+def test_a_wrong_file_is_told(text, message):
+    with pytest.raises(KerasLRError, match=message):
         records.from_json(Outer, text)
 
 

@@ -176,12 +176,12 @@ if BACKEND != "jax":
     CASES["several optimizers"] = (own_step(TwoOptimizers), ARRAYS, {})
 
 
-def made(make):
+def build_same(make):
     keras.utils.set_random_seed(0)
     return make()
 
 
-def found_by(model, data, **kwargs):
+def find_on(model, data, **kwargs):
     return klr.find(
         model, **data, batch_size=BATCH, steps=STEPS, min_lr=RATES[0], max_lr=RATES[-1], repeats=1, seed=SEED, **kwargs
     )
@@ -206,8 +206,8 @@ def by_hand(model, data, several=1, **kwargs):
 @pytest.mark.parametrize("name", CASES)
 def test_losses_are_those_of_single_training_steps(name):
     make, data, kwargs = CASES[name]
-    found = found_by(made(make), data, **kwargs)
-    expected = by_hand(made(make), data, machinery.micro_batches(made(make)), **kwargs)
+    found = find_on(build_same(make), data, **kwargs)
+    expected = by_hand(build_same(make), data, machinery.micro_batches(build_same(make)), **kwargs)
     assert found.stop_reason == "reached_end"
     # twenty updates with sums in another order; half the digits of a number of 16 bits are rounding
     close = {"float16": 1e-3, "float16 that overflows": 1e-3, "bfloat16": 1e-2}.get(name, 1e-6)
@@ -218,14 +218,14 @@ def test_losses_are_those_of_single_training_steps(name):
 
 
 def test_each_output_has_its_losses():
-    found = found_by(made(multi_output), NAMED)
+    found = find_on(build_same(multi_output), NAMED)
     one, two = (np.array(found.output_losses[name][0]) for name in ("one_loss", "two_loss"))
     assert np.array(found.losses[0]) == pytest.approx(one + 3.0 * two, rel=1e-6)
 
 
 def test_a_schedule_gives_way_to_the_ladder():
-    plain = found_by(made(network), ARRAYS)
-    scheduled = found_by(made(lambda: network(keras.optimizers.Adam(klr.Cosine(0.5, 0.0, 100)))), ARRAYS)
+    plain = find_on(build_same(network), ARRAYS)
+    scheduled = find_on(build_same(lambda: network(keras.optimizers.Adam(klr.Cosine(0.5, 0.0, 100)))), ARRAYS)
     assert scheduled.losses == plain.losses
 
 
@@ -236,9 +236,9 @@ def test_metrics_are_not_computed_where_training_is_keras_own():
         def update_state(self, *args, **kwargs):
             counted.append(args)
 
-    model = made(network)
+    model = build_same(network)
     model.compile("sgd", "mse", metrics=[Counting()])
-    found_by(model, ARRAYS)
+    find_on(model, ARRAYS)
     assert counted == []
     model.evaluate(X, Y, verbose=0)
     assert counted
@@ -251,12 +251,12 @@ def test_a_step_without_a_loss_is_refused():
             return ({"d_loss": logs[0]["loss"]}, logs[1]) if BACKEND == "jax" else {"d_loss": logs["loss"]}
 
     with pytest.raises(klr.ArgumentError, match="train_step returns 'd_loss', but no 'loss'. Return it too"):
-        found_by(made(own_step(Silent)), ARRAYS)
+        find_on(build_same(own_step(Silent)), ARRAYS)
 
 
 def test_eager_models_are_trained_eagerly():
-    eager = made(network)
+    eager = build_same(network)
     eager.compile("adam", "mse", run_eagerly=True)
-    lazy = made(network)
+    lazy = build_same(network)
     lazy.compile("adam", "mse")
-    assert np.array(found_by(eager, ARRAYS).losses) == pytest.approx(np.array(found_by(lazy, ARRAYS).losses), rel=1e-6)
+    assert np.array(find_on(eager, ARRAYS).losses) == pytest.approx(np.array(find_on(lazy, ARRAYS).losses), rel=1e-6)

@@ -6,11 +6,12 @@ import pytest
 import keras_lr as klr
 from keras_lr.finder.deciding.consensus import consensus
 from keras_lr.finder.deciding.critical import CriticalRate
+from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.other_finders import RULES
 from keras_lr.finder.figure import figure_of
 from keras_lr.report.draw import draw
 from tests.finder.deciding.test_consensus import RATES, ramps
-from tests.finder.deciding.test_sprints import all_of, with_unseen
+from tests.finder.deciding.test_sprints import all_of, with_holdout
 
 pytestmark = pytest.mark.once
 
@@ -18,8 +19,8 @@ pytestmark = pytest.mark.once
 def result(curve, edge=None):
     answer = consensus(curve)
     known = None if edge is None else CriticalRate(edge, (edge, edge), "")
-    told = (answer.learning_rate, answer.interval, answer.reason)
-    return klr.FindResult(*told, "diverged", RATES, curve.losses, answer.smoothed, answer.landmarks, critical=known)
+    decision = (answer.learning_rate, answer.interval, answer.reason)
+    return klr.FindResult(*decision, "diverged", RATES, curve.losses, answer.smoothed, answer.landmarks, critical=known)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def found():
 def refused():
     noise = np.random.default_rng(0).normal(2.3, 0.05, size=(3, 100))
     noise[:, -1] = 1e4  # a blow-up at the end, which must not flatten the rest
-    return result(klr.finder.curve.Curve(RATES, tuple(map(tuple, noise))))
+    return result(Curve(RATES, tuple(map(tuple, noise))))
 
 
 def panel_of(found):
@@ -115,10 +116,10 @@ def test_the_legend_is_below_the_curves(found):
 
 def test_what_decides_of_the_sprints_is_a_line_and_the_star_is_on_it():
     sprints = all_of(1e-2)[0]
-    few = with_unseen(sprints, [0.1] * len(sprints.learning_rates), noise=1.0)  # too few rows to decide
+    few = with_holdout(sprints, [0.1] * len(sprints.learning_rates), noise=1.0)  # too few rows to decide
     answer = consensus(ramps(), 1.0, few)
-    told = (answer.learning_rate, answer.interval, answer.reason)
-    found = klr.FindResult(*told, "diverged", RATES, ramps().losses, answer.smoothed, answer.landmarks, sprints=few)
+    decision = (answer.learning_rate, answer.interval, answer.reason)
+    found = klr.FindResult(*decision, "diverged", RATES, ramps().losses, answer.smoothed, answer.landmarks, sprints=few)
     panel = panel_of(found)
     (line,) = (line for line in panel.lines if line.label == "after 50 updates at one rate")
     kept = np.isfinite(sprints.gains.mean(axis=1))

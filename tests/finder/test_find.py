@@ -135,11 +135,13 @@ def test_the_same_seed_gives_the_same_answer(digits):
     assert klr.find(make(), *digits, **kwargs, seed=9) != klr.find(make(), *digits, **kwargs)
 
 
+@pytest.mark.once
 def test_the_record_survives_a_file(found, tmp_path):
     found.save(tmp_path / "found.json")
     assert FindResult.load(tmp_path / "found.json") == found
 
 
+@pytest.mark.once
 def test_every_rule_answers_and_consensus_is_the_answer(found):
     assert float(found.suggest()) == found.learning_rate
     for rule in ("valley", "slide", "minimum", "steep"):
@@ -156,6 +158,7 @@ def test_apply_sets_a_float_rate(found):
         found.apply(make(keras.optimizers.Adam(klr.Constant(0.1))))
 
 
+@pytest.mark.once
 def test_the_picture_shows_the_numbers(found, tmp_path):
     axis = found.plot(tmp_path / "found.png").axes[0]
     assert axis.get_xscale() == "log"
@@ -184,9 +187,9 @@ def broken(digits, **change):
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "text"),
     [
-        ({"model": 3}, r"find\(model=3\): this is no Keras model"),
+        ({"model": 3}, r"find\(model=3\): this is not a Keras model"),
         ({"model": keras.Sequential([keras.layers.Dense(1)])}, "the model is not compiled. Call model.compile"),
         ({"min_lr": 1.0, "max_lr": 0.1}, "min_lr must be below max_lr, 0.1"),
         ({"min_lr": 0.0}, "min_lr must be above 0"),
@@ -197,7 +200,7 @@ def broken(digits, **change):
         ({"batch_size": 5000}, "a batch is larger than the data, 1797 rows"),
         ({"x": np.zeros((0, 64)), "y": np.zeros((0, 10))}, "there is no data"),
         ({"x": None}, "there is no data"),
-        ({"y": np.zeros((3, 10))}, "y has not as many rows as x, 1797"),
+        ({"y": np.zeros((3, 10))}, "y must have as many rows as x, 1797"),
         ({"schedule": 0.1}, "schedule must be a schedule of keras_lr or None"),
         ({"schedule": klr.Constant(0.0)}, "the schedule has no peak above 0"),
         (
@@ -212,11 +215,12 @@ def broken(digits, **change):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_bad_input_is_refused_before_any_training(change, told, digits):
-    with pytest.raises(klr.ArgumentError, match=told):
+def test_bad_input_is_refused_before_any_training(change, text, digits):
+    with pytest.raises(klr.ArgumentError, match=text):
         broken(digits, **change)
 
 
+@pytest.mark.once
 def test_a_nan_in_the_data_is_told_with_its_row(digits):
     x = digits[0].copy()
     x[17, 3] = np.nan
@@ -224,6 +228,7 @@ def test_a_nan_in_the_data_is_told_with_its_row(digits):
         broken(digits, x=x)
 
 
+@pytest.mark.once
 def test_a_model_of_keras_2_is_refused_by_name(digits):
     old = type("Sequential", (), {"__module__": "tf_keras.src.engine.sequential"})()
     with pytest.raises(klr.ArgumentError, match=r"this is a tf_keras \(Keras 2\) model. Build it with Keras 3"):

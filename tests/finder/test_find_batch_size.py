@@ -109,22 +109,24 @@ def test_another_error_is_raised_and_the_model_is_as_it_was(some_digits, make_ml
     assert model.optimizer is optimizer
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "text"),
     [
         ({"smallest": 0}, r"find_batch_size\(smallest=0\): smallest must be a whole number of at least 1"),
         ({"smallest": 5000}, "smallest is more than the 640 examples. Pass a smaller one."),
         ({"largest": 8}, "largest must be a whole number of at least 32"),
-        ({"model": 3}, r"find_batch_size\(model=3\): this is no Keras model"),
+        ({"model": 3}, r"find_batch_size\(model=3\): this is not a Keras model"),
     ],
     ids=str,
 )
-def test_bad_arguments_are_refused(change, told, some_digits, make_mlp):
+def test_bad_arguments_are_refused(change, text, some_digits, make_mlp):
     arguments = {"model": make_mlp(), "x": some_digits[0], "y": some_digits[1], **change}
-    with pytest.raises(klr.ArgumentError, match=told):
+    with pytest.raises(klr.ArgumentError, match=text):
         klr.find_batch_size(**arguments)
 
 
+@pytest.mark.once
 def test_a_dataset_has_batches_of_its_own(make_mlp):
     class Data(keras.utils.PyDataset):
         def __len__(self):
@@ -134,6 +136,6 @@ def test_a_dataset_has_batches_of_its_own(make_mlp):
             return np.zeros((4, 64)), np.zeros((4, 10))
 
     with pytest.raises(
-        klr.ArgumentError, match="x is a dataset, which brings its own batches. Pass the data as arrays"
+        klr.ArgumentError, match="x is a dataset, which brings its own batches. Pass the data as arrays, which give"
     ):
         klr.find_batch_size(make_mlp(), Data())

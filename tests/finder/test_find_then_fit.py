@@ -12,14 +12,14 @@ SHORT = {"repeats": 1, "steps": 60}
 SHAPE = klr.Cosine(1.0, 0.0, "90%").warmup("10%")
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def found(some_digits, make_mlp):
     return klr.find(make_mlp(), *some_digits, batch_size=64, **SHORT)
 
 
 def test_the_rate_of_each_update_is_the_answer_times_the_schedule(some_digits, make_mlp):
     monitor, model = klr.LearningRateMonitor(), make_mlp()
-    done = klr.find_then_fit(
+    outcome = klr.find_then_fit(
         model,
         *some_digits,
         schedule=SHAPE,
@@ -29,16 +29,16 @@ def test_the_rate_of_each_update_is_the_answer_times_the_schedule(some_digits, m
         verbose=0,
         callbacks=[monitor],
     )
-    expected = done.found.learning_rate * SHAPE.bind(steps_per_epoch=10, epochs=2).evaluate(range(20))
+    expected = outcome.found.learning_rate * SHAPE.bind(steps_per_epoch=10, epochs=2).evaluate(range(20))
     assert monitor.learning_rates == pytest.approx(expected, rel=1e-5)
-    assert done.found.schedule == repr(SHAPE)
-    assert done.found == klr.find(make_mlp(), *some_digits, batch_size=64, schedule=SHAPE, **SHORT)
-    assert done.reason == f"Trained with {done.found.learning_rate:.2g} times {SHAPE!r}."
+    assert outcome.found.schedule == repr(SHAPE)
+    assert outcome.found == klr.find(make_mlp(), *some_digits, batch_size=64, schedule=SHAPE, **SHORT)
+    assert outcome.reason == f"Trained with {outcome.found.learning_rate:.2g} times {SHAPE!r}."
 
 
 def test_units_are_bound_without_a_callback_of_the_user(some_digits, make_mlp):
-    done = klr.find_then_fit(make_mlp(), *some_digits, schedule=SHAPE, find_arguments=SHORT, epochs=2, verbose=0)
-    assert done.history.history["learning_rate"][-1] < 0.05 * done.found.learning_rate
+    outcome = klr.find_then_fit(make_mlp(), *some_digits, schedule=SHAPE, find_arguments=SHORT, epochs=2, verbose=0)
+    assert outcome.history.history["learning_rate"][-1] < 0.05 * outcome.found.learning_rate
 
 
 def test_it_is_find_then_apply_then_fit(some_digits, make_mlp):
@@ -48,8 +48,8 @@ def test_it_is_find_then_apply_then_fit(some_digits, make_mlp):
         model = make_mlp()
         model.fit(*some_digits, batch_size=64, verbose=0)
         if together:
-            done = klr.find_then_fit(model, *some_digits, find_arguments=SHORT, batch_size=64, epochs=2, verbose=0)
-            histories.append(done.history.history)
+            outcome = klr.find_then_fit(model, *some_digits, find_arguments=SHORT, batch_size=64, epochs=2, verbose=0)
+            histories.append(outcome.history.history)
         else:
             klr.find(model, *some_digits, batch_size=64, **SHORT).apply(model)
             histories.append(model.fit(*some_digits, batch_size=64, epochs=2, verbose=0).history)
@@ -60,7 +60,7 @@ def test_a_schedule_is_traced_anew_after_an_earlier_fit(some_digits, make_mlp):
     model = make_mlp()
     model.fit(*some_digits, batch_size=64, verbose=0)
     before = machinery.step_count(model.optimizer)
-    done = klr.find_then_fit(
+    outcome = klr.find_then_fit(
         model,
         *some_digits,
         schedule=klr.Constant(1.0, 12) >> klr.Constant(0.0),
@@ -70,7 +70,7 @@ def test_a_schedule_is_traced_anew_after_an_earlier_fit(some_digits, make_mlp):
     )
     weights = model.get_weights()[0]
     assert before == 10
-    assert done.history is not None
+    assert outcome.history is not None
     model.fit(*some_digits, batch_size=64, verbose=0)
     assert np.array_equal(model.get_weights()[0], weights)  # the rate is 0 from update 12 on
 
@@ -80,26 +80,27 @@ def test_what_is_held_out_is_not_used_to_find(some_digits, make_mlp):
     poisoned = x.copy()
     poisoned[-64:] = 1e6
     arguments = {"find_arguments": SHORT, "batch_size": 64, "epochs": 1, "verbose": 0}
-    done = klr.find_then_fit(make_mlp(), poisoned, y, validation_split=0.1, **arguments)
-    assert done.found == klr.find(make_mlp(), x[:576], y[:576], batch_size=64, **SHORT)
+    outcome = klr.find_then_fit(make_mlp(), poisoned, y, validation_split=0.1, **arguments)
+    assert outcome.found == klr.find(make_mlp(), x[:576], y[:576], batch_size=64, **SHORT)
 
 
 def test_without_an_answer_nothing_is_trained(some_digits, make_mlp):
     model = make_mlp()
     before = [np.array(value) for value in model.get_weights()]
-    done = klr.find_then_fit(
+    outcome = klr.find_then_fit(
         model, *some_digits, find_arguments={"min_lr": 1e-12, "max_lr": 1e-11}, batch_size=64, epochs=2
     )
-    assert done.history is None
-    assert done.found.learning_rate is None
-    assert done.reason.startswith("Not trained: find gave no answer. ")
+    assert outcome.history is None
+    assert outcome.found.learning_rate is None
+    assert outcome.reason.startswith("Not trained: find gave no answer. ")
     assert all(np.array_equal(one, other) for one, other in zip(before, model.get_weights(), strict=True))
 
 
+@pytest.mark.once
 def test_a_schedule_in_the_optimizer_is_told_before_any_work(some_digits, make_mlp):
     model = make_mlp(keras.optimizers.Adam(klr.Cosine(0.1, 0.0, 10)))
-    told = r"find_then_fit\(learning_rate=.*: the optimizer has a schedule already. Compile with a float such as"
-    with pytest.raises(klr.ArgumentError, match=told):
+    message = r"find_then_fit\(learning_rate=.*: the optimizer has a schedule already. Compile with a float such as"
+    with pytest.raises(klr.ArgumentError, match=message):
         klr.find_then_fit(model, *some_digits)
 
 
@@ -124,12 +125,12 @@ def test_the_answer_as_a_schedule(found):
 @pytest.mark.once
 def test_the_warm_up_is_that_of_the_critical_rate(found):
     edge = found.learning_rate / 20.5
-    known = klr.FindResult(**{**vars(found), "critical": CriticalRate(edge, (edge, edge), "")})
-    assert known.warmup_steps == 20
+    record = klr.FindResult(**{**vars(found), "critical": CriticalRate(edge, (edge, edge), "")})
+    assert record.warmup_steps == 20
     for kind in ("cosine", "wsd"):
-        assert known.to_schedule(kind, 100).evaluate(range(101)).argmax() == 20
-        assert known.to_schedule(kind, 30).evaluate(range(31)).argmax() == 15  # half of the run at most
-    assert known.to_schedule("one_cycle", 100).evaluate(0) <= found.to_schedule("one_cycle", 100).evaluate(0)
+        assert record.to_schedule(kind, 100).evaluate(range(101)).argmax() == 20
+        assert record.to_schedule(kind, 30).evaluate(range(31)).argmax() == 15  # half of the run at most
+    assert record.to_schedule("one_cycle", 100).evaluate(0) <= found.to_schedule("one_cycle", 100).evaluate(0)
     below = klr.FindResult(**{**vars(found), "critical": CriticalRate(1.0, (1.0, 1.0), "")})
     assert below.to_schedule("cosine", 100).evaluate(range(101)).argmax() == 0
 
@@ -149,9 +150,9 @@ def test_a_refusal_has_no_schedule(found):
 
 @pytest.mark.once
 def test_a_record_with_a_critical_rate_survives_a_file_and_an_old_one_loads(found, tmp_path):
-    known = klr.FindResult(**{**vars(found), "critical": CriticalRate(0.1, (0.05, 0.2), "It is.", (0.05, 0.1, 0.2))})
-    known.save(tmp_path / "new.json")
-    assert klr.FindResult.load(tmp_path / "new.json") == known
+    record = klr.FindResult(**{**vars(found), "critical": CriticalRate(0.1, (0.05, 0.2), "It is.", (0.05, 0.1, 0.2))})
+    record.save(tmp_path / "new.json")
+    assert klr.FindResult.load(tmp_path / "new.json") == record
     text = (tmp_path / "new.json").read_text()
     start = text.index(',\n "critical"')
     (tmp_path / "old.json").write_text(text[:start] + "\n}")
@@ -163,8 +164,8 @@ def test_a_record_with_a_critical_rate_survives_a_file_and_an_old_one_loads(foun
 
 @pytest.mark.once
 def test_the_page_of_a_notebook_needs_no_other_file(found):
-    known = klr.FindResult(**{**vars(found), "critical": CriticalRate(0.1, (0.05, 0.2), "It is.")})
-    page = known._repr_html_()
+    record = klr.FindResult(**{**vars(found), "critical": CriticalRate(0.1, (0.05, 0.2), "It is.")})
+    page = record._repr_html_()
     assert page.count("<svg") == 1
     assert "times the critical rate of the first update, 0.1" in page
     assert not {"<script", "<link", "src=", "@import"} & set(page.lower().split())

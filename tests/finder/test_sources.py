@@ -90,6 +90,7 @@ def test_data_that_ends_early_is_told(line):
     assert "The data ended after 13 of 20 updates and could not be read again. Pass a function" in found.note
 
 
+@pytest.mark.once
 def test_data_without_a_batch_is_refused(line):
     with pytest.raises(klr.ArgumentError, match="the data has no batch"):
         klr.find(line[2](), lambda: iter(()), **RAMP)

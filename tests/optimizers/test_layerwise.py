@@ -97,6 +97,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("make", "message"), WRONG)
 def test_wrong_arguments_are_told(make, message):
     with pytest.raises(klr.ArgumentError, match=re.escape(message)):

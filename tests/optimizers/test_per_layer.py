@@ -241,6 +241,7 @@ WRONG = [
 ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(("argument", "message"), WRONG)
 def test_wrong_arguments_are_told(argument, message):
     with pytest.raises(klr.ArgumentError, match=re.escape(message)):

@@ -1,4 +1,4 @@
-"""What is drawn is what the data says, and drawing leaves no trace."""
+"""Pictures show the data, and drawing changes no global state."""
 
 import dataclasses
 

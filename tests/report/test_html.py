@@ -1,4 +1,4 @@
-"""A page is one file, and no text of a user becomes a tag."""
+"""A page is one file, and a user's text never becomes a tag."""
 
 import re
 from html.parser import HTMLParser
@@ -17,10 +17,10 @@ class Balanced(HTMLParser):
 
     def __init__(self):
         super().__init__()
-        self.open, self.seen = [], []
+        self.open, self.tags = [], []
 
     def handle_starttag(self, tag, attrs):
-        self.seen.append(tag)
+        self.tags.append(tag)
         if tag != "meta":
             self.open.append(tag)
 
@@ -31,7 +31,7 @@ class Balanced(HTMLParser):
 def whole_page():
     parts = [
         html.Paragraph(BAD),
-        html.Table([BAD, "n"], [[BAD, 1.5], [None, 2]]),
+        html.DataTable([BAD, "n"], [[BAD, 1.5], [None, 2]]),
         html.Code(BAD),
         html.Picture("<svg></svg>", BAD),
     ]
@@ -48,7 +48,7 @@ def test_tags_are_balanced():
     parser = Balanced()
     parser.feed(whole_page())
     assert parser.open == []
-    assert {"table", "figure", "pre", "h1", "h2"} <= set(parser.seen)
+    assert {"table", "figure", "pre", "h1", "h2"} <= set(parser.tags)
 
 
 def test_nothing_is_loaded_from_elsewhere():
@@ -59,7 +59,7 @@ def test_nothing_is_loaded_from_elsewhere():
 
 
 def test_numbers_stand_to_the_right():
-    cells = html.fragment([html.Section("", [html.Table(["name", "n"], [["a", 1.23456789], ["b", None]])])])
+    cells = html.fragment([html.Section("", [html.DataTable(["name", "n"], [["a", 1.23456789], ["b", None]])])])
     assert '<td class="number">1.235</td>' in cells
     assert '<td class="number">-</td>' in cells
     assert "<td>a</td>" in cells

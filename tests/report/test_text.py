@@ -1,4 +1,4 @@
-"""Numbers and tables as people write them."""
+"""Formats of numbers and tables."""
 
 import pytest
 

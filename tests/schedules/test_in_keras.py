@@ -130,10 +130,12 @@ def test_without_a_callback_an_unbound_schedule_stops_fit_with_both_ways(line):
         make(klr.Cosine(0.1, 0.0, "50%")).fit(x, y, verbose=0)
 
 
+@pytest.mark.once
 def test_a_numpy_number_times_a_schedule_is_a_schedule():
     assert np.float64(0.5) * klr.Constant(2.0) == 0.5 * klr.Constant(2.0)
 
 
+@pytest.mark.once
 def test_a_plot_is_a_picture_with_units_on_its_axes(tmp_path):
     figure = SHAPE.plot(tmp_path / "schedule.png")
     assert (tmp_path / "schedule.png").read_bytes()[:4] == b"\x89PNG"

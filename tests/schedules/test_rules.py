@@ -14,6 +14,7 @@ from tests.schedules.catalogue import FORMULAS, SCHEDULES, WITH_UNITS
 STEPS = np.arange(30)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
     ("schedule", "formula"), FORMULAS, ids=lambda value: repr(value) if isinstance(value, klr.Schedule) else ""
 )
@@ -40,6 +41,7 @@ def test_the_config_makes_an_equal_schedule(schedule):
     assert hash(again) == hash(schedule)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("schedule", [*SCHEDULES, *WITH_UNITS], ids=repr)
 def test_the_repr_is_the_code_that_makes_it(schedule):
     names = {**vars(klr), "halving": getattr(getattr(schedule, "first", schedule), "fn", None)}

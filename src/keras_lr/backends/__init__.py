@@ -1,6 +1,6 @@
-"""The only files that import a framework, and the only two that use Keras's private names: `keras.py` and `keras_rates.py`.
+"""The only package that imports a framework. In it, only `keras.py` and `keras_rates.py` use Keras's private names.
 
-`tensorflow.py`, `jax.py` and `torch.py` have the same names in them; `active` gives the one of this process.
+`jax`, `tensorflow` and `torch` have the same modules, `stepper` and `program`, with the same names in them.
 """
 
 from __future__ import annotations
@@ -11,68 +11,76 @@ import importlib
 import random
 import sys
 from collections.abc import Callable, Iterator
-from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from keras import config  # not `import keras`: the name belongs to the module keras.py of this package
 
+from keras_lr.backends.keras import GlobalState
+from keras_lr.backends.program import Program
+from keras_lr.backends.protocols import StepperModule
 from keras_lr.core.errors import KerasLRError
 
+if TYPE_CHECKING:  # mypy compares each backend with the protocol
+    from keras_lr.backends.jax import stepper as jax_stepper
+    from keras_lr.backends.tensorflow import stepper as tensorflow_stepper
+    from keras_lr.backends.torch import stepper as torch_stepper
 
-def active() -> ModuleType:
-    """The module of the backend that Keras runs on in this process.
+    _STEPPERS: tuple[StepperModule, ...] = (jax_stepper, tensorflow_stepper, torch_stepper)
 
-    Each has `devices()`, `compiled(fn)`, `host_step(step)`, `random_state()`, `set_random_state(state)`, `scope(model)`
-    and `Stepper(model)`.
-    """
-    import keras
 
-    name = keras.backend.backend()
+def active() -> StepperModule:
+    """Returns the `stepper` module of the backend that Keras runs on in this process."""
+    name = config.backend()
     if name not in ("tensorflow", "jax", "torch"):
         raise KerasLRError(
             f"keras-lr works on the backends tensorflow, jax and torch, not on {name!r}. Set KERAS_BACKEND."
         )
-    return importlib.import_module(f"keras_lr.backends.{name}.stepper")
+    return _stepper_module(name)
+
+
+def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Program]:
+    """Puts data on the device once for many programs.
+
+    Args:
+        model: See `Program`.
+        train: See `Program`; anywhere, not yet on the device.
+        validation: The same, or None.
+        batch_size: See `Program`.
+
+    Returns:
+        A function that creates a program: for members together (True; JAX only) or for one member at a time (False).
+    """
+    kind: type[Program] = importlib.import_module(f"keras_lr.backends.{config.backend()}.program").Program
+    return functools.partial(kind, model, kind.on_device(train), kind.on_device(validation), batch_size)
 
 
 @contextlib.contextmanager
 def random_state() -> Iterator[None]:
-    """Puts every global source of chance back at its end: Python's, NumPy's, the framework's and Keras's."""
-    from keras_lr.backends.keras import GlobalState
+    """Restores at its end every global random state: Python's, NumPy's, Keras's, TensorFlow's and PyTorch's.
 
-    framework, others = active(), {name: _state_of(name) for name in ("tensorflow", "torch")}
+    Keras seeds TensorFlow on every backend, and datasets of TensorFlow and PyTorch are read on every backend.
+    """
+    active()  # raises on another backend
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the legacy state is the global one
-    own, state = framework.random_state(), GlobalState()
+    frameworks, own = {name: _state_of(name) for name in ("tensorflow", "torch")}, GlobalState()
     try:
         yield
     finally:
         random.setstate(python)
         np.random.set_state(numpy)  # noqa: NPY002
-        framework.set_random_state(own)
-        for (
-            name,
-            other,
-        ) in others.items():  # their datasets are read on every backend, and Keras seeds TensorFlow always
-            if name in sys.modules and other is not None:
-                importlib.import_module(f"keras_lr.backends.{name}.stepper").set_random_state(other)
-        state.restore()
+        for name, state in frameworks.items():
+            if sys.modules.get(name) is not None and state is not None:
+                _stepper_module(name).set_random_state(state)
+        own.restore()
 
 
-def _state_of(name: str) -> object:
-    """The state of a framework's global seed; of TensorFlow that isn't imported yet, that of one that nobody has seeded."""
-    if name not in sys.modules:
+def _state_of(name: str) -> Any:
+    """Returns a framework's global random state. If TensorFlow is not imported, it is that of an unseeded TensorFlow."""
+    if sys.modules.get(name) is None:
         return (None, None) if name == "tensorflow" else None
-    return importlib.import_module(f"keras_lr.backends.{name}.stepper").random_state()
+    return _stepper_module(name).random_state()
 
 
-def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Any]:
-    """Makes programs for many runs of a model: of members together (True; on JAX alone) or each alone (False).
-
-    The data is put on the device once for all of them.
-
-    See `jax_population.Program`, whose names all have.
-    """
-    import keras
-
-    module = importlib.import_module(f"keras_lr.backends.{keras.backend.backend()}.program")
-    return functools.partial(module.Program, model, module.on_device(train), module.on_device(validation), batch_size)
+def _stepper_module(name: str) -> StepperModule:
+    return cast(StepperModule, importlib.import_module(f"keras_lr.backends.{name}.stepper"))

@@ -236,7 +236,9 @@ def losses_in(model: Any, logs: dict[str, Any], step: str = "train_step") -> dic
     """Of what a step returned, the loss and, of a model with several outputs, that of each."""
     if "loss" not in logs:
         told = ", ".join(map(repr, logs)) or "nothing"
-        raise ArgumentError("find", f"{step} returns {told}, but no 'loss'", "Return it too", model=model)
+        raise ArgumentError(
+            f"{type(model).__name__}.{step}", f"{step} returns {told}, but no 'loss'", "Return it too", model=model
+        )
     own = model._compile_loss
     names = [] if own is None else [tracker.name for tracker in own.metrics]
     return {"loss": logs["loss"]} | {name: logs[name] for name in names if name in logs}

@@ -38,7 +38,7 @@ def bind_rates(where: str, model: Any, params: dict[str, Any], epoch: int) -> No
         if not isinstance(rate, Schedule):
             continue
         batches = optimizer.gradient_accumulation_steps
-        if batches and _counts_steps(rate):
+        if batches and counts_steps(rate):
             warnings.warn(
                 f"{where}: {rate!r} counts batches, but the optimizer makes an update only once in {batches} batches. "
                 f"Use .every({batches}) to count updates, or lengths with units such as '3ep'.",
@@ -85,12 +85,9 @@ def bound_for(schedule: Schedule, span: FitSpan) -> Schedule:
     return schedule.bind(steps_per_epoch=span.steps_per_epoch, epochs=span.epochs)
 
 
-def _counts_steps(schedule: Schedule) -> bool:
-    """Whether one of its lengths is a plain number of steps, outside of `.every`."""
-    if isinstance(schedule, (Bound, Every)):
+def counts_steps(schedule: Schedule) -> bool:
+    """Whether a length in it is a number of steps, outside of `.every`."""
+    if isinstance(schedule, Every):
         return False
-    parts = [getattr(schedule, field.name) for field in dataclasses.fields(schedule)]  # type: ignore[arg-type]
-    if any(_counts_steps(part) for part in parts if isinstance(part, Schedule)):
-        return True
-    own = [getattr(schedule, name, None) for name in ("steps", "boundaries", "up", "per", "timescale")]
-    return any(isinstance(n, int) and n > 1 for value in own for n in (value if isinstance(value, tuple) else (value,)))
+    own = any(isinstance(length, (int, float)) and length > 0 for length in schedule.own_lengths())
+    return own or any(counts_steps(child) for child in schedule.children())

@@ -21,7 +21,6 @@ from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Scaled, Schedule
 from keras_lr.schedules import length as lengths
-from keras_lr.schedules.inspect import longest_rise
 
 _NAME = "ReduceLROnPlateau"
 _FILE_VERSION = 1
@@ -185,7 +184,7 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
         if self.after == "warmup":
             rate = machinery.rate_of(machinery.optimizers_of(self.model)[0])
             rate = rate.schedule if isinstance(rate, Scaled) else rate
-            return longest_rise(rate) if isinstance(rate, Schedule) else 0
+            return rate.longest_rise() if isinstance(rate, Schedule) else 0
         length, steps = lengths.parse(_NAME, 0, after=self.after), self.params.get("steps")
         if length.bound:
             return length.steps

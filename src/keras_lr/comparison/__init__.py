@@ -6,4 +6,4 @@ from keras_lr.comparison.case import Rung as Rung
 from keras_lr.comparison.compare import compare as compare
 from keras_lr.comparison.preview import Preview as Preview
 from keras_lr.comparison.preview import preview as preview
-from keras_lr.comparison.record import Comparison as Comparison
+from keras_lr.comparison.result import Comparison as Comparison

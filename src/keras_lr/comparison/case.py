@@ -9,6 +9,8 @@ from typing import Any
 from keras_lr.comparison.statistics import verdict
 from keras_lr.report import text
 
+HEADER = ("case", "mean", "95 % interval", "difference to the best", "P(best)", "diverged", "verdict")
+"""The header of `CaseRow.texts`."""
 NOT_MADE = ("not run", "dropped")
 """Outcomes of runs that were planned and not made."""
 
@@ -138,3 +140,73 @@ class Case:
         others = {"failed": self.failed, "not_run": self.not_run, "dropped_after": self.dropped_after}
         lost = f"diverged={self.diverged}" + "".join(f", {name}={value}" for name, value in others.items() if value)
         return f"<Case {self.name!r}: mean={text.measured(self.mean, self.interval)}{spread}, {lost}>"
+
+
+@dataclasses.dataclass(frozen=True)
+class CaseRow:
+    """A case as a row of a table: of pandas, of a page or of the command line.
+
+    Attributes:
+        case: The case.
+        verdict: "best", "worse", "dropped" and the like.
+        epochs: Epochs of each run of the comparison.
+    """
+
+    case: Case
+    verdict: str
+    epochs: int
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The row as numbers, by the columns of `Comparison.table`; NaN for what is missing."""
+        case = self.case
+        low, high = case.interval or (None, None)
+        difference_low, difference_high = case.difference_interval or (None, None)
+        numbers = {"mean": case.mean, "low": low, "high": high, "difference": case.difference}
+        numbers |= {"difference_low": difference_low, "difference_high": difference_high, "p_best": case.p_best}
+        return {
+            "case": case.name,
+            "optimizer": case.optimizer_name,
+            "schedule": case.schedule,
+            **{name: _number(value) for name, value in {"learning_rate": case.learning_rate, **numbers}.items()},
+            "runs": len(case.runs),
+            "diverged": case.diverged,
+            "failed": case.failed,
+            "not_run": case.not_run,
+            "dropped_after": _number(case.dropped_after),
+            "verdict": self.verdict,
+        }
+
+    @property
+    def texts(self) -> list[str]:
+        """The row as texts under `HEADER`."""
+        case, after = self.case, self.case.dropped_after
+        return [
+            case.name,
+            text.measured(case.mean, case.interval),
+            text.interval(case.interval),
+            self._difference,
+            text.MISSING if case.p_best is None else f"{case.p_best:.2f}",
+            self._lost,
+            self.verdict if after is None else f"dropped after the rung of {after} of {self.epochs} epochs",
+        ]
+
+    @property
+    def _difference(self) -> str:
+        mean, interval = self.case.difference, self.case.difference_interval
+        if mean is None or interval is None:
+            return text.number(mean)
+        return f"{text.measured(mean, interval)} ({text.interval(interval)})"
+
+    @property
+    def _lost(self) -> str:
+        """How many runs diverged, failed and were not executed."""
+        case = self.case
+        executed = sum(run.outcome not in NOT_MADE for run in case.runs)
+        parts = [f"{case.diverged} of {executed}"] if executed else []
+        counts = {"failed": case.failed, "not run": case.not_run}
+        return ", ".join([*parts, *(f"{count} {word}" for word, count in counts.items() if count)]) or text.MISSING
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

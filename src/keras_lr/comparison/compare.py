@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_lr import backends
 from keras_lr.comparison.execution.engines import Engine
-from keras_lr.comparison.execution.executor import Making
+from keras_lr.comparison.execution.executor import Executor
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.auto_rates import Ladders, notes_of, starts_of
 from keras_lr.comparison.planning.budget import Budget
@@ -17,7 +17,7 @@ from keras_lr.comparison.planning.cost import cost_of_a_run
 from keras_lr.comparison.planning.halving import kept, rungs_of
 from keras_lr.comparison.planning.plan import planned
 from keras_lr.comparison.prepared import Prepared, prepared
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.store.store import opened, plan_in
 from keras_lr.comparison.summarize import Course, summarized
 
@@ -134,11 +134,11 @@ def compare(
         there = plan_in(store)
         ready = prepared(plan, engine, workers, lambda template: starts_of(plan, template.build, there))
         with opened(store, ready.identity) as kept:
-            making = Making(kept, budget, verbose)
+            executor = Executor(kept, budget, verbose)
             if budget.seconds is not None:
                 budget.estimate(cost_of_a_run(ready.plan, ready.template.build))
-            work = _widened(ready, making) if ready.starts else _climbed(ready, making)
-    return _summarized(ready, work, making.found, budget, store is not None)
+            work = _widened(ready, executor) if ready.starts else _climbed(ready, executor)
+    return _summarized(ready, work, executor.runs, budget, store is not None)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -158,27 +158,27 @@ class _Work:
     dropped: Collection[int] = ()
 
 
-def _climbed(ready: Prepared, making: Making) -> _Work:
+def _climbed(ready: Prepared, executor: Executor) -> _Work:
     """All cases in the first rung, those that it keeps in the next, the last of them for all epochs."""
     every = range(len(ready.plan.cases))
     going, rungs = list(every), []
     for rung, epochs in enumerate(rungs_of(ready.plan), 1):
         plan, engine = ready.shorter(rung, epochs)
-        complete = making.make(plan, engine, going)
+        complete = executor.execute(plan, engine, going)
         rungs.append((epochs, going))
         if not complete:
             break
-        going = kept(plan, going, making.found)
-    making.make(ready.plan, ready.engine, going)
+        going = kept(plan, going, executor.runs)
+    executor.execute(ready.plan, ready.engine, going)
     return _Work(every, ready.engine, rungs, set(every) - set(going))
 
 
-def _widened(ready: Prepared, making: Making) -> _Work:
+def _widened(ready: Prepared, executor: Executor) -> _Work:
     """The first rates of each optimizer and schedule, and more of them while the best is at an edge."""
     ladders = Ladders(ready.plan, ready.starts)
     new = ladders.tried
-    while new and making.make(ready.plan, ready.engine, new):
-        new = ladders.widen(making.found)
+    while new and executor.execute(ready.plan, ready.engine, new):
+        new = ladders.widen(executor.runs)
     return _Work(ladders.tried, ready.engine)
 
 

@@ -1,10 +1,16 @@
-"""The key of a run, and what is measured in it."""
+"""The key of a run, its measurement, and the software that produced it."""
 
 from __future__ import annotations
 
 import dataclasses
+import platform
+import sys
 from collections.abc import Sequence
 
+import keras
+import numpy as np
+
+from keras_lr.core.version import __version__
 from keras_lr.engines.fit import TrainingRun
 
 
@@ -30,3 +36,16 @@ class RunMeasurement:
     run: TrainingRun
     learning_rates: Sequence[float]
     losses: Sequence[float] | None = None
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that runs depend on."""
+    backend = keras.backend.backend()
+    framework = getattr(sys.modules.get(backend), "__version__", "")
+    return {
+        "keras-lr": __version__,
+        "keras": keras.__version__,
+        "backend": f"{backend} {framework}".strip(),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+    }

@@ -6,15 +6,13 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from keras_lr.comparison.execution import workers as worker_processes
-from keras_lr.comparison.execution.engines import Engine, kept_as
-from keras_lr.comparison.execution.workers import engine_for
+from keras_lr.comparison.execution.engines import Engine, stored_name
+from keras_lr.comparison.execution.workers import check_workers, engine_for
 from keras_lr.comparison.planning import auto_rates, halving
 from keras_lr.comparison.planning.auto_rates import Start
 from keras_lr.comparison.planning.plan import Plan
-from keras_lr.comparison.planning.reference_model import Template
+from keras_lr.comparison.planning.reference_model import Description, Template
 from keras_lr.comparison.store.identity import identity_of
-from keras_lr.comparison.summarize import Description
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +40,7 @@ class Prepared:
     def identity(self) -> dict[str, Any]:
         """What a store knows the plan by."""
         asked = dataclasses.replace(self.plan, metric=self.metric)
-        return identity_of(asked, self.descriptions, self.template.model, kept_as(self.engine), self.starts)
+        return identity_of(asked, self.descriptions, self.template.model, stored_name(self.engine), self.starts)
 
     def shorter(self, rung: int, epochs: int) -> tuple[Plan, Engine]:
         """The plan of a shorter rung, and what makes its runs."""
@@ -62,7 +60,7 @@ def prepared(plan: Plan, engine: str, workers: int, starts: Callable[[Template],
     Raises:
         ArgumentError: An argument breaks a rule.
     """
-    chosen = (engine, worker_processes.check(engine, workers))
+    chosen = (engine, check_workers(engine, workers))
     halving.check(plan)
     template = Template(plan)
     if plan.prune == halving.HALVING and any(case.rate is None and case.optimizer is None for case in plan.cases):

@@ -9,7 +9,7 @@ from typing import Any
 
 from keras_lr import backends
 from keras_lr.comparison.compare import compare
-from keras_lr.comparison.execution.workers import Elsewhere
+from keras_lr.comparison.execution.workers import RemoteEngine
 from keras_lr.comparison.planning.auto_rates import AROUND, BEYOND, Ladders, stored_starts
 from keras_lr.comparison.planning.budget import Budget, duration
 from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
@@ -156,7 +156,7 @@ def _told(ready: Prepared, plan: Plan, cost: Cost | None, budget: Budget, store:
             notes.append(f"The budget is {duration(budget.seconds)}: not all runs may be made.")
     if ready.engine.name == "population":
         notes.append("One program for many runs mostly takes less time than fit; it is timed when it is made.")
-    if isinstance(ready.engine, Elsewhere):
+    if isinstance(ready.engine, RemoteEngine):
         notes.append("The time is that of one process.")
     updates = updates_per_epoch(plan)
     return Preview(

@@ -3,52 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import platform
-import sys
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
-
-import keras
-import numpy as np
 
 from keras_lr.comparison.case import NOT_MADE, Case, Run, Rung
-from keras_lr.comparison.measured import RunKey, RunMeasurement
-from keras_lr.comparison.planning import optimizers
+from keras_lr.comparison.measured import RunKey, RunMeasurement, versions
 from keras_lr.comparison.planning.plan import Plan, PlannedCase
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.planning.reference_model import Description
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import verdict
 from keras_lr.comparison.statistics.verdict import Verdict
 from keras_lr.comparison.views.tables import near_divergence
-from keras_lr.core.version import __version__
 from keras_lr.engines import failures
 from keras_lr.engines.fit import TrainingRun
 from keras_lr.report import text
-
-
-@dataclasses.dataclass(frozen=True)
-class Description:
-    """What is to be known of a case's optimizer, read before anything is trained."""
-
-    config: dict[str, Any]
-    code: str
-    learning_rate: float | None
-    kind: str
-
-
-def describe(case: PlannedCase, template: Any) -> Description:
-    """Describes the optimizer that a case gives to a model compiled with `template`."""
-    optimizer = case.optimizer_for(template)
-    rate = None if case.rate is None else optimizers.product_code(case.learning_rate, case.schedule)
-    code = optimizers.code_of(optimizer, rate)
-    known = optimizers.rate_in(optimizer) if case.rate is None else case.learning_rate
-    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
-    return Description(
-        config=optimizers.config_of(optimizer),
-        code=f"{optimizers.imports_for(code)}\n\noptimizer = {code}",
-        learning_rate=known,
-        kind=case.optimizer_name or type(inner).__name__,
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,31 +83,6 @@ def summarized(
     )
 
 
-def versions() -> dict[str, str]:
-    """What the figures were made with."""
-    backend = keras.backend.backend()
-    framework = getattr(sys.modules.get(backend), "__version__", "")
-    return {
-        "keras-lr": __version__,
-        "keras": keras.__version__,
-        "backend": f"{backend} {framework}".strip(),
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-    }
-
-
-def score_of(plan: Plan, run: TrainingRun) -> float | None:
-    """The metric after the last epoch of a run that finished, where it is finite."""
-    last = run.history.get(plan.metric, (math.nan,))[-1:] or (math.nan,)
-    return last[0] if run.outcome == "finished" and math.isfinite(last[0]) else None
-
-
-def scores_of(plan: Plan, case: int, found: Mapping[RunKey, RunMeasurement]) -> dict[int, float]:
-    """The scores of a case, by seed."""
-    scores = {seed: score_of(plan, found[plan.key(case, seed)].run) for seed in plan.seeds}
-    return {seed: score for seed, score in scores.items() if score is not None}
-
-
 def _runs(plan: Plan, measured: Mapping[RunKey, RunMeasurement], dropped: Collection[int]) -> list[list[Run]]:
     """The runs of each case, those too that were not made. The seeds that all cases have count, or else the first."""
     going = [place for place in range(len(plan.cases)) if place not in dropped]
@@ -161,9 +103,7 @@ def _runs(plan: Plan, measured: Mapping[RunKey, RunMeasurement], dropped: Collec
 
 
 def _run(plan: Plan, seed: int, run: TrainingRun, counts: bool = True) -> Run:
-    return Run(
-        seed, run.outcome, score_of(plan, run), run.history, run.diverged_at, run.seconds, run.error, counts=counts
-    )
+    return Run(seed, run.outcome, plan.score(run), run.history, run.diverged_at, run.seconds, run.error, counts=counts)
 
 
 def _rungs(plan: Plan, case: int, measured: Mapping[RunKey, RunMeasurement], course: Course) -> tuple[Rung, ...]:

@@ -1,1 +1,1 @@
-"""Errors, argument checks and frozen records: what every floor above stands on. Imports nothing of ours."""
+"""The base of all other packages: errors, argument checks, JSON records and the version."""

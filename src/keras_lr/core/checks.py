@@ -1,4 +1,4 @@
-"""The one place that words range errors. Each check returns the value in its plain Python type."""
+"""Checks of arguments. Each returns the value as a plain Python type, or raises an `ArgumentError` with the rule."""
 
 from __future__ import annotations
 
@@ -13,36 +13,34 @@ LARGEST_STEP = 2**31 - 1  # Keras counts steps in int32 on JAX and PyTorch
 
 
 def finite(where: str, **argument: Any) -> float:
-    """A finite real number, as a Python float."""
-    (value,) = argument.values()
-    (name,) = argument
+    """Returns a finite real number as a Python float."""
+    ((name, value),) = argument.items()
     if isinstance(value, bool) or not isinstance(value, numbers.Real) or not math.isfinite(value):
-        raise ArgumentError(where, f"{name} must be a finite number", "Pass a float such as 0.01", **argument)
+        raise ArgumentError(where, f"{name} must be a finite number", "Pass a float, for example 0.01", **argument)
     return float(value)
 
 
 def above_zero(where: str, **argument: Any) -> float:
-    """A finite number above 0, as a Python float."""
+    """Returns a finite number above 0 as a Python float."""
     (name,) = argument
     value = finite(where, **argument)
     if value <= 0.0:
-        raise ArgumentError(where, f"{name} must be above 0", "Pass a float such as 0.01", **argument)
+        raise ArgumentError(where, f"{name} must be above 0", "Pass a float, for example 0.01", **argument)
     return value
 
 
 def at_least_zero(where: str, **argument: Any) -> float:
-    """A finite number of 0 or more, as a Python float."""
+    """Returns a finite number of at least 0 as a Python float."""
     (name,) = argument
     value = finite(where, **argument)
     if value < 0.0:
-        raise ArgumentError(where, f"{name} must be 0 or more", "Pass a float such as 0.01", **argument)
+        raise ArgumentError(where, f"{name} must be 0 or more", "Pass a float, for example 0.01", **argument)
     return value
 
 
 def whole(where: str, least: int = 1, **argument: Any) -> int:
-    """A whole number of at least `least` that fits a step counter, as a Python int."""
-    (value,) = argument.values()
-    (name,) = argument
+    """Returns a whole number of at least `least` that fits a step counter, as a Python int."""
+    ((name, value),) = argument.items()
     integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not integral or int(value) < least:
         raise ArgumentError(
@@ -56,10 +54,9 @@ def whole(where: str, least: int = 1, **argument: Any) -> int:
 
 
 def one_of(where: str, choices: Sequence[str], **argument: Any) -> str:
-    """One of a few words."""
-    (value,) = argument.values()
-    (name,) = argument
+    """Returns a string that is one of `choices`."""
+    ((name, value),) = argument.items()
     if value not in choices:
-        words = ", ".join(repr(choice) for choice in choices)
-        raise ArgumentError(where, f"{name} must be one of {words}", "Pass one of these", **argument)
+        rule = f"{name} must be one of {', '.join(map(repr, choices))}"
+        raise ArgumentError(where, rule, "Pass one of these", **argument)
     return str(value)

@@ -1,12 +1,12 @@
-"""Every error that keras-lr raises on purpose.
+"""The errors of keras-lr.
 
     KerasLRError
-    ├── ArgumentError (ValueError)      an argument breaks a rule; the text names the call, the rule and the repair
-    ├── UserCodeError (RuntimeError)    the user's own function raised; its traceback is the cause
-    ├── StoreError (OSError)            a store can't be read or written now: disk full, no permission, another driver
+    ├── ArgumentError (ValueError)      an argument is invalid; the text names the call, the rule and the repair
+    ├── UserCodeError (RuntimeError)    the user's own function raised; that exception is the cause
+    ├── StoreError (OSError)            a store can't be read or written: disk full, no permission, another driver
     └── MissingExtraError (ImportError) an optional package is not installed; the text has the pip line
 
-Normal outcomes (a run that diverged, a curve without an answer) are results with a reason, not errors.
+A run that diverged or a curve without an answer is a result with a reason, not an error.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 
 
 class KerasLRError(Exception):
-    """The root of the tree, to catch all of them at once."""
+    """The base class of all errors of keras-lr."""
 
 
 class ArgumentError(KerasLRError, ValueError):
-    """An argument breaks a rule; the text is `Where(argument=value): the rule. The repair.`, always in this form.
+    """An argument is invalid. The text always has the form `Where(argument=value): the rule. The repair.`.
 
     Args:
-        where: The call that was made, such as `find` or `Cosine`.
-        rule: The rule that is broken, one clause without a full stop.
+        where: The function or class that was called, such as `find` or `Cosine`.
+        rule: What the argument violates, one clause without a full stop.
         repair: What to do instead, one sentence without a full stop.
-        **argument: The one argument at fault, by its name.
+        **argument: The invalid argument under its name.
 
     Example:
         >>> raise ArgumentError("Cosine", "steps must be at least 1", "Pass a whole number", steps=-3)
@@ -48,13 +48,13 @@ class UserCodeError(KerasLRError, RuntimeError):
 
 
 class StoreError(KerasLRError, OSError):
-    """A store can't be read or written now. What was kept in it before is still there.
+    """A store can't be read or written. Its earlier contents are unchanged.
 
     Args:
-        where: The call that was made.
-        fault: What is in the way, one clause without a full stop.
+        where: The function that was called.
+        fault: What prevents access, one clause without a full stop.
         repair: What to do about it, one sentence without a full stop.
-        store: The path of the store.
+        store: The path, for the text.
 
     Example:
         >>> raise StoreError("compare", "it can't be written: the disk is full", "Free some space", store="runs.sqlite")
@@ -75,7 +75,7 @@ class MissingExtraError(KerasLRError, ImportError):
 
 
 def _short(value: Any, limit: int = 120) -> str:
-    """A value as it is shown in an error: its repr, or only its kind where that is long."""
+    """Returns the repr of a value, or only its type if the repr is long."""
     shape = getattr(value, "shape", None)
     if shape is not None and not isinstance(value, (int, float)) and shape != ():
         return f"<{type(value).__name__} of shape {tuple(shape)}>"

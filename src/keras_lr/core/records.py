@@ -1,7 +1,7 @@
-"""Frozen dataclasses to JSON and back: the records that travel between measuring, deciding and drawing.
+"""Saves frozen dataclasses as JSON and loads them: the records between measuring, deciding and drawing.
 
-The file is strict JSON: NaN and the infinities, which JSON lacks, are written as the strings "NaN", "Infinity" and
-"-Infinity". It carries the name of the record and a format number, so that a newer version can still read it.
+The file is strict JSON, which has no NaN or infinities: they are stored as the strings "NaN", "Infinity" and
+"-Infinity". The file also has the name of the record and a format number, so that newer versions can read it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Record = TypeVar("Record")
 
 
 def save(record: Any, path: str | os.PathLike[str]) -> None:
-    """Writes a record to `path` as JSON, whole or not at all."""
+    """Writes a record to `path` as JSON, completely or not at all."""
     target = pathlib.Path(path)
     partial = target.with_name(target.name + ".partial")
     partial.write_text(to_json(record), encoding="utf-8")
@@ -37,12 +37,12 @@ def load(kind: type[Record], path: str | os.PathLike[str]) -> Record:
 
 
 def to_json(record: Any) -> str:
-    """A record as a JSON text."""
+    """Returns a record as a JSON text."""
     return json.dumps({"record": type(record).__name__, "format": FORMAT, **_plain(record)}, allow_nan=False, indent=1)
 
 
 def from_json(kind: type[Record], text: str, source: str = "the text") -> Record:
-    """The record that `to_json` wrote."""
+    """Reads a record of `kind` from a text of `to_json`. Ignores unknown fields; `source` names the text in an error."""
     try:
         fields = json.loads(text)
         name, number = fields.pop("record"), fields.pop("format")
@@ -56,7 +56,7 @@ def from_json(kind: type[Record], text: str, source: str = "the text") -> Record
 
 
 def _plain(value: Any) -> Any:
-    """Dataclasses, arrays and numbers as what JSON knows."""
+    """Turns dataclasses, arrays and numbers into the types of JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, dict):
@@ -73,7 +73,7 @@ def _plain(value: Any) -> Any:
 
 
 def _typed(hint: Any, value: Any) -> Any:
-    """What `_plain` wrote, in the type that the record's annotation asks for."""
+    """Turns a value of `_plain` into the type of the record's annotation."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         if value is None:
@@ -81,8 +81,8 @@ def _typed(hint: Any, value: Any) -> Any:
         return _typed(next(argument for argument in arguments if argument is not type(None)), value)
     if dataclasses.is_dataclass(hint):
         hints = typing.get_type_hints(hint)
-        known = {field.name for field in dataclasses.fields(hint)}
-        return hint(**{name: _typed(hints[name], item) for name, item in value.items() if name in known})  # type: ignore[operator]
+        names = {field.name for field in dataclasses.fields(hint)}
+        return hint(**{name: _typed(hints[name], item) for name, item in value.items() if name in names})  # type: ignore[operator]
     if origin is tuple and arguments[-1] is Ellipsis:
         return tuple(_typed(arguments[0], item) for item in value)
     if origin is tuple:

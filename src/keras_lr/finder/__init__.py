@@ -1,4 +1,4 @@
-"""The range test: a compiled model in, a learning rate with its interval and reason out."""
+"""Finds learning rates and batch sizes for compiled models."""
 
 from keras_lr.finder.deciding.critical import CriticalRate as CriticalRate
 from keras_lr.finder.deciding.other_finders import Suggestion as Suggestion

@@ -1,21 +1,22 @@
-"""`find`: measures a curve with a borrowed model, lets the rule decide, and gives back a frozen record."""
+"""`find`: measures curves with a borrowed model, decides on a rate, and returns a frozen result."""
 
 from __future__ import annotations
 
 import dataclasses
 from typing import Any
 
-from keras_lr.backends import keras as machinery
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.finder.deciding.consensus import Answer, consensus
+from keras_lr.finder.deciding.consensus import Decision, consensus
 from keras_lr.finder.measuring.batches import Batches, batches
-from keras_lr.finder.measuring.holdout import trained_and_validated
-from keras_lr.finder.measuring.ladder import ladder, mean_share
-from keras_lr.finder.measuring.measure import measure
+from keras_lr.finder.measuring.holdout import verify_split
+from keras_lr.finder.measuring.ladder import ladder
+from keras_lr.finder.measuring.measure import Measurement, measure
+from keras_lr.finder.measuring.prechecks import check_model
 from keras_lr.finder.result import FindResult
+from keras_lr.finder.target import mean_share
 from keras_lr.finder.verifying.search import LEAST_BUDGET, Verification
-from keras_lr.finder.verifying.trainings import verified
+from keras_lr.finder.verifying.trainings import verify_by_training
 from keras_lr.schedules import Schedule
 
 
@@ -42,48 +43,51 @@ def find(
 ) -> FindResult:
     """Finds a learning rate by range tests and sprints, and leaves the model bit for bit as it was.
 
-    The model is trained for `steps` updates at rates that rise from `min_lr` to `max_lr`, until it diverges; `repeats`
-    times from the same start in different batch orders. That shows where rates begin and cease to work. Then it is trained
-    for `sprint_steps` updates at single rates, half a decade apart and always from the same start on the same batches,
-    usually at four or five of them, and looked at by the loss of rows that no sprint trains on. The answer is 2.5 times the
-    lowest rate that gains seven tenths of what the best does, but no more than the best. Whatever happens, Ctrl-C
-    included, weights, optimizer, metrics, rate and random states are put back, so that `fit` afterwards is the same as
-    `fit` without it.
+    A range test, or ramp, trains the model for `steps` updates at rates that rise from `min_lr` to `max_lr`, until it
+    diverges. `find` does so `repeats` times, from the same start in different batch orders. The ramps show the range of
+    rates to look at.
+
+    A sprint trains the model for `sprint_steps` updates at one rate. Sprints are half a decade apart, usually four or five
+    of them, always from the same start on the same batches. `find` compares their losses on a holdout: rows that no sprint
+    trains on. The answer is 2.5 times the lowest rate that gains seven tenths of what the best sprint gains, but at most
+    the rate of the best sprint.
+
+    At the end, and on Ctrl-C or an error, `find` restores weights, optimizer, metrics, rate and random states. A `fit`
+    after it gives the same as a `fit` without it.
 
     Args:
         model: A compiled model. It need not be built.
         x: Arrays (or a list, tuple or dict of them), a `PyDataset`, a `tf.data.Dataset`, a PyTorch `DataLoader`, or a
-            function without arguments that makes a generator of batches.
+            function without arguments that returns a generator of batches.
         y: Targets, for arrays.
         sample_weight: A weight per example, for arrays.
         class_weight: A weight per class index.
         batch_size: Examples per batch, for arrays. Default: 32, as in `fit`.
         validation_data: For `verify`: `(x, y)`, `(x, y, sample_weight)` or a dataset. Default: the last tenth of arrays,
             which `verify` then doesn't train on.
-        schedule: What the answer is for: None for a constant rate, or a schedule of which it will be the peak (only its
-            shape counts).
-        verify: Updates to spend on short real trainings around the rate that was read from the curve, from the model's
-            present state and along the schedule, shortened; the rate with the lowest validation loss is the answer. Twice
-            the updates of a training are enough, and the answer is for a training of half of them. 0: none.
-        min_lr: The lowest rate. A ladder of four decades or more is lowered by up to six where every ramp diverges at once.
-        max_lr: The highest rate. Such a ladder goes on by up to three decades where the loss has not turned at its end.
-            The result's `note` says so.
+        schedule: A schedule of which the answer will be the peak (only its shape counts), or None for a constant rate.
+        verify: Updates to spend on trials: short trainings around the rate that the ramps give, from the present state of
+            the model and along the shortened schedule. The answer is the rate with the lowest validation loss. Pass twice
+            the updates of a training; the answer is for a training of half of `verify`. 0: no trials.
+        min_lr: The lowest rate. If every ramp diverges at once, `find` lowers a ladder of four decades or more by up to six.
+        max_lr: The highest rate. If the loss has not turned there, `find` extends such a ladder by up to three decades. The
+            result's `note` reports both.
         steps: Updates of a ramp.
-        repeats: How many ramps.
-        ramp: "exponential"; "linear"; or "restart", exponential too, but with twelve updates at each rate, always from the
-            same start and on the same batches.
-        sprint_steps: Updates of a sprint. 0: no sprints, the answer is read from the ramps alone, and less sure. There are
-            none either where `verify` trains for longer, or where the data can be read only once.
-        seed: Of the batch orders. No global source of chance is drawn from.
+        repeats: Number of ramps.
+        ramp: "exponential"; "linear"; or "restart": exponential, with twelve updates at each rate, always from the same
+            start and on the same batches.
+        sprint_steps: Updates of a sprint. 0: no sprints, so that the answer comes from the ramps only and is less certain.
+            `verify`, which trains for longer, and data that can be read only once turn sprints off too.
+        seed: Seed for the batch orders; global random state is not used.
         critical: Whether to measure the critical rate too, above which the first update raises the loss, and with it
-            the shortest warm-up, `found.warmup_steps`. It costs as much as some twenty updates and a compilation.
+            the shortest warm-up, `found.warmup_steps`. It costs about twenty updates and a compilation.
         verbose: 0 for silence, 1 for a progress bar, "auto" for a bar on a terminal.
 
     Returns:
-        A `FindResult`. `learning_rate` is None, with a `reason`, where the curve doesn't give an answer.
+        A `FindResult`. If the curves don't give an answer, `learning_rate` is None, and `reason` says why.
 
     Raises:
-        ArgumentError: The model is not compiled, or an argument breaks a rule.
+        ArgumentError: The model is not compiled, or an argument is invalid.
 
     Example:
         >>> import keras, numpy as np, keras_lr as klr
@@ -97,77 +101,87 @@ def find(
     References:
         Smith 2017, section 3.3. https://arxiv.org/abs/1506.01186
     """
-    check_model("find", model)
-    rates = ladder(min_lr, max_lr, steps, ramp)
-    share = mean_share(schedule)
-    repeats, seed = checks.whole("find", repeats=repeats), checks.whole("find", 0, seed=seed)
-    source = batches(x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=batch_size)
-    verify = checks.whole("find", 0, verify=verify)
-    parts = {"x": x, "y": y, "sample_weight": sample_weight, "batch_size": batch_size}
-    checked = _parts_to_verify(source, parts, validation_data, verify)
-    sprint_steps = checks.whole("find", 0, sprint_steps=sprint_steps) if verify == 0 else 0
-    measured = measure(model, source, rates, ramp, repeats, sprint_steps, seed, critical, verbose)
-    if measured.obstacle is not None:
-        answer = Answer(None, None, measured.obstacle, ())
-    else:
-        answer = consensus(measured.curve, share, measured.sprints)
-    proved = None
-    if checked is not None and measured.obstacle is None:
-        proved = verified(model, *checked, schedule, answer.learning_rate, verify, seed, verbose)
-        answer = _together(answer, proved)
+    return find_for("find", **locals())
+
+
+def find_for(
+    where: str,
+    model: Any,
+    x: Any,
+    y: Any = None,
+    *,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    batch_size: int | None = None,
+    validation_data: Any = None,
+    schedule: Schedule | None = None,
+    verify: int = 0,
+    min_lr: float = 1e-7,
+    max_lr: float = 10.0,
+    steps: int = 100,
+    repeats: int = 3,
+    ramp: str = "exponential",
+    sprint_steps: int = 50,
+    seed: int = 0,
+    critical: bool = False,
+    verbose: str | int = "auto",
+) -> FindResult:
+    """Does the work of `find` for the call that errors name, `where`."""
+    check_model(where, model)
+    rates = ladder(where, min_lr, max_lr, steps, ramp)
+    share = mean_share(where, schedule)
+    repeats, seed = checks.whole(where, repeats=repeats), checks.whole(where, 0, seed=seed)
+    arrays = {"x": x, "y": y, "sample_weight": sample_weight, "batch_size": batch_size}
+    source = batches(where, **arrays, class_weight=class_weight)
+    verify = checks.whole(where, 0, verify=verify)
+    split = _split_for_trials(where, source, arrays, validation_data, verify)
+    sprint_steps = checks.whole(where, 0, sprint_steps=sprint_steps) if verify == 0 else 0
+    measurement = measure(where, model, source, rates, ramp, repeats, sprint_steps, seed, critical, verbose)
+    if measurement.obstacle is not None:
+        return _result(measurement, Decision(None, None, measurement.obstacle), share, schedule)
+    decision = consensus(measurement.curve, share, measurement.sprints)
+    if split is None:
+        return _result(measurement, decision, share, schedule)
+    start = decision.learning_rate
+    verification = verify_by_training(where, model, *split, schedule, start, verify, seed, verbose)
+    before = "The range test gave no answer" if start is None else f"The range test gave {start:.2g}"
+    decision = dataclasses.replace(
+        decision,
+        learning_rate=verification.learning_rate,
+        interval=verification.interval,
+        reason=f"{verification.reason} {before}: {decision.reason}",
+    )
+    return _result(measurement, decision, share, schedule, verification)
+
+
+def _split_for_trials(
+    where: str, source: Batches, arrays: dict[str, Any], validation_data: Any, verify: int
+) -> tuple[Batches, Batches] | None:
+    """The data to train and to validate on, or None without `verify`."""
+    repair = "Pass verify=N, twice the updates of a training, or leave it out"
+    if verify == 0 and validation_data is not None:
+        raise ArgumentError(where, "only verify uses validation_data", repair, validation_data=validation_data)
+    if 0 < verify < LEAST_BUDGET:
+        raise ArgumentError(where, f"verify must be 0, or {LEAST_BUDGET} updates or more", repair, verify=verify)
+    return verify_split(where, source, arrays, validation_data) if verify else None
+
+
+def _result(
+    measurement: Measurement,
+    decision: Decision,
+    share: float,
+    schedule: Schedule | None,
+    trials: Verification | None = None,
+) -> FindResult:
     return FindResult(
-        learning_rate=answer.learning_rate,
-        interval=answer.interval,
-        reason=answer.reason,
-        stop_reason=measured.stop_reason,
-        learning_rates=measured.curve.learning_rates,
-        losses=measured.curve.losses,
-        smoothed=answer.smoothed,
-        landmarks=answer.landmarks,
+        **vars(decision),  # learning_rate, interval, reason, smoothed, landmarks
+        **vars(measurement.curve),  # learning_rates, losses
+        stop_reason=measurement.stop_reason,
         mean_share=share,
         schedule=None if schedule is None else repr(schedule),
-        note=" ".join(measured.notes) or None,
-        output_losses=measured.output_losses,
-        critical=measured.critical,
-        sprints=measured.sprints,
-        verified=proved,
+        note=" ".join(measurement.notes) or None,
+        output_losses=measurement.output_losses,
+        critical=measurement.critical,
+        sprints=measurement.sprints,
+        verified=trials,
     )
-
-
-def _parts_to_verify(
-    source: Batches, parts: dict[str, Any], validation_data: Any, verify: int
-) -> tuple[Batches, Batches] | None:
-    """What to train and to validate on, or None where nothing is verified."""
-    if verify == 0:
-        if validation_data is not None:
-            repair = "Pass verify=N, twice the updates of a training, or leave it out"
-            raise ArgumentError("find", "only verify looks at validation_data", repair, validation_data=validation_data)
-        return None
-    if verify < LEAST_BUDGET:
-        repair = "Pass twice the updates of a training"
-        raise ArgumentError("find", f"verify must be 0, or {LEAST_BUDGET} updates or more", repair, verify=verify)
-    return trained_and_validated(source, parts, validation_data)
-
-
-def _together(answer: Answer, proved: Verification) -> Answer:
-    """The answer of the short trainings, with what the range test had said."""
-    if answer.learning_rate is None:
-        before = f"The range test gave no answer: {answer.reason}"
-    else:
-        before = f"The range test had {answer.learning_rate:.2g}: {answer.reason}"
-    return dataclasses.replace(
-        answer, learning_rate=proved.learning_rate, interval=proved.interval, reason=f"{proved.reason} {before}"
-    )
-
-
-def check_model(where: str, model: Any) -> None:
-    """A compiled Keras 3 model."""
-    if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
-        raise ArgumentError(
-            where, "this is a tf_keras (Keras 2) model", "Build it with Keras 3: import keras", model=model
-        )
-    if not hasattr(model, "train_step") or not hasattr(model, "compile"):
-        raise ArgumentError(where, "this is no Keras model", "Pass a compiled keras.Model", model=model)
-    if not machinery.step_takes_rate(model):
-        repair = "Call model.compile(optimizer=..., loss=...) first"
-        raise ArgumentError(where, "the model is not compiled", repair, model=model)

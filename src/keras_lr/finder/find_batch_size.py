@@ -1,4 +1,4 @@
-"""`find_batch_size`: the largest batch that fits, and the batch size beyond which larger ones gain little."""
+"""`find_batch_size`: the largest batch that fits into memory, and the size beyond which larger batches gain little."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.engines import failures
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.gradients import squared_norms
-from keras_lr.finder.find import check_model
 from keras_lr.finder.measuring.batches import Arrays, batches
+from keras_lr.finder.measuring.prechecks import check_model
 from keras_lr.report.progress import progress
 
-SMALL, LARGE, DRAWS = 16, 128, 32  # examples of the two batches of the noise scale, and how many pairs are drawn
+SMALL, LARGE, DRAWS = 16, 128, 32  # examples of the two batches of the noise scale, and number of pairs
+_WHERE = "find_batch_size"
 
 
 @dataclasses.dataclass(frozen=True)
 class BatchSize:
-    """What fits, and what is worth it.
+    """The largest batch that fits, and the noise of the gradient.
 
     Attributes:
-        batch_size: The largest size tried whose update fitted into memory, or None.
-        noise_scale: The gradient noise scale in examples, or None. Below it twice the batch needs almost half of the
-            updates, far above it almost as many. It is that of the weights as they are, and grows in training.
-        reason: What was measured.
-        tried: The sizes that fitted.
+        batch_size: The largest size whose update fits into memory, or None.
+        noise_scale: The gradient noise scale in examples, or None. Far below it, twice the batch needs almost half of the
+            updates; far above it, almost as many. It is that of the present weights, and grows in training.
+        reason: The measurement in a sentence or two.
+        tried: The sizes that fit.
     """
 
     batch_size: int | None
@@ -52,11 +53,11 @@ def find_batch_size(
     seed: int = 0,
     verbose: str | int = "auto",
 ) -> BatchSize:
-    """Doubles the batch until memory or data end, and measures the noise of the gradient. The model stays as it is.
+    """Doubles the batch until memory or data end, measures the noise of the gradient, and restores the model.
 
-    The noise scale is S / |G|^2, the variance of the gradient of one example over the squared length of the true one, from
-    the lengths of the gradients of small and large batches: E|G_B|^2 = |G|^2 + S / B. A layer that mixes the examples of
-    a batch, such as batch normalization, adds a bias.
+    The noise scale is S / |G|^2: S is the variance of the gradient of one example, G the true gradient. Both come from the
+    gradients of small and large batches: E|G_B|^2 = |G|^2 + S / B. A layer that mixes the examples of a batch, such as
+    batch normalization, adds a bias.
 
     Args:
         model: A compiled model. It need not be built.
@@ -65,15 +66,15 @@ def find_batch_size(
         sample_weight: A weight per example.
         class_weight: A weight per class index.
         smallest: The first size.
-        largest: The last size. Default: as many as there are examples.
-        seed: Of the examples drawn.
+        largest: The largest size. Default: the number of examples.
+        seed: Seed for the draws of examples; global random state is not used.
         verbose: 0 for silence, 1 for a progress bar, "auto" for a bar on a terminal.
 
     Returns:
         A `BatchSize`.
 
     Raises:
-        ArgumentError: The data are not arrays, or an argument breaks a rule.
+        ArgumentError: The data are not arrays, or an argument is invalid.
 
     Example:
         >>> import keras, numpy as np, keras_lr as klr
@@ -87,36 +88,44 @@ def find_batch_size(
     References:
         McCandlish et al. 2018, an empirical model of large-batch training, appendix A. https://arxiv.org/abs/1812.06162
     """
-    check_model("find_batch_size", model)
-    smallest, seed = checks.whole("find_batch_size", smallest=smallest), checks.whole("find_batch_size", 0, seed=seed)
-    size = None if y is None else 1  # of no use here, but a dataset must not be given one
-    source = batches(x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=size)
+    check_model(_WHERE, model)
+    smallest, seed = checks.whole(_WHERE, smallest=smallest), checks.whole(_WHERE, 0, seed=seed)
+    size = None if y is None else 1  # unused, but the check refuses it for a dataset
+    source = batches(_WHERE, x, y, sample_weight=sample_weight, class_weight=class_weight, batch_size=size)
     if not isinstance(source, Arrays):
-        repair = "Pass the data as arrays: a batch of any size has to be made of them"
-        raise ArgumentError("find_batch_size", "x is a dataset, which brings its own batches", repair, x=x)
-    last = source.count if largest is None else checks.whole("find_batch_size", smallest, largest=largest)
+        repair = "Pass the data as arrays, which give batches of any size"
+        raise ArgumentError(_WHERE, "x is a dataset, which brings its own batches", repair, x=x)
+    last = source.count if largest is None else checks.whole(_WHERE, smallest, largest=largest)
     if smallest > source.count:
         rule = f"smallest is more than the {source.count} examples"
-        raise ArgumentError("find_batch_size", rule, "Pass a smaller one", smallest=smallest)
-    sizes = _sizes(smallest, min(last, source.count))
+        raise ArgumentError(_WHERE, rule, "Pass a smaller one", smallest=smallest)
+    sizes = [smallest]
+    while 2 * sizes[-1] <= min(last, source.count):
+        sizes.append(2 * sizes[-1])
     order = np.random.default_rng(seed)
     with (
-        progress("Finding the batch size", len(sizes) + DRAWS, verbose) as bar,
+        progress(_WHERE, len(sizes) + DRAWS, verbose, "Finding the batch size") as bar,
         borrow(model, lambda: source.at(np.arange(smallest))) as stepper,
     ):
-        pairs = _pairs(model, source, order, bar)
-        tried, trouble = _fitting(stepper, source, sizes, bar)
-    return _told(tried, trouble, last, source.count, noise_scale(pairs))
+        noise = noise_scale(_pairs(model, source, order, bar))
+        count, failure = _fitting(stepper, source, sizes, bar)
+    if failure is None:
+        end = f"the data has {source.count} examples" if last >= source.count else f"largest is {last}"
+        limit = f"All sizes up to {sizes[-1]} fit; {end}."
+    else:
+        batch = f"An update on {sizes[count]} examples" if count else "The smallest batch"
+        limit = f"{batch} ran {failure.rstrip('.')}."
+    return BatchSize(sizes[count - 1] if count else None, noise, f"{limit} {_advice(noise)}", tuple(sizes[:count]))
 
 
 def noise_scale(pairs: Sequence[tuple[int, float, int, float]]) -> float | None:
-    """S / |G|^2 from squared lengths of gradients.
+    """Returns S / |G|^2 from squared lengths of gradients.
 
     Args:
         pairs: For each draw the small batch's size and squared length, and the large one's.
 
     Returns:
-        Examples; None where the true gradient can't be told from 0.
+        Examples; None if the true gradient is indistinguishable from 0.
 
     Example:
         >>> round(noise_scale([(10, 3.0, 100, 1.2)]), 6)
@@ -130,15 +139,15 @@ def noise_scale(pairs: Sequence[tuple[int, float, int, float]]) -> float | None:
     return max(variance, 0.0) / true if true > 0.0 and math.isfinite(variance) else None
 
 
-def _sizes(smallest: int, largest: int) -> list[int]:
-    sizes = [smallest]
-    while 2 * sizes[-1] <= largest:
-        sizes.append(2 * sizes[-1])
-    return sizes
+def _advice(noise: float | None) -> str:
+    if noise is None:
+        return "The gradient is indistinguishable from its noise."
+    scale = f"The noise scale of the gradient is {noise:.2g} examples"
+    return f"{scale}: beyond a few times that, larger batches save few updates."
 
 
 def _pairs(model: Any, source: Arrays, order: np.random.Generator, bar: Any) -> list[tuple[int, float, int, float]]:
-    """Squared lengths of the gradients of small and large batches, the one in the other, which scatters less."""
+    """Squared lengths of the gradients of small and large batches; the small one is part of the large one for less scatter."""
     large = min(LARGE, source.count)
     small = min(SMALL, large // 2)
     pairs: list[tuple[int, float, int, float]] = []
@@ -153,35 +162,17 @@ def _pairs(model: Any, source: Arrays, order: np.random.Generator, bar: Any) -> 
     return pairs
 
 
-def _fitting(stepper: Any, source: Arrays, sizes: list[int], bar: Any) -> tuple[tuple[int, ...], str | None]:
-    """The sizes whose update fits, and what the first that doesn't fit raised."""
-    tried: list[int] = []
-    for size in sizes:
-        batch = source.at(np.arange(size))
+def _fitting(stepper: Any, source: Arrays, sizes: list[int], bar: Any) -> tuple[int, str | None]:
+    """How many of the sizes fit, and the error of the first that doesn't."""
+    for count, size in enumerate(sizes):
         stepper.reset()
         try:
-            stepper.updates(Chunk.repeated(batch, 1), np.zeros(1))
+            stepper.updates(Chunk.repeated(source.at(np.arange(size)), 1), np.zeros(1))
         except Exception as error:
-            said = failures.summary(failures.describe(error))
-            if not said.startswith(failures.OUT_OF_MEMORY):
+            failure = failures.summary(failures.describe(error))
+            if not failure.startswith(failures.OUT_OF_MEMORY):
                 raise
             failures.release_memory(error)
-            return tuple(tried), said
-        tried.append(size)
+            return count, failure
         bar.step()
-    return tuple(tried), None
-
-
-def _told(tried: tuple[int, ...], trouble: str | None, last: int, count: int, noise: float | None) -> BatchSize:
-    if trouble is not None:
-        said = f"An update on {2 * tried[-1]} examples ran {trouble}" if tried else f"The smallest batch ran {trouble}"
-    else:
-        said = f"All sizes up to {tried[-1]} fit; " + (
-            f"the data has {count} examples" if last >= count else f"largest is {last}"
-        )
-    worth = (
-        "The gradient is not told from its noise."
-        if noise is None
-        else f"The noise scale of the gradient is {noise:.2g} examples: beyond a few times that, larger batches save few updates."
-    )
-    return BatchSize(tried[-1] if tried else None, noise, f"{said.rstrip('.')}. {worth}", tried)
+    return len(sizes), None

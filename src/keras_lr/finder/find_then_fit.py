@@ -1,4 +1,4 @@
-"""`find_then_fit`: a rate is found for the schedule, put into the compiled model, and `fit` is called with the rest."""
+"""`find_then_fit`: finds the rate for a schedule, sets it in the compiled model, and calls `fit`."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.live_rate import is_schedule
 from keras_lr.callbacks.monitor import LearningRateMonitor
 from keras_lr.core.errors import ArgumentError
-from keras_lr.finder.find import find
+from keras_lr.finder.find import find_for
 from keras_lr.finder.result import FindResult
 from keras_lr.schedules import Schedule
 
-_BOTH = ("sample_weight", "class_weight", "batch_size")
+_WHERE = "find_then_fit"
+_SHARED = ("sample_weight", "class_weight", "batch_size")  # arguments of both `find` and `fit`
 
 
 @dataclasses.dataclass(frozen=True)
 class FoundThenFitted:
-    """What `find_then_fit` did.
+    """The result of `find_then_fit`.
 
     Attributes:
         found: The `FindResult`.
-        history: What `fit` returned, or None where there was no answer and nothing was trained.
-        reason: What was done, or why nothing was.
+        history: What `fit` returned, or None if `find` gave no answer.
+        reason: The rate of the training, or why there was none.
     """
 
     found: FindResult
@@ -43,24 +44,24 @@ def find_then_fit(
 ) -> FoundThenFitted:
     """Finds the rate for a schedule, sets it, and trains.
 
-    The same as `find`, then `found.apply(model)` or a compilation with `found.learning_rate * schedule`, then `fit`. Where
-    the range test gives no answer, the model is not trained and stays as it is.
+    The same as `find`, then `found.apply(model)` or a compilation with `found.learning_rate * schedule`, then `fit`. If
+    `find` gives no answer, the model stays as it is.
 
     Args:
-        model: A compiled model. Its optimizer was made with a float rate, which is replaced.
+        model: A compiled model whose optimizer has a float rate, which the result replaces.
         x: Training data, as for `fit`.
         y: Targets, for arrays.
-        schedule: A shape with peak 1, such as `keras_lr.Cosine(1.0, 0.0, "100%")`, that the rate found multiplies. Default:
-            a constant rate. Lengths with units are bound to this `fit`.
+        schedule: A shape with peak 1, such as `keras_lr.Cosine(1.0, 0.0, "100%")`; the result is its peak. Default: a
+            constant rate. Lengths with units bind to this `fit`.
         find_arguments: Other arguments of `find`, such as `{"repeats": 5}`.
-        **fit: The arguments of `fit`: epochs, validation_data, callbacks... Batch size and weights are `find`'s too; what
-            `validation_split` holds out is not used to find.
+        **fit: The arguments of `fit`: epochs, validation_data, callbacks... `find` uses the batch size and weights too, but
+            not the part of the data that `validation_split` cuts off.
 
     Returns:
         A `FoundThenFitted` with `.found`, `.history` and `.reason`.
 
     Raises:
-        ArgumentError: The optimizer has a schedule already, or an argument breaks a rule of `find`.
+        ArgumentError: The optimizer has a schedule already, or an argument of `find` is invalid.
 
     Example:
         >>> import keras, numpy as np, keras_lr as klr
@@ -72,32 +73,32 @@ def find_then_fit(
         (3, True)
     """
     _check_rate(model)
-    shared = {name: fit[name] for name in _BOTH if fit.get(name) is not None}
+    shared = {name: fit[name] for name in _SHARED if fit.get(name) is not None}
     weight, share = shared.pop("sample_weight", None), fit.get("validation_split") or 0.0
-    trained, targets, weight = machinery.training_part(x, y, weight, share)
+    inputs, targets, weight = machinery.training_part(x, y, weight, share)
     arguments = {**shared, **(find_arguments or {})}
-    found = find(model, trained, targets, sample_weight=weight, schedule=schedule, **arguments)
-    if found.learning_rate is None:
-        return FoundThenFitted(found, None, f"Not trained: find gave no answer. {found.reason}")
+    result = find_for(_WHERE, model, inputs, targets, sample_weight=weight, schedule=schedule, **arguments)
+    if result.learning_rate is None:
+        return FoundThenFitted(result, None, f"Not trained: find gave no answer. {result.reason}")
     if schedule is None:
-        found.apply(model)
-        said = f"the constant rate {found.learning_rate:.2g}"
+        result.apply(model)
+        rates = f"the constant rate {result.learning_rate:.2g}"
     else:
         for optimizer in machinery.optimizers_of(model):
-            optimizer.learning_rate = found.learning_rate * schedule
+            optimizer.learning_rate = result.learning_rate * schedule
         machinery.retrace(model)
-        said = f"{found.learning_rate:.2g} times {schedule!r}"
+        rates = f"{result.learning_rate:.2g} times {schedule!r}"
         if schedule.unbound and not any(isinstance(one, LearningRateMonitor) for one in fit.get("callbacks") or ()):
             fit = {**fit, "callbacks": [LearningRateMonitor(), *(fit.get("callbacks") or ())]}
-    return FoundThenFitted(found, model.fit(x, y, **fit), f"Trained with {said}.")
+    return FoundThenFitted(result, model.fit(x, y, **fit), f"Trained with {rates}.")
 
 
 def _check_rate(model: Any) -> None:
-    """The optimizer's rate can be replaced; what else is wrong with a model, `find` says."""
+    """Refuses an optimizer with a schedule; `find` checks everything else."""
     if not machinery.step_takes_rate(model):
         return
     for optimizer in machinery.optimizers_of(model):
         rate = machinery.rate_of(optimizer)
         if is_schedule(rate) or not hasattr(rate, "assign"):
             repair = "Compile with a float such as keras.optimizers.Adam(0.001), and pass the shape as schedule="
-            raise ArgumentError("find_then_fit", "the optimizer has a schedule already", repair, learning_rate=rate)
+            raise ArgumentError(_WHERE, "the optimizer has a schedule already", repair, learning_rate=rate)

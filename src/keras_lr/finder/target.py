@@ -1,16 +1,20 @@
-"""Schedules with peak 1 for an answer to be the peak of."""
+"""What an answer is for: a constant rate, or the peak of a schedule, of which only the shape counts."""
 
 from __future__ import annotations
 
+import numpy as np
+
+from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Cosine, OneCycle, Schedule, WarmupStableDecay
 
 KINDS = ("one_cycle", "cosine", "wsd")
 WARMUP, DECAY = 0.05, 0.2  # shares of the run
 LONGEST_WARMUP = 0.5
+NOMINAL = (100, 10)  # updates per epoch and epochs of a run without a given length
 
 
 def shape_of(kind: str, steps: int, warmup_steps: int | None) -> Schedule:
-    """The shape of a run.
+    """Builds a schedule with peak 1.
 
     Args:
         kind: One of `KINDS`.
@@ -26,5 +30,47 @@ def shape_of(kind: str, steps: int, warmup_steps: int | None) -> Schedule:
     rise = min(round(WARMUP * steps) if warmup_steps is None else warmup_steps, int(LONGEST_WARMUP * steps))
     if kind == "wsd":
         return WarmupStableDecay(1.0, steps, warmup_steps=rise, decay_steps=round(DECAY * steps))
-    falling = Cosine(1.0, 0.0, steps - rise)
-    return falling.warmup(rise) if rise else falling
+    decay = Cosine(1.0, 0.0, steps - rise)
+    return decay.warmup(rise) if rise else decay
+
+
+def mean_share(where: str, schedule: Schedule | None) -> float:
+    """Returns the mean of a schedule over its peak, in (0, 1]; 1 for a constant rate.
+
+    Lengths with units bind to a nominal run; a schedule without an end is averaged over such a run.
+    """
+    if schedule is None:
+        return 1.0
+    shape = "keras_lr.Cosine(1.0, 0.0, '100%')"
+    if not isinstance(schedule, Schedule):
+        rule, repair = "schedule must be a schedule of keras_lr or None", f"Pass a schedule such as {shape}"
+        raise ArgumentError(where, rule, repair, schedule=schedule)
+    per_epoch, epochs = NOMINAL
+    bound = schedule.bind(steps_per_epoch=per_epoch, epochs=epochs)
+    rates = bound.evaluate(np.arange(bound.length or per_epoch * epochs))
+    peak = float(rates.max()) if len(rates) else 0.0
+    if not np.isfinite(peak) or peak <= 0.0:
+        rule, repair = "the schedule has no peak above 0", f"Pass a shape such as {shape}"
+        raise ArgumentError(where, rule, repair, schedule=schedule)
+    return float(rates.mean()) / peak
+
+
+def relative_rates(schedule: Schedule | None, updates: int) -> np.ndarray:
+    """Returns the rates of a short training along the shape of a schedule, with peak 1.
+
+    Lengths with units bind to the short training; a schedule of fixed length is compressed.
+
+    Args:
+        schedule: A schedule that `mean_share` accepts, or None for a constant rate.
+        updates: The length of the training, a multiple of ten.
+    """
+    if schedule is None:
+        return np.ones(updates)
+    per_epoch, epochs = NOMINAL
+    if schedule.unbound:
+        bound = schedule.bind(steps_per_epoch=updates // epochs, epochs=epochs)
+    else:
+        length = schedule.length or per_epoch * epochs
+        bound = schedule if length == updates else schedule.retime(0, length, updates)
+    rates = bound.evaluate(np.arange(updates))
+    return rates / float(rates.max())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 from typing import Any
 
@@ -44,8 +43,8 @@ def _bound_in(rate: Any) -> Bound | None:
     """The bound schedule of a rate: itself, or one inside it."""
     if isinstance(rate, Bound):
         return rate
-    fields = dataclasses.fields(rate) if dataclasses.is_dataclass(rate) else ()
-    return next(filter(None, (_bound_in(getattr(rate, field.name)) for field in fields)), None)
+    children = rate.children() if isinstance(rate, Schedule) else ()
+    return next(filter(None, map(_bound_in, children)), None)
 
 
 def serialized(value: Any) -> Any:

@@ -47,7 +47,7 @@ class Paragraph:
 
 
 @dataclasses.dataclass(frozen=True)
-class Table:
+class DataTable:
     """Rows under a header. Columns of numbers are right-aligned; None is shown as a dash."""
 
     header: Sequence[str]
@@ -69,7 +69,7 @@ class Code:
     text: str
 
 
-Part = Paragraph | Table | Picture | Code
+Part = Paragraph | DataTable | Picture | Code
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,7 +111,7 @@ def _section(section: Section) -> str:
 
 
 def _part(part: Part) -> str:
-    if isinstance(part, Table):
+    if isinstance(part, DataTable):
         return _table(part)
     if isinstance(part, Picture):
         return f'<figure role="img" aria-label="{escape(part.description)}">\n{part.svg}\n</figure>'
@@ -120,7 +120,7 @@ def _part(part: Part) -> str:
     return f"<p>{escape(part.text)}</p>"
 
 
-def _table(table: Table) -> str:
+def _table(table: DataTable) -> str:
     body = [[text.cell(value) for value in row] for row in table.rows]
     numeric = text.numeric_columns(len(table.header), body)
     head = _row("th", table.header, numeric)

@@ -28,16 +28,17 @@ class Bar:
 
 
 @contextlib.contextmanager
-def progress(label: str, total: int, verbose: str | int) -> Iterator[Bar]:
+def progress(where: str, total: int, verbose: str | int, label: str | None = None) -> Iterator[Bar]:
     """Shows a bar on stderr, and removes it at the end.
 
     Args:
-        label: The text beside the bar.
+        where: The call that errors name.
         total: The number of steps.
         verbose: 0 for no bar, 1 for a bar, "auto" for a bar if stderr is a terminal.
+        label: The text beside the bar. Default: `where`.
     """
     if verbose not in ("auto", 0, 1):
-        raise ArgumentError(label, "verbose must be 'auto', 0 or 1", "Pass one of these", verbose=verbose)
+        raise ArgumentError(where, "verbose must be 'auto', 0 or 1", "Pass one of these", verbose=verbose)
     if verbose == 0 or (verbose == "auto" and not sys.stderr.isatty()):
         yield Bar()
         return
@@ -45,4 +46,4 @@ def progress(label: str, total: int, verbose: str | int) -> Iterator[Bar]:
     from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), transient=True) as display:
-        yield Bar(display, display.add_task(label, total=total))
+        yield Bar(display, display.add_task(label or where, total=total))

@@ -75,6 +75,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
         lr 0.1   0.25
         lr 0.01  12.5
     """
+    # DataFrame.to_string can't left-align words; to_html has neither aligned columns nor header scopes.
     body = [[cell(value) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
     right = numeric_columns(len(header), body)

@@ -1,8 +1,8 @@
-"""What a schedule is: a learning rate as a pure function of the step.
+"""`Schedule`, the abstract class: a learning rate as a pure function of the step.
 
-A step is the update about to be made, counted from 0. A schedule owns no optimizer, no counter and no file: it is a
-value, equal to another when their configurations are equal, so it can be drawn, joined, tested, saved and compiled.
-`Schedule` is abstract; every class below it is final and has one `formula`.
+A step is the update about to be made, counted from 0. A schedule owns no optimizer, no counter and no file. It is a value:
+two are equal if their configurations are equal, so schedules can be drawn, joined, tested, saved and compiled. Every class
+below `Schedule` is final and has one `formula`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,9 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
-import importlib
 import os
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import Any, ClassVar, Self, TypeVar, cast
 
 import keras
 import numpy as np
@@ -21,24 +20,45 @@ import numpy as np
 from keras_lr import backends
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import inspect
+from keras_lr.schedules.fields import Rule
 from keras_lr.schedules.length import Length, RunLength, Steps
+from keras_lr.schedules.lookup import LARGEST_TABLE, Ahead, Table
 from keras_lr.schedules.ops import COMPILED, HOST, Arithmetic
 
-if TYPE_CHECKING:
-    from keras_lr.schedules.inspect import Finding
+Kind = TypeVar("Kind", bound=type)
 
-schedule = dataclasses.dataclass(frozen=True, repr=False)
-LARGEST_TABLE = 2**18  # steps: a megabyte in float32
-STEPS_AHEAD = 1024
-register = keras.saving.register_keras_serializable(package="keras_lr")
+THEN, SUM, PRODUCT, CALL = range(4)
+"""The precedence of the code of a schedule: how tightly `>>`, `+`, `*` and a call bind."""
+
+KINDS: dict[str, type[Schedule]] = {}
+"""The registered classes by name; the operators and methods of `Schedule` make theirs from here."""
+
+
+def schedule(kind: Kind) -> Kind:
+    """Makes a class with fields a frozen dataclass, and collects the rules of its fields."""
+    frozen: Any = dataclasses.dataclass(frozen=True, repr=False)(cast(Any, kind))
+    frozen._rules = {
+        field.name: field.metadata["rule"] for field in dataclasses.fields(frozen) if "rule" in field.metadata
+    }
+    if "_call" not in vars(frozen):
+        frozen._call = frozen.__name__
+    return cast(Kind, frozen)
+
+
+def register(kind: Kind) -> Kind:
+    """Registers a class by its name, with Keras (to load it) and in `KINDS`."""
+    KINDS[kind.__name__] = kind
+    registered: Kind = keras.saving.register_keras_serializable(package="keras_lr")(kind)
+    return registered
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     """A learning rate as a function of the step, for `keras.optimizers.X(learning_rate=schedule)`.
 
     Schedules compose: `a >> b` (then), `a * b`, `a + b`, `.warmup(n)`, `.cooldown(n)`, `.clip(low, high)`, `.repeat()`,
-    `.every(k)`, `.delay(n)`, `.skip(n)`, `.retime(...)`, `.extend(n)`. Lengths are updates (`1000`), or `"3ep"`, `"10%"`, `"5000ex"`, which bind to a run with `.bind` or through a callback
-    of keras-lr in `fit`.
+    `.every(k)`, `.delay(n)`, `.skip(n)`, `.retime(...)`, `.extend(n)`. Lengths are updates (`1000`), or `"3ep"`, `"10%"`,
+    `"5000ex"`, which bind to a run with `.bind` or through a callback of keras-lr in `fit`.
 
     Example:
         >>> import keras_lr as klr
@@ -48,219 +68,274 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     """
 
     __array_ufunc__ = None  # so that np.float64(0.1) * schedule is left to __rmul__
+    _rules: ClassVar[dict[str, Rule]] = {}
+    _call: ClassVar[str]
+    """The call that makes it, for error messages. Default: the name of the class."""
+    _verbatim: ClassVar[bool] = False
+    """Whether its arguments stay as they were written, an int where a float is meant for example."""
+    precedence: ClassVar[int] = CALL
+
+    def __post_init__(self) -> None:
+        for name, rule in self._rules.items():
+            value = rule.checked(self._call, name, getattr(self, name))
+            if rule.many or not self._verbatim:
+                object.__setattr__(self, name, value)
+        self._check_fields()
+
+    def _check_fields(self) -> None:
+        """Raises an `ArgumentError` if the fields do not fit each other."""
 
     @abc.abstractmethod
     def formula(self, step: Any, xp: Arithmetic) -> Any:
-        """The formula: the rate of the given steps, in the arithmetic `xp`."""
+        """Returns the rate of the given steps, computed in the arithmetic `xp`."""
 
     @property
     @abc.abstractmethod
     def extent(self) -> Length | None:
-        """How long until it holds its last value, or None where it has no end."""
+        """How long until it holds its last value, or None if it has no end."""
 
-    @abc.abstractmethod
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        """The same schedule with lengths in updates, when it starts `start` updates into `run`."""
+        """Returns the same schedule with lengths in updates, for a start `start` updates into `run`."""
+        values = {
+            name: rule.placed(getattr(self, name), run, start) for name, rule in self._rules.items() if rule.place
+        }
+        return dataclasses.replace(cast(Any, self), **values) if values else self
+
+    def children(self) -> tuple[Schedule, ...]:
+        """Returns the schedules that it was made of, without those inside them."""
+        return tuple(getattr(self, name) for name, rule in self._rules.items() if rule.kind == "part")
+
+    def own_lengths(self) -> tuple[Steps | float, ...]:
+        """Returns the lengths that it was given, as they were written, without those of its children."""
+        values = [getattr(self, name) for name, rule in self._rules.items() if rule.kind == "length"]
+        flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
+        return tuple(item for item in flat if item is not None)
+
+    def lengths(self) -> tuple[Steps | float, ...]:
+        """Returns every length that it was given, its children's before its own, as they were written."""
+        return (*(length for child in self.children() for length in child.lengths()), *self.own_lengths())
 
     @property
     def unbound(self) -> bool:
         """Whether a length in it has a unit that only a run can turn into updates."""
-        fields = dataclasses.fields(cast(Any, self))
-        return any(_has_units(getattr(self, field.name), "Steps" in str(field.type)) for field in fields)
+        own = any(isinstance(each, str) or (isinstance(each, Length) and not each.bound) for each in self.own_lengths())
+        return own or any(child.unbound for child in self.children())
 
     @property
     def plain(self) -> bool:
-        """Whether its rates depend on the step alone, by formulas that are known here."""
-        parts = (getattr(self, field.name) for field in dataclasses.fields(cast(Any, self)))
-        return all(part.plain for part in parts if isinstance(part, Schedule))
+        """Whether its rates depend on the step alone, by formulas of keras-lr."""
+        return all(child.plain for child in self.children())
 
     @property
     def tabular(self) -> bool:
-        """Whether its rates up to its end say all: it is plain, and the last one is held."""
+        """Whether the rates up to its end define it: it is plain and holds the last one."""
         return self.plain
 
-    @functools.cached_property
-    def _tabulated(self) -> bool:
-        return self.length is not None and self.length < LARGEST_TABLE and self.tabular
-
-    @functools.cached_property
-    def _ahead(self) -> _Ahead | None:
-        """Its rates step by step on the host; None where they can't be known ahead."""
-        return None if self.unbound or not self.plain else _Ahead(self)
-
-    @functools.cached_property
-    def _table(self) -> np.ndarray:
-        assert self.length is not None
-        return self.evaluate(np.arange(self.length + 1))
-
-    @functools.cached_property
-    def _constant(self) -> Any:
-        """The table as the backend takes it; on PyTorch, which runs step by step, it is moved to the device once."""
-        return COMPILED.table(self._table)
+    @property
+    def original(self) -> Schedule:
+        """The schedule without the run that it is bound to."""
+        return self
 
     @property
     def length(self) -> int | None:
-        """How many updates until it holds its last value, or None where it has no end."""
+        """How many updates until it holds its last value, or None if it has no end."""
         if self.extent is None:
             return None
         if not self.extent.bound:
             raise unbound_error(self)
         return self.extent.steps
 
+    @property
+    def total_steps(self) -> int | None:
+        """The updates of the run that it is bound to, else its length."""
+        return self.length
+
+    def _share(self) -> Fraction:
+        """The share of the run that its parts take, one after another."""
+        return Fraction(0) if self.extent is None else self.extent.share
+
+    def _check_share(self) -> None:
+        if self._share() > 1:
+            rule = f"its parts add up to {float(self._share() * 100):g} % of the run"
+            raise ArgumentError(self._call, rule, "Make them 100 % or less", schedule=self)
+
+    def longest_rise(self) -> int:
+        """Returns the updates of the longest warm-up in it."""
+        return max((child.longest_rise() for child in self.children()), default=0)
+
     def __call__(self, step: Any) -> Any:
-        """The rate of `step`, as a tensor of the backend; called by the optimizer inside the compiled step.
+        """Returns the rate of `step` as a tensor of the backend; the optimizer calls it inside the compiled step.
 
         A schedule that ends within 2**18 steps is looked up in its own float64 values, which costs two operations however
-        many parts it has; any other is computed by its formula. On PyTorch, where every operation costs, a step that is
-        on the host is looked up there.
+        many parts it has. Any other is computed by its formula. On PyTorch, where every operation is slow, a step on the
+        host is looked up there.
         """
-        known = backends.active().host_step(step)
-        if known is not None and self._ahead is not None:
-            return COMPILED.real(self._ahead.rate(known))
+        host_step = backends.active().host_step(step)
+        if host_step is not None and self._ahead is not None:
+            return COMPILED.real(self._ahead.rate(host_step))
         if self.unbound:
             raise unbound_error(self)
         return self.rate_at(COMPILED.integer(step), COMPILED)
 
     def rate_at(self, step: Any, xp: Arithmetic) -> Any:
-        """The rate of an integer step: by the formula, or in a compiled step by the table where there is one."""
-        if xp is not COMPILED or not self._tabulated:
+        """Returns the rate of an integer step: from the table in a compiled step, if there is one, else by the formula."""
+        if xp is not COMPILED or self._table is None:
             return self.formula(step, xp)
-        last = len(self._table) - 1
-        return xp.pick(self._constant, xp.minimum(xp.maximum(step, 0), last))
+        return self._table.rate(step)
+
+    @functools.cached_property
+    def _table(self) -> Table | None:
+        """All its rates for the compiled step, or None if they are too many or may change."""
+        small = self.length is not None and self.length < LARGEST_TABLE and self.tabular
+        return Table(self.evaluate, self.length) if small else None  # type: ignore[arg-type]
+
+    @functools.cached_property
+    def _ahead(self) -> Ahead | None:
+        """Its rates step by step on the host, or None if they can't be computed ahead."""
+        return None if self.unbound or not self.plain else Ahead(self.evaluate)
 
     def evaluate(self, steps: Any) -> np.ndarray:
-        """The rates of the given steps in float64, without touching a backend.
+        """Computes rates in float64 on the host, without a backend.
 
         Args:
-            steps: An int, or anything that NumPy makes an array of ints of, counted from 0.
+            steps: An int, or anything that NumPy turns into an array of ints; steps count from 0.
 
         Returns:
             A float64 array of the same shape.
         """
         if self.unbound:
             raise unbound_error(self)
-        taken = np.asarray(list(steps) if isinstance(steps, range) else steps, np.int64)
-        return np.broadcast_to(np.asarray(self.formula(taken, HOST), np.float64), taken.shape).copy()
+        array = np.asarray(list(steps) if isinstance(steps, range) else steps, np.int64)
+        return np.broadcast_to(np.asarray(self.formula(array, HOST), np.float64), array.shape).copy()
 
     def bind(self, *, steps_per_epoch: int, epochs: int, batch_size: int | None = None) -> Schedule:
-        """The same schedule for a run of `epochs * steps_per_epoch` updates; this one stays as it is.
+        """Returns the same schedule for a run of `epochs * steps_per_epoch` updates.
 
         Args:
             steps_per_epoch: Updates in an epoch, as `fit` counts them.
             epochs: Epochs of the whole run.
-            batch_size: Examples in a batch; only for lengths in examples (`"5000ex"`).
+            batch_size: Examples in a batch; only lengths in examples (`"5000ex"`) need it.
 
         Returns:
-            A schedule that can be called; `self` where no length has a unit.
+            A schedule that can be called; `self` if no length has a unit.
         """
-        return _operator("bound", "Bound", self, steps_per_epoch, epochs, batch_size) if self.unbound else self
+        return KINDS["Bound"](self, steps_per_epoch, epochs, batch_size) if self.unbound else self
 
     def __rshift__(self, other: Schedule) -> Schedule:
-        """This schedule to its end, then `other` from its own step 0."""
-        return _operator("algebra", "Then", self, other) if isinstance(other, Schedule) else NotImplemented
+        """Returns this schedule up to its end, then `other` from its own step 0."""
+        return KINDS["Then"](self, other) if isinstance(other, Schedule) else NotImplemented
 
     def __mul__(self, other: Any) -> Schedule:
-        """The product, step by step; a number scales the schedule."""
+        """Returns the product, step by step; a number scales the schedule."""
         return _combine("Product", self, other)
 
     def __rmul__(self, other: Any) -> Schedule:
         return _combine("Product", other, self)
 
     def __add__(self, other: Any) -> Schedule:
-        """The sum, step by step; a number is added to every rate."""
+        """Returns the sum, step by step; a number is added to every rate."""
         return _combine("Sum", self, other)
 
     def __radd__(self, other: Any) -> Schedule:
         return _combine("Sum", other, self)
 
     def warmup(self, steps: Steps, mode: str = "prefix") -> Schedule:
-        """The schedule with a linear rise of `steps` updates: (t + 1) / (steps + 1) of its rate, then all of it.
+        """Adds a linear rise of `steps` updates: (t + 1) / (steps + 1) of the rate, then all of it.
 
-        The rise never wastes update 0 at rate 0, and the first update after it is made at the full rate.
+        Update 0 has a rate above 0, and the first update after the rise has the full rate.
 
         Args:
-            steps: How long.
-            mode: "prefix": the schedule begins after the rise. "overlap": it has begun at step 0, the rise goes to what it is
-                at its end. "scale": it has begun at step 0 and is scaled by the rise.
+            steps: The length of the rise.
+            mode: "prefix": the schedule starts after the rise. "overlap": it starts at step 0, and the rise goes to its rate
+                at the end of the rise. "scale": it starts at step 0, and the rise scales it.
         """
-        return _operator("phases", "Warmup", self, steps, mode)
+        return KINDS["Warmup"](self, steps, mode)
 
     def cooldown(
         self, steps: Steps, at: Steps | None = None, end: float = 0.0, shape: str = "linear", freeze: bool = True
     ) -> Schedule:
-        """The schedule with its last `steps` updates, or `steps` updates from `at` on, going down to `end`.
+        """Lowers the rate to `end` in the last `steps` updates, or in `steps` updates from `at` on.
 
         Args:
-            steps: How long.
-            at: Where it begins. Default: so that it ends with the schedule.
+            steps: The length of the cooldown.
+            at: The step at which it starts. Default: it ends with the schedule.
             end: The last rate.
             shape: One of `Ramp`'s shapes.
-            freeze: Whether the rate at its begin goes down, or the schedule as it goes on.
+            freeze: Whether the rate at the start of the cooldown is lowered, or the schedule as it continues.
         """
-        return _operator("phases", "Cooldown", self, steps, at, end, shape, freeze)
+        return KINDS["Cooldown"](self, steps, at, end, shape, freeze)
 
     def clip(self, low: float | None = None, high: float | None = None) -> Schedule:
-        """The schedule, but never below `low` nor above `high`."""
-        return _operator("algebra", "Clip", self, low, high)
+        """Keeps the rate between `low` and `high`."""
+        return KINDS["Clip"](self, low, high)
 
     def repeat(self, times: int | None = None, *, gain: float = 1.0, stretch: float = 1.0) -> Schedule:
-        """The schedule again and again (`times` in all, or for ever).
+        """Repeats the schedule.
 
         Args:
-            times: How often. None: for ever.
-            gain: By how much each time is scaled against the one before.
-            stretch: How much longer each time is than the one before.
+            times: How many times it runs in all. None: without end.
+            gain: The factor of each repetition against the one before.
+            stretch: How much longer each repetition is than the one before.
         """
-        return _operator("clocks", "Repeat", self, times, gain, stretch)
+        return KINDS["Repeat"](self, times, gain, stretch)
 
     def every(self, steps: Steps) -> Schedule:
-        """The schedule on a clock that ticks once in `steps` steps: its value at t is that of t // steps."""
-        return _operator("clocks", "Every", self, steps)
+        """Slows the clock to one tick in `steps` steps: the value at t is that of t // steps."""
+        return KINDS["Every"](self, steps)
 
     def delay(self, steps: Steps) -> Schedule:
-        """The schedule begun `steps` updates later; its first rate is held until then."""
-        return _operator("clocks", "Delay", self, steps)
+        """Starts the schedule `steps` updates later; holds its first rate until then."""
+        return KINDS["Delay"](self, steps)
 
     def skip(self, steps: int) -> Schedule:
-        """The schedule from its own step `steps` on: its value at t is that of t + steps."""
-        return _operator("clocks", "Skip", self, steps)
+        """Starts at the schedule's own step `steps`: the value at t is that of t + steps."""
+        return KINDS["Skip"](self, steps)
 
     def retime(self, at: int, old_total: int, new_total: int) -> Schedule:
-        """The schedule for a run that turns out to have another length: from step `at` on the rest is stretched.
+        """Stretches or shrinks the rest of the schedule from step `at` on, for a run whose length changes.
 
         Args:
-            at: The step from which the new plan holds. Up to it nothing changes, and there is no jump.
+            at: The step at which the new plan starts. Nothing changes up to it, and the rate does not jump.
             old_total: The updates that the run was planned for.
             new_total: The updates that it will have.
         """
-        return _operator("clocks", "Retime", self, at, old_total, new_total)
+        return KINDS["Retime"](self, at, old_total, new_total)
 
     def extend(self, steps: int) -> Schedule:
-        """The schedule with its last constant part `steps` updates longer; what comes after it comes later."""
-        from keras_lr.schedules.operators.phases import extended
+        """Makes the last constant part `steps` updates longer; the parts after it come later.
 
-        return extended(self, steps)
+        Raises:
+            ArgumentError: No part is constant for a number of updates.
+        """
+        checks.whole("extend", steps=steps)
+        longer = self._longer(steps)
+        if longer is None:
+            repair = "Use .retime(at, old_total, new_total) to stretch the rest"
+            raise ArgumentError("extend", "it has no constant part that could be longer", repair, schedule=self)
+        return longer
+
+    def _longer(self, steps: int) -> Schedule | None:
+        """The schedule with a constant part `steps` updates longer, or None if it has none."""
+        for name, rule in self._rules.items():
+            longer = getattr(self, name)._longer(steps) if rule.kind == "part" else None
+            if longer is not None:
+                return dataclasses.replace(cast(Any, self), **{name: longer})
+        return None
 
     def area(self, steps: int | None = None) -> float:
-        """The sum of the rates of the first `steps` updates (default: the schedule's length): the way that it can go."""
-        from keras_lr.schedules.inspect import area
+        """Returns the sum of the rates of the first `steps` updates (default: the schedule's length)."""
+        return inspect.area(self, steps)
 
-        return area(self, steps)
-
-    def check(self, steps: int | None = None) -> tuple[Finding, ...]:
-        """What is unusual about the schedule in a run of `steps` updates (default: its length); empty where nothing is."""
-        from keras_lr.schedules.inspect import check
-
-        return check(self, steps)
+    def check(self, steps: int | None = None) -> tuple[inspect.Finding, ...]:
+        """Returns what is unusual about the schedule in a run of `steps` updates (default: its length)."""
+        return inspect.check(self, steps)
 
     def describe(self, steps: int | None = None) -> str:
-        """The schedule in words, over `steps` updates (default: its length): rates, phases, area, and what is unusual."""
-        from keras_lr.schedules.inspect import describe
-
-        return describe(self, steps)
+        """Describes the schedule over `steps` updates (default: its length): rates, phases, area, what is unusual."""
+        return inspect.describe(self, steps)
 
     def plot(self, path: str | os.PathLike[str] | None = None, *, steps: int | None = None, ax: Any = None) -> Any:
-        """Draws the rate against the step; saves a picture to `path` where one is given.
+        """Draws the rate against the step, and saves the picture to `path` if one is given.
 
         Args:
             path: A file to write, `.png`, `.svg` or `.pdf`.
@@ -276,60 +351,35 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
         return draw.draw(figure_of(self, steps), path=path, ax=ax)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, as Keras saves them."""
+        """Returns the constructor's arguments, as Keras saves them."""
         fields = dataclasses.fields(cast(Any, self))
         return {field.name: _serialized(getattr(self, field.name)) for field in fields}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The schedule that `get_config` described."""
+        """Makes a schedule from what `get_config` returned."""
         return cls(**{name: _deserialized(value) for name, value in config.items()})
 
     def __repr__(self) -> str:
-        """The code that makes it: positional arguments, without those at their defaults at the end."""
+        """Returns the code that makes it: positional arguments, without trailing ones that have their default."""
         fields = dataclasses.fields(cast(Any, self))
         shown = [(field, getattr(self, field.name)) for field in fields]
         while shown and shown[-1][0].default is not dataclasses.MISSING and shown[-1][1] == shown[-1][0].default:
             shown.pop()
         return f"{type(self).__name__}({', '.join(_code(value) for _, value in shown)})"
 
+    def code_in(self, precedence: int) -> str:
+        """Returns the code that makes it, in parentheses if it binds less tightly than `precedence`."""
+        return repr(self) if self.precedence >= precedence else f"({self!r})"
+
 
 def as_schedule(where: str, value: Any) -> Schedule:
-    """A schedule as it is, a number as a constant one; anything else is an error."""
-    from keras_lr.schedules.atoms.constants import Constant
-
-    if isinstance(value, Schedule):
-        return value
-    return Constant(checks.finite(where, value=value))
-
-
-def rounded(number: Fraction) -> float | int:
-    """A placed rate of change: an int where it is whole, else a float."""
-    return int(number) if number.denominator == 1 else float(number)
-
-
-def _operator(module: str, name: str, *arguments: Any) -> Schedule:
-    """An operator of a module that itself needs this one."""
-    made: Schedule = getattr(importlib.import_module(f"keras_lr.schedules.operators.{module}"), name)(*arguments)
-    return made
-
-
-def _combine(name: str, left: Any, right: Any) -> Schedule:
-    if left is None or right is None:
-        raise ArgumentError("schedule", "find gave no answer to multiply with", "See found.reason", learning_rate=None)
-    return _operator("algebra", name, as_schedule(name, left), as_schedule(name, right))
-
-
-def _has_units(value: Any, is_length: bool) -> bool:
-    if isinstance(value, Schedule):
-        return value.unbound
-    if isinstance(value, tuple):
-        return any(_has_units(item, is_length) for item in value)
-    return not value.bound if isinstance(value, Length) else is_length and isinstance(value, str)
+    """Returns a schedule as it is, and a number as a constant one; anything else is an error."""
+    return value if isinstance(value, Schedule) else KINDS["Constant"](checks.finite(where, value=value))
 
 
 def unbound_error(schedule: Schedule) -> ArgumentError:
-    """The error of a schedule that is used before a run has told how long its parts are."""
+    """Returns the error for a schedule with units that is used before it is bound to a run."""
     return ArgumentError(
         "schedule",
         "its lengths have units, and no run has told how long they are",
@@ -337,6 +387,12 @@ def unbound_error(schedule: Schedule) -> ArgumentError:
         "or bind it yourself: schedule.bind(steps_per_epoch=100, epochs=10)",
         schedule=schedule,
     )
+
+
+def _combine(name: str, left: Any, right: Any) -> Schedule:
+    if left is None or right is None:
+        raise ArgumentError("schedule", "find gave no answer to multiply with", "See found.reason", learning_rate=None)
+    return KINDS[name](as_schedule(name, left), as_schedule(name, right))
 
 
 def _code(value: Any) -> str:
@@ -353,16 +409,3 @@ def _serialized(value: Any) -> Any:
 
 def _deserialized(value: Any) -> Any:
     return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
-
-
-class _Ahead:
-    """The rates of a schedule for a caller that goes step by step: many are computed at once, on the host."""
-
-    def __init__(self, schedule: Schedule) -> None:
-        self._schedule, self._first, self._rates = schedule, 0, np.empty(0)
-
-    def rate(self, step: int) -> float:
-        """The rate of a step."""
-        if not self._first <= step < self._first + len(self._rates):
-            self._first, self._rates = step, self._schedule.evaluate(np.arange(step, step + STEPS_AHEAD))
-        return float(self._rates[step - self._first])

@@ -1,4 +1,4 @@
-"""Several schedules beside each other: as a table, and as one picture."""
+"""Compares schedules over the same run, as a table and as one picture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class SideBySide:
     steps: int
 
     def table(self) -> pd.DataFrame:
-        """A row for each schedule: `schedule, first, highest, highest_at, last, mean, area`, and how many `findings`."""
+        """Returns a row for each schedule: `schedule, first, highest, highest_at, last, mean, area`, number of `findings`."""
         import pandas as pd
 
         rows = []
@@ -46,7 +46,7 @@ class SideBySide:
         return pd.DataFrame(rows)
 
     def plot(self, path: str | os.PathLike[str] | None = None, *, ax: Any = None) -> Any:
-        """Draws them into one picture; saves it to `path` where one is given. Returns the matplotlib figure."""
+        """Draws them into one picture and saves it to `path` if one is given. Returns the matplotlib figure."""
         from keras_lr.report import draw
         from keras_lr.schedules.figure import figure_of_several
 
@@ -54,17 +54,17 @@ class SideBySide:
 
 
 def compare_schedules(schedules: Sequence[Schedule] | Mapping[str, Schedule], steps: int | None = None) -> SideBySide:
-    """Puts schedules beside each other. Two with equal areas have the same way to go: a fair comparison.
+    """Compares schedules over the same run. With equal areas they are on equal terms: their rates have equal sums.
 
     Args:
-        schedules: A list, or a dict of names to schedules. Those with units are bound.
+        schedules: A list, or a dict of names to schedules. Bind those with units first.
         steps: Updates to look at. Default: the longest of their runs and lengths.
 
     Returns:
         A `SideBySide`, with `.table()` and `.plot(path)`.
 
     Raises:
-        ArgumentError: Something is no schedule, or none has an end and `steps` is not given.
+        ArgumentError: An item is not a schedule, or no schedule has an end and `steps` is None.
 
     Example:
         >>> import keras_lr as klr
@@ -78,8 +78,8 @@ def compare_schedules(schedules: Sequence[Schedule] | Mapping[str, Schedule], st
         rule = "schedules must be a list or a dict of schedules"
         raise ArgumentError("compare_schedules", rule, repair, schedules=schedules)
     if steps is None:
-        ending = [each for each in named.values() if each.length or getattr(each, "total_steps", None)]
-        if not ending:
+        totals = [each.total_steps for each in named.values() if each.total_steps]
+        if not totals:
             raise ArgumentError("compare_schedules", "no schedule has an end", "Pass steps=1000", steps=None)
-        steps = max(total_of("compare_schedules", each, None) for each in ending)
+        steps = max(totals)
     return SideBySide(named, total_of("compare_schedules", next(iter(named.values())), steps))

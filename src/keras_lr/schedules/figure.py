@@ -1,35 +1,40 @@
-"""The figure of a schedule, as plain data for the report floor."""
+"""Builds the figure of a schedule, as plain data for `report`."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_lr.report.figure import Figure, Line, Panel
-from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.inspect import total_of
-from keras_lr.schedules.operators.bound import Bound
+
+if TYPE_CHECKING:
+    from keras_lr.schedules.base import Schedule
 
 MOST_POINTS = 2000
 
 
 def figure_of(schedule: Schedule, steps: int | None = None) -> Figure:
-    """One panel: the rate against the step, over `steps` updates, the run it is bound to, or its own length."""
+    """Returns one panel: the rate against the step, over `steps` updates, else the run it is bound to, else its length."""
     line = _line(schedule, total_of("plot", schedule, steps))
     return Figure((_panel(_title(schedule), (line,)),))
 
 
 def figure_of_several(schedules: Mapping[str, Schedule], steps: int) -> Figure:
-    """One panel: a line for each schedule, over the same updates."""
+    """Returns one panel with a line for each schedule, over the same updates."""
     lines = tuple(_line(each, steps, name, color) for color, (name, each) in enumerate(schedules.items()))
     title = f"{len(lines)} schedules, {steps} updates"
     return Figure((_panel(title, lines),))
 
 
 def _panel(title: str, lines: tuple[Line, ...]) -> Panel:
-    """Rates from 0 up (and a little below, so that a line at 0 is seen), so that half as high is half the rate; with rates that are none, whatever the data say."""
+    """Starts the axis a little below 0, so that half the height is half the rate and a line at 0 is visible.
+
+    If a rate is negative or not finite, the data set the limits.
+    """
     rates = np.concatenate([line.y for line in lines])
     plain = np.isfinite(rates).all() and rates.min() >= 0.0 and rates.max() > 0.0
     top = float(rates.max())
@@ -43,6 +48,6 @@ def _line(schedule: Schedule, total: int, label: str | None = None, color: int =
 
 
 def _title(schedule: Schedule) -> str:
-    """The schedule's code without the run that it is bound to, long numbers rounded."""
-    code = repr(schedule.schedule if isinstance(schedule, Bound) else schedule)
+    """Returns the schedule's code without the run that it is bound to, with long numbers rounded."""
+    code = repr(schedule.original)
     return re.sub(r"\d+\.\d{4,}(e-?\d+)?", lambda number: f"{float(number[0]):.3g}", code)

@@ -1,28 +1,28 @@
-"""Looking at a schedule before it is used: what is unusual in it, what it is in words, and the area under it."""
+"""Looks at a schedule before it is used: what is unusual in it, a description, and the area under it."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules.base import Schedule
-from keras_lr.schedules.operators.bound import Bound
-from keras_lr.schedules.operators.phases import Warmup
+
+if TYPE_CHECKING:
+    from keras_lr.schedules.base import Schedule
 
 JUMP = 0.5
-"""A change from one update to the next by more than this share of the peak is told as a jump."""
+"""A change from one update to the next by more than this share of the peak is reported as a jump."""
 _CHUNK = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """One thing that is unusual about a schedule: its kind, the step where it is, and a sentence."""
+    """One thing that is unusual about a schedule: its kind, its step, and a sentence."""
 
     kind: str
     step: int | None
@@ -33,32 +33,31 @@ class Finding:
 
 
 def total_of(where: str, schedule: Schedule, steps: int | None) -> int:
-    """How many updates to look at: as asked, else the run that the schedule is bound to, else its own length."""
+    """Returns how many updates to look at: `steps`, else the run that the schedule is bound to, else its length."""
     if steps is not None:
         return checks.whole(where, steps=steps)
-    own = schedule.total_steps if isinstance(schedule, Bound) else schedule.length
-    if not own:
+    if not schedule.total_steps:
         repair = f"Say how many updates: {where}(steps=1000)"
         raise ArgumentError(where, "the schedule has no end", repair, steps=steps)
-    return own
+    return schedule.total_steps
 
 
 def area(schedule: Schedule, steps: int | None = None) -> float:
-    """The sum of the rates of the first `steps` updates."""
+    """Returns the sum of the rates of the first `steps` updates."""
     total = total_of("area", schedule, steps)
     return float(sum(np.sum(schedule.evaluate(np.arange(a, min(a + _CHUNK, total)))) for a in range(0, total, _CHUNK)))
 
 
 def check(schedule: Schedule, steps: int | None = None) -> tuple[Finding, ...]:
-    """What is unusual about a schedule in a run of `steps` updates.
+    """Finds what is unusual about a schedule in a run of `steps` updates.
 
     Args:
         schedule: A schedule, bound if its lengths have units.
-        steps: Updates in the run. Default: the run that it is bound to, or its own length.
+        steps: Updates in the run. Default: the run that it is bound to, else its length.
 
     Returns:
         The findings, of the kinds "not finite", "negative", "zero start", "jump", "peak not reached", "warm-up too long",
-        "unused tail" and "unused run"; empty where nothing is unusual.
+        "unused tail" and "unused run"; empty if nothing is unusual.
     """
     total = total_of("check", schedule, steps)
     rates = schedule.evaluate(np.arange(min(total, 10 * _CHUNK)))
@@ -66,7 +65,7 @@ def check(schedule: Schedule, steps: int | None = None) -> tuple[Finding, ...]:
 
 
 def _values(rates: np.ndarray) -> Iterator[Finding]:
-    """What the rates alone tell."""
+    """Finds what the rates alone show."""
     odd = np.flatnonzero(~np.isfinite(rates))
     if odd.size:
         yield Finding("not finite", int(odd[0]), f"The rate of update {odd[0]} is {rates[odd[0]]}.")
@@ -84,8 +83,8 @@ def _values(rates: np.ndarray) -> Iterator[Finding]:
 
 
 def _lengths(schedule: Schedule, total: int, rates: np.ndarray) -> Iterator[Finding]:
-    """What the lengths tell: parts that the run does not reach, and updates that no part is for."""
-    rise = longest_rise(schedule)
+    """Finds parts that the run does not reach, and updates that no part covers."""
+    rise = schedule.longest_rise()
     if rise >= total:
         yield Finding("warm-up too long", total, f"The warm-up takes {rise} updates, and the run has {total}.")
     own = schedule.length
@@ -99,22 +98,13 @@ def _lengths(schedule: Schedule, total: int, rates: np.ndarray) -> Iterator[Find
         )
         yield Finding("unused tail", total, text)
     if own is not None and own < total and total - own > 0.01 * total:
-        held = float(schedule.evaluate(own))
-        text = f"The schedule ends at update {own}; the last {total - own} of {total} are made at {held:.3g}."
+        last = float(schedule.evaluate(own))
+        text = f"The schedule ends at update {own}; the last {total - own} of {total} are made at {last:.3g}."
         yield Finding("unused run", own, text)
 
 
-def longest_rise(part: Any) -> int:
-    """The longest warm-up in a schedule, in updates."""
-    part = part.expression if isinstance(part, Bound) else part
-    fields = dataclasses.fields(part) if dataclasses.is_dataclass(part) else ()
-    inner = [getattr(part, field.name) for field in fields] + [getattr(part, "expression", None)]
-    longest = max((longest_rise(value) for value in inner if isinstance(value, Schedule)), default=0)
-    return max(longest, part.rise.steps) if isinstance(part, Warmup) else longest
-
-
 def describe(schedule: Schedule, steps: int | None = None) -> str:
-    """A schedule in words, a line for each fact.
+    """Describes a schedule, with a line for each fact.
 
     Example:
         >>> from keras_lr import Constant, Linear
@@ -127,13 +117,13 @@ def describe(schedule: Schedule, steps: int | None = None) -> str:
     """
     total = total_of("describe", schedule, steps)
     rates = schedule.evaluate(np.arange(min(total, 10 * _CHUNK)))
-    held = float(schedule.evaluate(total))
+    end = float(schedule.evaluate(total))
     ends = schedule.length is not None and schedule.length <= total
     top = np.flatnonzero(rates >= rates.max() * (1 - 1e-12))
     where = f"update {top[0]}" if top[0] == top[-1] else f"updates {top[0]} to {top[-1]}"
     lines = [
         repr(schedule),
-        f"{total} updates" + (f", then held at {held:.3g}" if ends else ""),
+        f"{total} updates" + (f", then held at {end:.3g}" if ends else ""),
         f"first {rates[0]:.3g}, highest {rates.max():.3g} ({where}), last {rates[-1]:.3g}",
         _phases(rates),
         f"area {rates.sum():.3g}, mean {rates.mean():.3g}",
@@ -143,7 +133,7 @@ def describe(schedule: Schedule, steps: int | None = None) -> str:
 
 
 def _phases(rates: np.ndarray, most: int = 6) -> str:
-    """Where the rate rises, holds and falls."""
+    """Describes when the rate rises, holds and falls."""
     change = np.diff(rates)
     kinds = np.where(np.abs(change) <= 1e-12 * np.abs(rates).max(), 0, np.sign(change)).astype(int)
     if not kinds.size:

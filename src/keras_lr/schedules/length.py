@@ -108,6 +108,11 @@ def parse(where: str, least: int = 1, **argument: Any) -> Length:
     return Length(share=number / 100) if unit == "%" else Length(examples=number)
 
 
+def of(value: Steps) -> Length:
+    """Returns the length that a checked value stands for."""
+    return parse("length", 0, length=value)
+
+
 def place(length: Length, run: RunLength, start: Fraction) -> int:
     """A part's whole number of updates when it starts `start` updates into the run.
 

@@ -10,15 +10,14 @@ import ast
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
-from keras_lr import schedules
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules.base import Schedule, as_schedule
+from keras_lr.schedules.base import KINDS, Schedule, as_schedule
 
 METHODS = ("warmup", "cooldown", "clip", "repeat", "every", "delay", "skip", "retime", "extend", "bind")
 LONGEST_TEXT = 10_000
-_NOT_IN_TEXT = ("Schedule", "Function", "Adopted", "Bound")  # abstract; they hold code; made by .bind
+_NOT_IN_TEXT = ("Function", "Adopted", "Bound")  # two hold code; `.bind` makes the third
 _OPERATORS: dict[type[ast.operator], Callable[[Schedule, Schedule], Schedule]] = {
     ast.RShift: lambda left, right: left >> right,
     ast.Mult: lambda left, right: left * right,
@@ -56,12 +55,7 @@ def parse(text: str) -> Schedule:
 
 def names() -> dict[str, type[Schedule]]:
     """The schedules that a text may name."""
-    found = {
-        name: value
-        for name, value in vars(schedules).items()
-        if isinstance(value, type) and issubclass(value, Schedule)
-    }
-    return {name: kind for name, kind in sorted(found.items()) if name not in _NOT_IN_TEXT}
+    return {name: kind for name, kind in sorted(KINDS.items()) if name not in _NOT_IN_TEXT}
 
 
 class _Reader:
@@ -179,5 +173,6 @@ class _Reader:
 
 
 def _schedule_fields(kind: type[Schedule]) -> tuple[str, ...]:
-    """The arguments of a schedule that are schedules themselves."""
-    return tuple(field.name for field in dataclasses.fields(kind) if field.type == "Schedule")  # type: ignore[arg-type]
+    """Returns the arguments of a schedule that are schedules."""
+    rules = {field.name: field.metadata.get("rule") for field in dataclasses.fields(cast(Any, kind))}
+    return tuple(name for name, rule in rules.items() if rule is not None and rule.kind == "part")

@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import RenderableType
 
 import keras_lr
+from keras_lr.comparison.case import HEADER
 from keras_lr.comparison.preview import preview
-from keras_lr.comparison.views.page import HEADER, row_of
 from keras_lr_cli import outcome, parse, tables, user_code
 from keras_lr_cli.outcome import Answer
 
@@ -89,7 +89,7 @@ def summary(result: keras_lr.Comparison) -> dict[str, Any]:
 
 def table(result: keras_lr.Comparison, title: str) -> list[RenderableType]:
     """Returns the cases from best to worst, the best in bold, with the reason and the warnings below."""
-    rows = [row_of(result, case) for case in result.ranked]
+    rows = [row.texts for row in result.rows]
     if result.best is None:
         return [tables.grid(title, HEADER, rows), *result.warnings]
     best = [case.name for case in result.ranked].index(result.best.name)

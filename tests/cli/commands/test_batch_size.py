@@ -19,15 +19,17 @@ def test_for_people(quick):
         assert word in ran.out
 
 
+@pytest.mark.once
 def test_as_json_and_as_a_file(quick, here):
     ran = quick(*OWN, "--smallest", "256", "--save", "size.json", "--json")
     assert ran.code == 0, ran.err
     assert (ran.document["batch_size"], ran.document["tried"]) == (1024, [256, 512, 1024])
     assert ran.document["noise_scale"] > 0.0
-    kept = records.load(BatchSize, here / "size.json")
-    assert kept.noise_scale == ran.document["noise_scale"]
+    record = records.load(BatchSize, here / "size.json")
+    assert record.noise_scale == ran.document["noise_scale"]
 
 
+@pytest.mark.once
 def test_nothing_fits(quick, monkeypatch):
     import keras_lr as klr
 
@@ -39,8 +41,9 @@ def test_nothing_fits(quick, monkeypatch):
     assert ran.err.splitlines()[-1] == "no answer: The smallest batch ran out of memory: MemoryError."
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ((*OWN, "--smallest", "5000"), "smallest is more than the 1024 examples"),
         (
@@ -49,7 +52,7 @@ def test_nothing_fits(quick, monkeypatch):
         ),
     ],
 )
-def test_bad_arguments_are_2(quick, words, said):
+def test_bad_arguments_are_2(quick, words, message):
     ran = quick(*words)
     assert ran.code == 2, ran.err
-    assert said in ran.err
+    assert message in ran.err

@@ -10,6 +10,7 @@ OWN = ("compare", "train.py:build_model", "--data", "train.py:load_split")
 SHORT = ("--learning-rates", "0.01,0.0001", "--seeds", "2", "--epochs", "2")
 
 
+@pytest.mark.once
 def test_a_table_for_people_and_files(quick, here):
     ran = quick(*OWN, *SHORT, "--plot", "c.png", "--report", "c.html", "--save", "c.json")
     assert ran.code == 0, ran.err
@@ -32,12 +33,14 @@ def test_as_json(quick):
     assert ran.err == "the user's own print\n"
 
 
+@pytest.mark.once
 def test_an_unknown_engine_is_2(quick):
     ran = quick(*OWN, *SHORT, "--engine", "warp")
     assert ran.code == 2
     assert "engine='warp'" in ran.err
 
 
+@pytest.mark.once
 def test_every_run_diverged_is_1(quick):
     ran = quick(*OWN, "--learning-rates", "1e30", "--seeds", "2", "--optimizers", "sgd", "--json")
     assert ran.code == 1, ran.err
@@ -46,8 +49,8 @@ def test_every_run_diverged_is_1(quick):
 
 
 @pytest.fixture
-def asked(quick, monkeypatch):
-    """The arguments with which `compare` was called."""
+def arguments_of(quick, monkeypatch):
+    """Returns the arguments that `compare` receives for the given words."""
 
     def run(*words):
         got = {}
@@ -63,7 +66,8 @@ def asked(quick, monkeypatch):
     return run
 
 
-def test_options_reach_the_function(asked):
+@pytest.mark.once
+def test_options_reach_the_function(arguments_of):
     schedules = ("--schedule", "cosine=Cosine(1.0, 0.0, '100%')", "--schedule", "flat = Constant(1.0)")
     words = (
         "--optimizers",
@@ -79,7 +83,7 @@ def test_options_reach_the_function(asked):
         "--workers",
         "2",
     )
-    got = asked(
+    got = arguments_of(
         "--data", "train.py:load_data", *SHORT[:2], *schedules, *words, "--validation-split", "0.2", "--epochs", "4"
     )
     assert got.pop("x").shape == (1024, 4)
@@ -101,12 +105,14 @@ def test_options_reach_the_function(asked):
     }
 
 
-def test_budget_prune_and_auto_reach_the_function(asked):
+@pytest.mark.once
+def test_budget_prune_and_auto_reach_the_function(arguments_of):
     words = ("--learning-rates", "auto", "--prune", "none", "--budget", "1.5min")
-    got = asked("--data", "train.py:load_data", *words)
+    got = arguments_of("--data", "train.py:load_data", *words)
     assert (got["learning_rates"], got["prune"], got["budget_seconds"]) == ("auto", None, 90.0)
 
 
+@pytest.mark.once
 def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     def compare(*args, **arguments):
         raise AssertionError("it compared")
@@ -126,6 +132,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     assert {path.name for path in here.iterdir() if path.name != "__pycache__"} == before
 
 
+@pytest.mark.once
 def test_a_budget_that_is_too_short_is_no_answer(quick):
     ran = quick(*OWN, *SHORT, "--budget", "0.001s", "--json")
     assert ran.code == 1, ran.err
@@ -134,8 +141,9 @@ def test_a_budget_that_is_too_short_is_no_answer(quick):
     assert {row["verdict"] for row in ran.document["table"]} == {"not run"}
 
 
-def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
-    got = asked("--data", "train.py:load_dict")
+@pytest.mark.once
+def test_what_is_not_given_is_left_to_the_data_and_the_function(arguments_of):
+    got = arguments_of("--data", "train.py:load_dict")
     assert {name: got[name] for name in ("epochs", "batch_size", "validation_split", "seeds")} == {
         "epochs": 2,
         "batch_size": 16,
@@ -144,8 +152,9 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
     }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("--learning-rates", "0.1;0.2"), "compare(learning_rates='0.1;0.2'): learning_rates must be numbers with commas between. Write 0.1,0.01."),
         (("--seeds", "many"), "compare(seeds='many'): seeds must be numbers with commas between. Write 0,1,2."),
@@ -161,13 +170,14 @@ def test_what_is_not_given_is_left_to_the_data_and_the_function(asked):
         (("--prune", "rank"), "compare(prune='rank'): prune must be 'divergence', 'halving' or None."),
     ],
 )  # fmt: skip
-def test_bad_arguments_are_2(quick, words, said):
+def test_bad_arguments_are_2(quick, words, message):
     ran = quick(*OWN, *words)
     assert ran.code == 2, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.once
 def test_a_model_function_that_raises_is_3_with_its_traceback(quick):
     ran = quick("compare", "train.py:fails", "--data", "train.py:load_split", *SHORT)
     assert ran.code == 3, ran.err

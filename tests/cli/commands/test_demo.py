@@ -21,10 +21,10 @@ def test_digits_end_to_end(keras_lr, folder):
     before = sorted(path.name for path in folder.iterdir())
     ran = keras_lr("demo", "--output", "out/of/demo")
     assert ran.code == 0, ran.err
-    made = folder / "out" / "of" / "demo"
-    assert sorted(path.name for path in made.iterdir()) == FILES
+    output = folder / "out" / "of" / "demo"
+    assert sorted(path.name for path in output.iterdir()) == FILES
     assert sorted(path.name for path in folder.iterdir()) == sorted([*before, "out"])
-    result = json.loads((made / "result.json").read_text())
+    result = json.loads((output / "result.json").read_text())
     low, high = result["finder"]["interval"]
     assert 1e-4 < low < result["finder"]["learning_rate"] < high < 0.1
     assert result["finder"]["reason"]
@@ -32,7 +32,7 @@ def test_digits_end_to_end(keras_lr, folder):
     assert result["comparison"]["best"]["learning_rate"] in (0.01, 0.001)
     assert result["test_accuracy"] > 0.95
     assert {"python", "backend", "keras", "keras-lr"} < set(result["versions"])
-    html = (made / "report.html").read_text()
+    html = (output / "report.html").read_text()
     assert "<svg" in html
     assert "<script src" not in html
     for word in ("learning rate", "interval", "reason", "lr 0.01", "test accuracy", "held-out images"):
@@ -41,6 +41,7 @@ def test_digits_end_to_end(keras_lr, folder):
     assert [line[:3] for line in steps] == ["1/4", "2/4", "3/4", "4/4"]
 
 
+@pytest.mark.once
 def test_no_answer_is_1_with_the_reason(quick, here, monkeypatch):
     result = klr.FindResult(
         None, None, "The loss never fell.", "reached_end", (0.1, 0.2, 0.3), ((2.0, 2.0, 2.0),), (2.0, 2.0, 2.0)
@@ -54,6 +55,7 @@ def test_no_answer_is_1_with_the_reason(quick, here, monkeypatch):
     assert (here / "demo" / "result.json").is_file()
 
 
+@pytest.mark.once
 def test_the_digits_are_dealt_by_the_seed():
     one, same, other = data.load("digits", 0), data.load("digits", 0), data.load("digits", 1)
     assert (len(one.x_train), len(one.x_test), one.classes) == (1438, 359, 10)
@@ -63,6 +65,7 @@ def test_the_digits_are_dealt_by_the_seed():
     assert not np.array_equal(one.y_train, other.y_train)
 
 
+@pytest.mark.once
 def test_without_scikit_learn_the_error_has_the_pip_line(quick, monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
     ran = quick("demo")
@@ -70,6 +73,7 @@ def test_without_scikit_learn_the_error_has_the_pip_line(quick, monkeypatch):
     assert 'The demo on digits needs scikit-learn, which is not installed. Run: pip install "keras-lr[demo]"' in ran.err
 
 
+@pytest.mark.once
 def test_mnist_without_cache_and_network(quick, here, monkeypatch):
     monkeypatch.setenv("KERAS_HOME", str(here / "empty"))
     monkeypatch.setattr("keras.datasets.mnist.load_data", unreachable)
@@ -85,6 +89,7 @@ def unreachable():
     raise Exception("URL fetch failure on https://storage.googleapis.com/mnist.npz: None -- no network\n")
 
 
+@pytest.mark.once
 @pytest.mark.slow
 def test_mnist_without_cache_and_network_for_real(keras_lr, folder):
     proxy = dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), "http://127.0.0.1:9")
@@ -105,6 +110,7 @@ def arrays(train=40, test=12, shape=(6, 6), classes=3):
     }
 
 
+@pytest.mark.once
 def test_a_local_file(tmp_path):
     np.savez(tmp_path / "own.npz", **arrays())
     images = data.load(str(tmp_path / "own.npz"))
@@ -113,6 +119,7 @@ def test_a_local_file(tmp_path):
     assert sorted(images.y_train) == sorted(np.arange(40) % 3)
 
 
+@pytest.mark.once
 def test_at_most_10000_training_images_are_used_and_that_is_said(tmp_path):
     np.savez(tmp_path / "own.npz", **arrays(train=12_000, shape=(2, 2)))
     images = data.load(str(tmp_path / "own.npz"))
@@ -136,17 +143,19 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("said", BAD)
-def test_a_wrong_local_file_is_an_argument_error(tmp_path, said):
-    stored = {name: value for name, value in {**arrays(), **BAD[said]}.items() if value is not None}
+@pytest.mark.once
+@pytest.mark.parametrize("message", BAD)
+def test_a_wrong_local_file_is_an_argument_error(tmp_path, message):
+    stored = {name: value for name, value in {**arrays(), **BAD[message]}.items() if value is not None}
     np.savez(tmp_path / "own.npz", **stored)
     with pytest.raises(klr.ArgumentError) as caught:
         data.load(str(tmp_path / "own.npz"))
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("gone.npz", None, "the file does not exist. Check the path"),
         ("own.npz", b"not a zip", "the file can't be read as .npz"),
@@ -154,21 +163,23 @@ def test_a_wrong_local_file_is_an_argument_error(tmp_path, said):
         ("cifar", None, "demo(data='cifar'): data is not known. Pass digits, mnist or a file path.npz."),
     ],
 )
-def test_no_file_is_an_argument_error(quick, here, name, content, said):
+def test_no_file_is_an_argument_error(quick, here, name, content, message):
     if content is not None:
         (here / name).write_bytes(content)
     ran = quick("demo", "--data", name)
     assert ran.code == 2
-    assert said in ran.err
+    assert message in ran.err
     assert not (here / "demo").exists()
 
 
+@pytest.mark.once
 def test_objects_in_a_file_are_not_loaded(tmp_path):
     np.savez(tmp_path / "own.npz", **{**arrays(), "x_test": np.array([{}] * 12, dtype=object)})
     with pytest.raises(klr.ArgumentError, match="can't be read"):
         data.load(str(tmp_path / "own.npz"))
 
 
+@pytest.mark.once
 def test_a_file_in_place_of_the_folder_is_2(quick, here):
     (here / "demo").write_text("mine")
     ran = quick("demo")
@@ -177,6 +188,7 @@ def test_a_file_in_place_of_the_folder_is_2(quick, here):
     assert (here / "demo").read_text() == "mine"
 
 
+@pytest.mark.once
 def test_the_picture_of_a_training():
     history = {"loss": [2.0, 1.0], "val_loss": [2.5, 1.5], "accuracy": [0.5, 0.75], "val_accuracy": [0.4, 0.6]}
     loss, accuracy, rates = training_figure(history, [0.1, 0.2, 0.1]).panels

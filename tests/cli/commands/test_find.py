@@ -19,6 +19,7 @@ def test_for_people(quick):
     assert ran.err == ""
 
 
+@pytest.mark.once
 def test_as_json_in_a_process_of_its_own(keras_lr, folder):
     before = sorted(path.name for path in folder.iterdir())
     ran = keras_lr(*OWN, "--json")
@@ -29,19 +30,21 @@ def test_as_json_in_a_process_of_its_own(keras_lr, folder):
     assert sorted(path.name for path in folder.iterdir() if path.name != "__pycache__") == before
 
 
+@pytest.mark.once
 def test_files_and_a_rule(quick, here):
     ran = quick(*OWN, "--rule", "valley", "--plot", "lr.png", "--save", "found.json", "--json")
     assert ran.code == 0, ran.err
     assert (here / "lr.png").read_bytes().startswith(b"\x89PNG")
-    found = klr.FindResult.load(here / "found.json")
-    assert found.learning_rate == ran.document["learning_rate"]
+    result = klr.FindResult.load(here / "found.json")
+    assert result.learning_rate == ran.document["learning_rate"]
     assert ran.document["suggestion"] == {
         "rule": "valley",
-        "learning_rate": found.suggest("valley").learning_rate,
-        "reason": found.suggest("valley").reason,
+        "learning_rate": result.suggest("valley").learning_rate,
+        "reason": result.suggest("valley").reason,
     }
 
 
+@pytest.mark.once
 def test_options_reach_the_function(quick, monkeypatch):
     got = {}
 
@@ -90,6 +93,7 @@ def test_options_reach_the_function(quick, monkeypatch):
     assert "0.005 to 0.02" in ran.out
 
 
+@pytest.mark.once
 def test_the_critical_rate_is_told_where_it_is_asked_for(quick):
     ran = quick(*OWN, "--critical", "--json")
     assert ran.code == 0, ran.err
@@ -101,12 +105,14 @@ def test_the_critical_rate_is_told_where_it_is_asked_for(quick):
     assert ran.document["critical"] is ran.document["warmup_steps"] is None
 
 
+@pytest.mark.once
 def test_every_rule_can_be_asked_for(quick):
     for rule in ("lightning", "lightning_before", "torch_lr_finder", "ignite"):
         ran = quick(*OWN, "--rule", rule, "--json", "--repeats", "1")
         assert 1e-7 <= ran.document["suggestion"]["learning_rate"] <= 10.0
 
 
+@pytest.mark.once
 def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
     got = {}
 
@@ -120,6 +126,7 @@ def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
     assert "note: find has no use for epochs, callbacks, validation_split in the data's dict" in ran.err
 
 
+@pytest.mark.once
 def test_verified_by_short_trainings(quick):
     ran = quick(*OWN, "--verify", "200", "--json")
     assert ran.code == 0, ran.err
@@ -129,6 +136,7 @@ def test_verified_by_short_trainings(quick):
     assert len(verified["trials"]) >= 6
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("as_json", [False, True])
 def test_no_answer_is_1_with_the_reason(quick, as_json):
     ran = quick(*OWN, "--min-lr", "1e-12", "--max-lr", "1e-10", *["--json"] * as_json)
@@ -139,8 +147,9 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
         assert json.loads(ran.out)["reason"]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (
             ("train.py:nosuch", "--data", "train.py:load_data"),
@@ -159,13 +168,14 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
         ((*OWN[1:], "--plot", "no/lr.png"), "error: find(plot='no/lr.png'): the folder no does not exist."),
     ],
 )
-def test_bad_arguments_are_2(quick, words, said):
+def test_bad_arguments_are_2(quick, words, message):
     ran = quick("find", *words)
     assert ran.code == 2, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
+@pytest.mark.once
 def test_a_factory_that_raises_is_3_with_its_traceback(quick):
     ran = quick("find", "train.py:fails", "--data", "train.py:load_data", "--json")
     assert ran.code == 3

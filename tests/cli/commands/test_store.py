@@ -8,6 +8,8 @@ import pytest
 
 from tests.comparison.stored import made, stored
 
+pytestmark = pytest.mark.once
+
 OWN = ("compare", "train.py:build_model", "--data", "train.py:load_split", "--store", "runs.sqlite", "--json")
 SHORT = ("--learning-rates", "0.01,0.0001", "--seeds", "1", "--epochs")
 
@@ -17,15 +19,16 @@ def test_a_comparison_goes_on_and_another_is_refused(quick, here):
     assert first.code == 0, first.err
     assert len(stored(here / "runs.sqlite")) == 2
     again = quick(*OWN, *SHORT, "1")
-    said = {name: value for name, value in first.document.items() if name != "engine_reason"}  # of what was run
-    assert {name: again.document[name] for name in said} == said
+    answer = {
+        name: value for name, value in first.document.items() if name != "engine_reason"
+    }  # names the runs of this call
+    assert {name: again.document[name] for name in answer} == answer
     other = quick(*OWN, *SHORT, "2")
     assert other.code == 2
     assert "compare(store='runs.sqlite'): it holds another plan: epochs is 1 there and 2 here." in other.err
     assert quick("store", "check", "runs.sqlite").code == 0
 
 
-@pytest.mark.once
 def test_a_whole_store_is_0(quick, here):
     made(here / "runs.sqlite")
     ran = quick("store", "check", "runs.sqlite")
@@ -36,7 +39,6 @@ def test_a_whole_store_is_0(quick, here):
     assert document["whole"] is True and document["problems"] == []
 
 
-@pytest.mark.once
 def test_a_damaged_store_is_1_and_is_salvaged(quick, here):
     data = made(here / "runs.sqlite").read_bytes()
     (here / "runs.sqlite").write_bytes(data[: int(0.95 * len(data))])
@@ -50,7 +52,6 @@ def test_a_damaged_store_is_1_and_is_salvaged(quick, here):
     assert len(stored(here / "new.sqlite")) == ran.document["runs"] > 0
 
 
-@pytest.mark.once
 def test_a_file_that_is_none_at_all_is_1_and_cannot_be_salvaged(quick, here):
     (here / "runs.sqlite").write_text("case,seed\n" * 100)
     ran = quick("store", "check", "runs.sqlite")
@@ -61,9 +62,8 @@ def test_a_file_that_is_none_at_all_is_1_and_cannot_be_salvaged(quick, here):
     assert "its plan can't be read, so no store can be made of it" in ran.err
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("words", "code", "message"),
     [
         (("check", "nosuch"), 2, "check(store='nosuch'): there is no such file."),
         (("check", "runs.sqlite", "--salvage", "runs.sqlite"), 2, "the file exists. Pass a new path."),
@@ -75,15 +75,14 @@ def test_a_file_that_is_none_at_all_is_1_and_cannot_be_salvaged(quick, here):
         (("export",), 2, "Usage"),
     ],
 )
-def test_bad_usage(quick, here, words, code, said):
+def test_bad_usage(quick, here, words, code, message):
     made(here / "runs.sqlite")
     ran = quick("store", *words)
     assert ran.code == code, ran.err
-    assert said in ran.err
+    assert message in ran.err
     assert "Traceback" not in ran.err
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(("out", "words"), [("a.csv", ()), ("a", ()), ("b.txt", ("--to", "csv"))])
 def test_export(quick, here, out, words):
     made(here / "runs.sqlite")
@@ -93,7 +92,6 @@ def test_export(quick, here, out, words):
     assert (here / out).is_dir() == (out == "a")
 
 
-@pytest.mark.once
 def test_a_missing_library_is_3_with_the_line(quick, here, monkeypatch):
     made(here / "runs.sqlite")
     monkeypatch.setitem(sys.modules, "optuna", None)

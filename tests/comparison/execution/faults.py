@@ -1,4 +1,4 @@
-"""A model whose training meets a fault that its learning rate tells: to be made in workers, in which it may do harm."""
+"""A model whose training fails in a way that its learning rate selects. Only workers run the harmful faults."""
 
 import os
 import pathlib
@@ -10,7 +10,7 @@ import keras
 import numpy as np
 
 KILLED, STOPPED, STUCK, NO_MEMORY = 0.02, 0.03, 0.04, 0.05
-CALL = 3  # of the loss, counted from 0: the one that meets it
+CALL = 3  # of the loss, counted from 0, in which the fault happens
 DRIVER = os.getpid()
 FOLDER = "KERAS_LR_TEST_FOLDER"
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
@@ -18,20 +18,20 @@ Y = X.sum(axis=1)
 
 
 def build_model():
-    """Fits a line without compiling, so that a fault falls into an update."""
+    """A line, trained eagerly, so that the fault happens in an update."""
     model = keras.Sequential([keras.layers.Input([3]), keras.layers.Dense(1)])
     calls, rates = [], []
 
     def loss(y_true, y_pred):
         if len(calls) == CALL:
-            _meet(rates[0])
+            _fail(rates[0])
         calls.append(None)
         return keras.ops.mean(keras.ops.square(y_true - y_pred))
 
     model.compile("sgd", loss, run_eagerly=True)
     own = model.make_train_function
 
-    def make_train_function(*arguments, **named):  # where the rate can be read on every backend
+    def make_train_function(*arguments, **named):  # here every backend can read the rate
         rates[:] = [round(float(keras.ops.convert_to_numpy(model.optimizer.learning_rate)), 6)]
         return own(*arguments, **named)
 
@@ -39,7 +39,7 @@ def build_model():
     return model
 
 
-def _meet(rate):
+def _fail(rate):
     if os.getpid() == DRIVER:
         return
     if rate == KILLED and _first():
@@ -62,7 +62,7 @@ def _first():
 
 
 def _fill_memory():
-    """Asks for more than the limit of this process allows."""
+    """Allocates more memory than the limit of this process."""
     used = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     before = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (used + 2**28, before[1]))

@@ -1,4 +1,4 @@
-"""Runs of a Ray cluster: the same as here; workers and nodes that are lost cost no run. Not in the quick tests."""
+"""Runs of a Ray cluster are the same as local ones, and none is lost with a worker or a node. Slow tests."""
 
 import os
 import re
@@ -27,7 +27,7 @@ SHORT = {"learning_rates": [0.1, 0.01], "seeds": 2, "epochs": 2, "batch_size": 1
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
-    """No cluster but the test's own, which needs no token."""
+    """Only the test's own cluster, which needs no token."""
     monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     yield
@@ -38,13 +38,13 @@ def alone(monkeypatch):
 
 @pytest.fixture
 def cluster():
-    """Two nodes, on one of which the driver is."""
+    """Two nodes; the driver is on one of them."""
     from ray.cluster_utils import Cluster
 
-    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
-    made.other = made.add_node(num_cpus=1)
-    yield made
-    made.shutdown()
+    two_nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    two_nodes.other = two_nodes.add_node(num_cpus=1)
+    yield two_nodes
+    two_nodes.shutdown()
 
 
 def slowly():
@@ -53,7 +53,7 @@ def slowly():
 
 
 def test_a_cluster_of_this_machine_is_started_and_ended(tmp_path):
-    """A run is killed once by its own process, one stands still until it is given up, and the rest is as it is here."""
+    """One run kills its process once, one hangs in every try, and the others equal local runs."""
     os.environ |= {heartbeat.VARIABLE: "5", faults.FOLDER: str(tmp_path)}
     try:
         rates = [faults.KILLED, faults.STOPPED, 1e38, 0.1]
@@ -68,18 +68,18 @@ def test_a_cluster_of_this_machine_is_started_and_ended(tmp_path):
     # the last report of a run that stops itself at once may be of an earlier update
     assert re.fullmatch(r"no progress for \d+ s at update [0-3], in each of 2 tries", there.cases[1].runs[0].error)
     assert (tmp_path / "killed").exists()
-    for place in (0, 3):
-        one, other = (found.cases[place].runs[0].history for found in (here, there))
+    for case in (0, 3):
+        one, other = (found.cases[case].runs[0].history for found in (here, there))
         assert np.allclose(one["loss"], other["loss"], rtol=1e-5)  # the same updates in float32
     assert there.engine == "ray"
     assert there.engine_reason.startswith(
-        "The runs are made one by one, on a Ray cluster of this machine of 1 node and "
+        "The runs are trained one by one, on a Ray cluster of this machine of 1 node and "
     )
     assert sorted(key for key, _ in stored(tmp_path / "r.sqlite")) == [RunKey(0, case, 0) for case in range(4)]
 
 
 def test_a_node_that_is_removed_costs_no_run(cluster, monkeypatch, tmp_path):
-    """And the cluster that was there stays."""
+    """The user's cluster stays."""
     import ray
 
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
@@ -102,7 +102,7 @@ def test_a_node_that_is_removed_costs_no_run(cluster, monkeypatch, tmp_path):
     assert [run.outcome for case in found.cases for run in case.runs] == ["finished"] * 12
     ray.init(cluster.address, log_to_driver=False)
     try:
-        end = time.monotonic() + 120.0  # a node that says no goodbye is missed only after some health checks
+        end = time.monotonic() + 120.0  # Ray notices a lost node only after some health checks
         while sum(node["Alive"] for node in ray.nodes()) > 1 and time.monotonic() < end:
             time.sleep(0.2)
         assert sum(node["Alive"] for node in ray.nodes()) == 1

@@ -1,4 +1,4 @@
-"""Runs in several processes: the same as in one, and none lost to a process that dies, stands still or runs out of memory."""
+"""Runs in several processes: the same as in one, and none is lost if a process dies, hangs or runs out of memory."""
 
 import importlib
 import os
@@ -16,7 +16,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.execution import engines, transport, workers
-from keras_lr.comparison.execution.executor import Making
+from keras_lr.comparison.execution.executor import Executor
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning.budget import Budget
 from keras_lr.comparison.planning.cost import Cost
@@ -48,9 +48,9 @@ def plan_of(build_model=build_net, x=X, y=Y, **changed):
 # What travels
 
 
-def travelled(plan, folder):
-    transport.packed(plan).save(folder)
-    return transport.saved(folder).open()
+def send(plan, folder):
+    transport.pack(plan).save(folder)
+    return transport.load(folder).unpack()
 
 
 def test_a_plan_travels_with_its_cases(tmp_path):
@@ -60,7 +60,7 @@ def test_a_plan_travels_with_its_cases(tmp_path):
         "own": klr.from_keras(keras.optimizers.schedules.CosineDecay(1.0, 9)),
     }
     plan = plan_of(optimizers=optimizers, schedules=schedules, learning_rates=[0.1, 0.01])
-    again = travelled(plan, tmp_path)
+    again = send(plan, tmp_path)
     assert [case.name for case in again.cases] == [case.name for case in plan.cases]
     for case, other in zip(again.cases, plan.cases, strict=True):
         template = build_net().optimizer
@@ -73,7 +73,7 @@ def test_a_plan_travels_with_its_cases(tmp_path):
 
 def test_large_arrays_are_shared_and_equal(tmp_path):
     x = np.random.default_rng(0).normal(size=(6000, 3)).astype("float32")
-    again = travelled(plan_of(x=x, y=x[:, 0]), tmp_path)
+    again = send(plan_of(x=x, y=x[:, 0]), tmp_path)
     assert np.array_equal(again.data["x"], x)
     assert len(list(tmp_path.glob("*.npy"))) == 1  # the labels are small
     assert isinstance(again.data["x"].base, np.memmap)
@@ -95,10 +95,10 @@ def test_settings_travel(tmp_path):
     try:
         keras.config.set_epsilon(1e-5)
         keras.config.set_dtype_policy("mixed_bfloat16")
-        transport.packed(plan_of(schedules={"halved": Halved()})).save(tmp_path)
+        transport.pack(plan_of(schedules={"halved": Halved()})).save(tmp_path)
         keras.config.set_epsilon(before[1])
         keras.config.set_dtype_policy(before[2])
-        again = transport.saved(tmp_path).open()
+        again = transport.load(tmp_path).unpack()
         assert (keras.config.epsilon(), keras.config.dtype_policy().name) == (1e-5, "mixed_bfloat16")
         assert type(again.cases[0].schedule).__name__ == "Halved"
     finally:
@@ -108,7 +108,7 @@ def test_settings_travel(tmp_path):
 
 
 def test_what_is_registered_travels_by_its_code(tmp_path, monkeypatch):
-    """Its file may be one that no other process can import."""
+    """No other process may be able to import its file."""
     (tmp_path / "only_here.py").write_text("def twice(x):\n    return 2 * x\n")
     with monkeypatch.context() as patch:
         patch.syspath_prepend(tmp_path)
@@ -116,9 +116,9 @@ def test_what_is_registered_travels_by_its_code(tmp_path, monkeypatch):
     keras.saving.register_keras_serializable("tests")(module.twice)
     objects = keras.saving.get_custom_objects()
     try:
-        transport.packed(plan_of()).save(tmp_path)
+        transport.pack(plan_of()).save(tmp_path)
         del sys.modules["only_here"], objects["tests>twice"]
-        transport.saved(tmp_path).open()
+        transport.load(tmp_path).unpack()
         assert objects["tests>twice"](21) == 42
     finally:
         sys.modules.pop("only_here", None)
@@ -126,7 +126,7 @@ def test_what_is_registered_travels_by_its_code(tmp_path, monkeypatch):
 
 
 class Locked:
-    """Holds what no process can send to another."""
+    """Has an attribute that can't be pickled."""
 
     def __init__(self):
         import threading
@@ -137,28 +137,30 @@ class Locked:
         return build_net()
 
 
+@pytest.mark.once
 def test_what_cannot_travel_is_refused_with_the_reason():
-    said = (
-        r"the runs can't be made in other processes: build_model \(Locked\) can't be copied: TypeError: cannot pickle"
-    )
-    with pytest.raises(klr.ArgumentError, match=rf"compare\(workers=2\): {said}"):
+    reason = r"build_model \(Locked\) can't be copied: TypeError: cannot pickle"
+    with pytest.raises(
+        klr.ArgumentError, match=rf"compare\(workers=2\): other processes can't train the runs: {reason}"
+    ):
         klr.compare(Locked(), X, Y, workers=2, engine="sequential", **SHORT)
-    found = klr.compare(Locked(), X, Y, workers=2, **{**SHORT, "seeds": 1, "epochs": 1})
-    assert found.engine == "sequential"
-    assert found.engine_reason.startswith(
-        "The runs are made one after the other, in this process: in several they can't"
-    )
+    result = klr.compare(Locked(), X, Y, workers=2, **{**SHORT, "seeds": 1, "epochs": 1})
+    assert result.engine == "sequential"
+    start = "The runs are trained one after the other in this process: other processes can't train them, as build_model"
+    assert result.engine_reason.startswith(start)
 
 
+@pytest.mark.once
 def test_a_dataset_that_cannot_be_copied_is_named():
     tf = pytest.importorskip("tensorflow")
     data = tf.data.Dataset.from_tensor_slices((X, Y)).batch(10)
-    with pytest.raises(transport.CannotTravelError, match=r"^x \(_BatchDataset\) can't be copied"):
-        transport.packed(plan_of(x=data, y=None))
+    with pytest.raises(transport.PackError, match=r"^x \(_BatchDataset\) can't be copied"):
+        transport.pack(plan_of(x=data, y=None))
 
 
+@pytest.mark.once
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ({"workers": 0}, "compare(workers=0): workers must be a whole number of at least 1. Pass 1 or more."),
         ({"workers": 1.5}, "compare(workers=1.5): workers must be a whole number of at least 1. Pass 1 or more."),
@@ -170,12 +172,13 @@ def test_a_dataset_that_cannot_be_copied_is_named():
         ({"engine": "warp"}, "compare(engine='warp'): engine must be one of "),
     ],
 )
-def test_bad_input(arguments, said):
+def test_bad_input(arguments, message):
     with pytest.raises(klr.ArgumentError) as caught:
         klr.compare(build_net, X, Y, **SHORT, **arguments)
-    assert str(caught.value).startswith(said)
+    assert str(caught.value).startswith(message)
 
 
+@pytest.mark.once
 def test_a_limit_that_is_no_number(monkeypatch):
     monkeypatch.setenv(heartbeat.VARIABLE, "soon")
     with pytest.raises(
@@ -184,34 +187,37 @@ def test_a_limit_that_is_no_number(monkeypatch):
         klr.compare(build_net, X, Y, **SHORT)
 
 
+@pytest.mark.once
 def test_ray_that_is_missing_is_named_with_its_line(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(klr.MissingExtraError, match=r'needs ray, .* Run: pip install "keras-lr\[ray\]"'):
-        workers.check("ray", 1)
+        workers.check_workers("ray", 1)
 
 
+@pytest.mark.once
 def test_a_model_that_is_not_new_is_refused_before_it_travels():
     model = build_net()
     with pytest.raises(klr.ArgumentError, match="build_model returned the same model twice"):
         klr.compare(lambda: model, X, Y, workers=2, **SHORT)
 
 
+@pytest.mark.once
 def test_a_budget_gives_several_processes_whole_seeds_at_once():
-    """Not a run at a time, as one process gets them."""
+    """One process gets a run at a time."""
     plan = plan_of(learning_rates=[0.1, 0.01])
     budget = Budget(100.0, clock=lambda: 0.0)
     budget.estimate(Cost(10.0, 10.0, 0.0))  # 20 seconds a run
     missing = [plan.key(case, seed) for seed in range(4) for case in range(2)]
-    crew = workers.Elsewhere(transport.packed(plan), "sequential", 2)
-    alone = engines.Sequential(plan, build_net, "")
-    assert [Making(None, budget, 0)._portion(plan, engine, missing, 2) for engine in (crew, alone)] == [4, 1]
+    several = workers.RemoteEngine(transport.pack(plan), "sequential", 2)
+    alone = engines.SequentialEngine(plan, build_net, "")
+    assert [Executor(None, budget, 0)._affordable(plan, engine, missing, 2) for engine in (several, alone)] == [4, 1]
 
 
 # In this process
 
 
 class Sleeping(keras.utils.PyDataset):
-    """Its second batch never comes."""
+    """Its second batch never arrives."""
 
     def __len__(self):
         return 4
@@ -228,10 +234,10 @@ def test_a_loss_that_sleeps_is_interrupted_and_the_others_go_on(monkeypatch):
     monkeypatch.setenv(heartbeat.VARIABLE, "1")
     monkeypatch.setattr(faults, "DRIVER", 0)
     before = signal.getsignal(signal.SIGALRM)
-    found = klr.compare(
+    result = klr.compare(
         faults.build_model, X, Y, engine="sequential", **SHORT | {"learning_rates": [faults.STUCK, 0.1], "seeds": 1}
     )
-    stuck, good = (case.runs[0] for case in found.cases)
+    stuck, good = (case.runs[0] for case in result.cases)
     assert (stuck.outcome, good.outcome) == ("failed", "finished")
     assert re.fullmatch(rf"no progress for [12] s at update {STOPS_AT}, in each of 2 tries", stuck.error)
     assert signal.getsignal(signal.SIGALRM) == before
@@ -265,7 +271,7 @@ def same_runs(one, other):
 @pytest.mark.slow
 @linux
 def test_runs_of_other_processes_are_those_of_this_one(tmp_path, monkeypatch):
-    """With all that travels, and into one store: it is begun here and finished elsewhere."""
+    """With all that travels, and into one store: it starts here and ends in other processes."""
     arguments = SHORT | {
         "optimizers": {"adam": keras.optimizers.Adam(klr.Linear(1.0, 0.0, "50%")), "sgd": keras.optimizers.SGD(0.1)},
         "schedules": {"cosine": klr.Cosine(1.0, 0.0, "100%")},
@@ -279,41 +285,41 @@ def test_runs_of_other_processes_are_those_of_this_one(tmp_path, monkeypatch):
     threads = max(1, len(os.sched_getaffinity(0)) // 2)
     words = "1 thread" if threads == 1 else f"{threads} threads"
     assert there.engine == "sequential"
-    assert there.engine_reason == f"The runs are made one by one, in 2 processes of {words} each, as was asked for."
-    monkeypatch.setattr(workers.Elsewhere, "_crew", None)  # every run is in the store, so that no process is started
-    kept = klr.compare(build_net, X, Y, workers=2, store=tmp_path / "here.sqlite", **arguments)
-    same_runs(here, kept)
+    assert there.engine_reason == f"The runs are trained one by one, in 2 processes of {words} each, as requested."
+    monkeypatch.setattr(workers.RemoteEngine, "_pool", None)  # every run is in the store, so that no process is started
+    resumed = klr.compare(build_net, X, Y, workers=2, store=tmp_path / "here.sqlite", **arguments)
+    same_runs(here, resumed)
 
 
 @pytest.mark.slow
 @linux
 def test_every_fault_at_once(tmp_path, monkeypatch):
-    """The first three rates diverge, one kills its process once, two stand still, one has no memory: all the others finish."""
+    """The first three rates diverge, one kills its process once, two hang, one runs out of memory: the others finish."""
     monkeypatch.setenv(heartbeat.VARIABLE, "5")
     monkeypatch.setenv(faults.FOLDER, str(tmp_path))
     rates = [1e38, 1e37, 1e36, faults.KILLED, faults.STOPPED, faults.STUCK, faults.NO_MEMORY, 0.1, 0.01]
     store = tmp_path / "runs.sqlite"
     arguments = SHORT | {"learning_rates": rates, "seeds": 1}
-    before = children()  # a process with JAX is kept for the next call
-    found = klr.compare(faults.build_model, X, Y, workers=2, store=store, **arguments)
-    outcomes = [case.runs[0].outcome for case in found.cases]
+    before = children()  # a process with JAX may wait for the next call
+    result = klr.compare(faults.build_model, X, Y, workers=2, store=store, **arguments)
+    outcomes = [case.runs[0].outcome for case in result.cases]
     assert outcomes == [*["diverged"] * 3, "finished", "failed", "failed", "failed", "finished", "finished"]
-    errors = [case.runs[0].error for case in found.cases]
-    for place in (4, 5):
-        assert re.fullmatch(rf"no progress for \d+ s at update {STOPS_AT}, in each of 2 tries", errors[place])
+    errors = [case.runs[0].error for case in result.cases]
+    for case in (4, 5):
+        assert re.fullmatch(rf"no progress for \d+ s at update {STOPS_AT}, in each of 2 tries", errors[case])
     assert errors[6].startswith("out of memory: ") and "_fill_memory" in errors[6]
     assert (tmp_path / "killed").exists()
     assert sorted(key for key, _ in stored(store)) == [RunKey(0, case, 0) for case in range(9)]
     assert set(children()) <= set(before)
-    undisturbed = klr.compare(
+    alone = klr.compare(
         faults.build_model, X, Y, engine="sequential", **SHORT | {"learning_rates": [faults.KILLED], "seeds": 1}
     )
-    assert np.allclose(undisturbed.cases[0].runs[0].history["loss"], found.cases[3].runs[0].history["loss"], rtol=1e-5)
+    assert np.allclose(alone.cases[0].runs[0].history["loss"], result.cases[3].runs[0].history["loss"], rtol=1e-5)
 
 
 def children(of=None):
-    """The processes below one: those that loky started to work."""
-    found = []
+    """The worker processes that loky started below a process."""
+    result = []
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             parent = (process / "stat").read_text().rpartition(")")[2].split()[1]
@@ -321,8 +327,8 @@ def children(of=None):
         except OSError:
             continue
         if int(parent) == (of or os.getpid()) and "popen_loky_posix" in command:
-            found.append(int(process.name))
-    return found
+            result.append(int(process.name))
+    return result
 
 
 TRAIN = """
@@ -343,19 +349,19 @@ LINE = ["compare", "train.py:build_model", "--data", "train.py:load_data", "--wo
 LINE += ["--learning-rates", "0.1,0.05,0.02,0.01", "--seeds", "4", "--metric", "loss"]
 
 
-def begun(folder):
-    """A comparison of the command line in a process group of its own, once its first runs are kept; and its workers."""
+def start_comparison(folder):
+    """A comparison of the command line in a process group of its own, once its first runs are stored; and its workers."""
     (folder / "train.py").write_text(TRAIN)
-    heard = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - a job in the background ignores it
+    reset = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - a job in the background ignores it
     driver = subprocess.Popen(
         [sys.executable, "-m", "keras_lr_cli.main", *LINE], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True, preexec_fn=heard,  # noqa: PLW1509 - it sets a signal, no more
+        text=True, start_new_session=True, preexec_fn=reset,  # noqa: PLW1509 - it sets a signal, no more
     )  # fmt: skip
-    until(lambda: (folder / "runs.sqlite").exists() and driver.poll() is None and kept_in(folder) >= 2)
+    until(lambda: (folder / "runs.sqlite").exists() and driver.poll() is None and count_runs(folder) >= 2)
     return driver, children(driver.pid)
 
 
-def kept_in(folder):
+def count_runs(folder):
     try:
         return len(stored(folder / "runs.sqlite"))
     except Exception:  # the table is not there yet
@@ -373,10 +379,11 @@ def alive(process):
     return pathlib.Path(f"/proc/{process}").exists()
 
 
+@pytest.mark.once
 @pytest.mark.slow
 @linux
 def test_interrupts_and_kills_of_the_command_line_end_its_workers_and_lose_no_run(tmp_path):
-    driver, workers = begun(tmp_path)
+    driver, workers = start_comparison(tmp_path)
     assert len(workers) == 2
     os.killpg(driver.pid, signal.SIGINT)
     out, err = driver.communicate(timeout=120)
@@ -384,15 +391,15 @@ def test_interrupts_and_kills_of_the_command_line_end_its_workers_and_lose_no_ru
     assert err.rstrip().endswith("interrupted")
     assert out == "run\n"  # by the driver alone: the workers don't run the file
     until(lambda: not any(map(alive, workers)), 20)
-    before = kept_in(tmp_path)
+    before = count_runs(tmp_path)
     assert 2 <= before < 16
 
-    driver, workers = begun(tmp_path)
-    until(lambda: kept_in(tmp_path) > before)
+    driver, workers = start_comparison(tmp_path)
+    until(lambda: count_runs(tmp_path) > before)
     driver.kill()
     driver.communicate(timeout=60)
     until(lambda: not any(map(alive, workers)), 60)
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-m", "keras_lr_cli.main", *LINE],
         cwd=tmp_path,
         capture_output=True,
@@ -400,7 +407,7 @@ def test_interrupts_and_kills_of_the_command_line_end_its_workers_and_lose_no_ru
         timeout=400,
         check=False,
     )
-    assert ran.returncode == 0, ran.stderr
+    assert process.returncode == 0, process.stderr
     assert sorted(key for key, _ in stored(tmp_path / "runs.sqlite")) == [
         RunKey(0, c, s) for c in range(4) for s in range(4)
     ]
@@ -431,7 +438,7 @@ print(result.engine, result.best.name)
 def test_a_script_without_a_guard_is_not_run_again(tmp_path):
     (tmp_path / "script.py").write_text(textwrap.dedent(SCRIPT.format(backend=keras.backend.backend())))
     environment = {name: value for name, value in os.environ.items() if name != "KERAS_BACKEND"}
-    ran = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "script.py"],
         cwd=tmp_path,
         env=environment,
@@ -440,4 +447,4 @@ def test_a_script_without_a_guard_is_not_run_again(tmp_path):
         timeout=400,
         check=False,
     )
-    assert ran.stdout == "begun\nsequential lr 0.1\n", ran.stderr
+    assert process.stdout == "begun\nsequential lr 0.1\n", process.stderr

@@ -23,11 +23,11 @@ def found(monkeypatch):
     asked = []
 
     def gives(rate, reason="as the test has it"):
-        def find(model, **arguments):
+        def find(where, model, **arguments):
             asked.append((model, arguments))
             return types.SimpleNamespace(learning_rate=rate, reason=reason)
 
-        monkeypatch.setattr(auto_rates, "find", find)
+        monkeypatch.setattr(auto_rates, "find_for", find)
         return asked
 
     return gives
@@ -37,6 +37,7 @@ def rates(result):
     return [case.learning_rate for case in result.cases]
 
 
+@pytest.mark.once
 def test_five_rates_around_the_one_that_was_found(found):
     asked = found(0.1)
     result = compare(**AUTO)
@@ -46,6 +47,7 @@ def test_five_rates_around_the_one_that_was_found(found):
     assert result.warnings == () or "edge" not in " ".join(result.warnings)
 
 
+@pytest.mark.once
 def test_it_goes_on_beyond_the_edge_until_the_best_is_inside(found):
     """Plain SGD on a plane: the best rate is far above 1e-4, and every rate above 1 diverges or is worse."""
     found(0.0001)
@@ -60,6 +62,8 @@ def test_it_goes_on_beyond_the_edge_until_the_best_is_inside(found):
         assert not any("the best may lie beyond" in warning for warning in result.warnings)
 
 
+@pytest.mark.once
+@pytest.mark.filterwarnings("ignore:overflow encountered in cast:RuntimeWarning")  # rates above the largest float32
 def test_rates_that_diverge_are_worse_so_it_goes_down(found):
     found(1e37)
     result = compare(**AUTO)
@@ -69,6 +73,7 @@ def test_rates_that_diverge_are_worse_so_it_goes_down(found):
     assert "Try smaller learning rates." in result.reason
 
 
+@pytest.mark.once
 def test_the_end_of_the_ladder_is_told_as_an_edge(found):
     found(1e-9)
     result = compare(**AUTO)
@@ -76,6 +81,7 @@ def test_the_end_of_the_ladder_is_told_as_an_edge(found):
     assert "the best may lie beyond" in result.warnings[-1]
 
 
+@pytest.mark.once
 def test_where_find_gives_none_it_starts_wide_and_says_why(found):
     found(None, "Flat: the loss never fell.")
     result = compare(**AUTO)
@@ -85,14 +91,16 @@ def test_where_find_gives_none_it_starts_wide_and_says_why(found):
     assert "so it started at 9 rates" in page_of(result)
 
 
+@pytest.mark.once
 def test_what_find_raises_is_a_reason_too(monkeypatch):
-    def find(model, **arguments):
+    def find(where, model, **arguments):
         raise klr.ArgumentError("find", "a rule", "A repair", x=1)
 
-    monkeypatch.setattr(auto_rates, "find", find)
+    monkeypatch.setattr(auto_rates, "find_for", find)
     assert "ArgumentError: find(x=1): a rule. A repair." in compare(**AUTO).warnings[0]
 
 
+@pytest.mark.once
 def test_each_optimizer_and_schedule_has_its_own_rates(found):
     """A rate multiplies its schedule, so that the peak that was found is divided by the schedule's own."""
     asked = found(0.1)
@@ -105,6 +113,7 @@ def test_each_optimizer_and_schedule_has_its_own_rates(found):
     assert {"sgd, half, lr 0.2", "sgd, flat, lr 0.1", "adam, half, lr 0.2", "adam, flat, lr 0.1"} <= names
 
 
+@pytest.mark.once
 def test_find_does_not_see_what_is_held_out(found):
     asked = found(0.1)
     compare(**AUTO, validation_split=0.25, batch_size=10)
@@ -113,6 +122,7 @@ def test_find_does_not_see_what_is_held_out(found):
     assert arguments["batch_size"] == 10
 
 
+@pytest.mark.once
 def test_in_a_store_the_same_choices_are_made_again(found, tmp_path, monkeypatch):
     asked = found(0.0001)
     whole = compare(**AUTO)
@@ -137,6 +147,7 @@ def test_the_ladder_is_in_half_decades():
     assert rungs[6:11] == (0.00031, 0.00098, 0.0031, 0.0098, 0.031)
 
 
+@pytest.mark.once
 def test_rates_for_several_optimizers_in_one_are_refused():
     def build():
         parts = [keras.optimizers.SGD(), keras.optimizers.Adam()]

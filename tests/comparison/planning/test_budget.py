@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison.execution.engines import Sequential
+from keras_lr.comparison.execution import engines
 from keras_lr.comparison.planning.budget import Budget, portion
 from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
 from keras_lr.comparison.planning.plan import planned
 from keras_lr.comparison.views.figures import figure_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from tests.comparison.stored import X, Y, build_line, compare
 
 compare_module = importlib.import_module("keras_lr.comparison.compare")  # the package has the function under this name
@@ -30,18 +30,19 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     """A clock by which each run takes ten seconds, and is expected to."""
-    clock, own = Clock(), Sequential._one
+    clock, own = Clock(), engines.execute_run
 
-    def one(self, case, seed):
+    def execute_run(*arguments):
         clock.now += EACH
-        return own(self, case, seed)
+        return own(*arguments)
 
-    monkeypatch.setattr(Sequential, "_one", one)
+    monkeypatch.setattr(engines, "execute_run", execute_run)
     monkeypatch.setattr(compare_module, "Budget", functools.partial(Budget, clock=clock))
     monkeypatch.setattr(compare_module, "cost_of_a_run", lambda plan, build: Cost(0.0, EACH / plan.epochs, 0.0))
     return clock
 
 
+@pytest.mark.once
 def test_no_run_starts_that_is_expected_to_end_too_late(clock):
     result = compare(**RATES, budget_seconds=35.0)
     assert clock.now == 30.0
@@ -53,6 +54,7 @@ def test_no_run_starts_that_is_expected_to_end_too_late(clock):
     assert result.budget_seconds == 35.0
 
 
+@pytest.mark.once
 def test_the_statistics_use_the_seeds_that_all_cases_have(clock):
     result, whole = compare(**RATES, budget_seconds=35.0), compare(**{**RATES, "seeds": 1})
     assert [case.mean for case in result.cases] == [case.mean for case in whole.cases]
@@ -66,12 +68,14 @@ def test_the_statistics_use_the_seeds_that_all_cases_have(clock):
     )
 
 
+@pytest.mark.once
 def test_two_shared_seeds_have_an_interval(clock):
     result = compare(**RATES, budget_seconds=50.0)
     assert all(set(case.scores) == {0, 1} and case.interval is not None for case in result.cases)
     assert "as its mean over 2 seeds" in result.reason
 
 
+@pytest.mark.once
 def test_with_a_store_a_later_call_makes_the_others(clock, tmp_path):
     whole = compare(**RATES)
     path = tmp_path / "runs.sqlite"
@@ -82,6 +86,7 @@ def test_with_a_store_a_later_call_makes_the_others(clock, tmp_path):
     assert clock.now == before + 30.0
 
 
+@pytest.mark.once
 def test_a_budget_for_less_than_the_first_seed(clock):
     result = compare(**{**RATES, "learning_rates": [0.001, 0.1]}, budget_seconds=15.0)
     made, unmade = result.cases
@@ -93,12 +98,13 @@ def test_a_budget_for_less_than_the_first_seed(clock):
     assert made.scores.keys() == {0}
 
 
+@pytest.mark.once
 def test_a_budget_for_nothing(clock, tmp_path):
     result = compare(**RATES, budget_seconds=5.0)
     assert clock.now == 0.0
     assert (result.best, result.not_run) == (None, 6)
     assert result.reason == "No run was made: the budget is 5 s, and a run is expected to take 10 s."
-    assert result.engine_reason.startswith("The runs are made one after the other")
+    assert result.engine_reason.startswith("The runs are trained one after the other")
     left, right = figure_of(result).panels
     assert (left.title, right.title) == ("No run was trained", "No run was trained")
     result.save(tmp_path / "a.json")
@@ -107,9 +113,10 @@ def test_a_budget_for_nothing(clock, tmp_path):
     result.stability(), result.sensitivity()
 
 
+@pytest.mark.once
 def test_it_is_shown(clock):
     result = compare(**{**RATES, "learning_rates": [0.1, 0.01, 0.001]}, budget_seconds=25.0)
-    assert [row_of(result, case)[-2:] for case in result.ranked] == [
+    assert [result.row(case).texts[-2:] for case in result.ranked] == [
         ["0 of 1, 2 not run", "best"],
         ["0 of 1, 2 not run", "not told from the best"],
         ["3 not run", "not run"],
@@ -122,15 +129,16 @@ def test_it_is_shown(clock):
     assert "25 s" in page and "The budget of 25 s left out 7 of 9 runs." in page
 
 
+@pytest.mark.once
 def test_the_population_gets_whole_seeds(monkeypatch):
     """As many runs at once as are expected to end in time."""
     clock, asked = Clock(), []
 
     class Together:
-        name, reason = "population", ""
+        name, reason, separable = "population", "", False
 
         def __init__(self, plan, build):
-            self._alone = Sequential(plan, build, "")
+            self._alone = engines.SequentialEngine(plan, build, "")
 
         def runs(self, keys):
             asked.append(len(keys))
@@ -197,6 +205,7 @@ def test_a_run_is_timed_without_a_trace():
     assert cost.seconds(3) == cost.fixed + 3 * cost.epoch
 
 
+@pytest.mark.once
 def test_a_model_that_cannot_be_trained_is_not_timed():
     def broken():
         raise LookupError("no")
@@ -204,6 +213,7 @@ def test_a_model_that_cannot_be_trained_is_not_timed():
     assert cost_of_a_run(_planned(), broken) is None
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), "10min", True, float("inf")])
 def test_a_budget_is_a_number_above_0(seconds):
     with pytest.raises(klr.ArgumentError) as caught:

@@ -1,7 +1,6 @@
 """Successive halving: complete shorter runs first, and cases that are dropped have no score."""
 
 import dataclasses
-import functools
 
 import keras
 import numpy as np
@@ -10,14 +9,18 @@ import pytest
 import keras_lr as klr
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.halving import fixed_length, kept, rungs_of
+from keras_lr.comparison.planning.plan import Plan
 from keras_lr.comparison.store.exports import rows_of
 from keras_lr.comparison.store.salvage import contents_of
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import heatmap_of
-from keras_lr.comparison.views.page import page_of, row_of
+from keras_lr.comparison.views.page import page_of
 from keras_lr.engines.fit import TrainingRun
 from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare, stored
+from tests.schedules import catalogue
+
+pytestmark = pytest.mark.once
 
 SHARES = klr.Linear(1.0, 0.0, "100%")
 # At 1e-9 nothing is learnt whatever the seed: such cases can be told from the best in the first rung.
@@ -66,7 +69,7 @@ def test_a_rung_is_a_comparison_of_its_own_with_its_schedules(halved):
 def test_it_is_shown(halved, tmp_path):
     last = halved.ranked[-1]
     said = f"dropped after the rung of {last.dropped_after} of 4 epochs"
-    assert row_of(halved, last)[1:] == ["-", "-", "-", "-", "-", said]
+    assert halved.row(last).texts[1:] == ["-", "-", "-", "-", "-", said]
     _, right = figure_of(halved).panels
     count = sum(not case.trained for case in halved.cases)
     (marks,) = [points for points in right.points if points.marker == "v"]
@@ -111,7 +114,6 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
         compare(path, **{**arguments, "prune": "divergence"})
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("scores", "places"),
     [
@@ -122,9 +124,7 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
     ],
 )
 def test_what_is_kept(scores, places):
-    class Plan:
-        seeds, metric, mode, key = (0, 1, 2), "loss", "min", functools.partial(RunKey, 1)
-
+    plan = Plan(dict, (None,) * len(scores), (0, 1, 2), 3, None, "loss", "min", {}, rung=1)
     found = {}
     for case, own in enumerate(scores):
         for seed, score in enumerate(own):
@@ -132,7 +132,7 @@ def test_what_is_kept(scores, places):
             found[RunKey(1, case, seed)] = RunMeasurement(
                 run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ()
             )
-    assert kept(Plan(), range(len(scores)), found) == places
+    assert kept(plan, range(len(scores)), found) == places
 
 
 def test_where_every_run_diverges_none_is_dropped():
@@ -140,22 +140,15 @@ def test_where_every_run_diverges_none_is_dropped():
     assert (result.best, [case.diverged for case in result.cases]) == (None, [2, 2])
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("cases", "epochs", "rungs"), [(9, 9, (1, 3)), (9, 10, (2, 4)), (3, 9, (3,)), (9, 3, (1,)), (4, 100, (12, 34))]
 )
 def test_the_epochs_of_the_rungs(cases, epochs, rungs):
-    class Plan:
-        prune = "halving"
-
-    plan = Plan()
-    plan.cases, plan.epochs = (None,) * cases, epochs
+    plan = Plan(dict, (None,) * cases, (0, 1), epochs, None, "loss", "min", {}, prune="halving")
     assert rungs_of(plan) == rungs
-    plan.prune = "divergence"
-    assert rungs_of(plan) == ()
+    assert rungs_of(dataclasses.replace(plan, prune="divergence")) == ()
 
 
-@pytest.mark.once
 @pytest.mark.parametrize(
     ("schedule", "fixed"),
     [
@@ -168,13 +161,33 @@ def test_the_epochs_of_the_rungs(cases, epochs, rungs):
         (klr.Cosine(1.0, 0.0, "50%").warmup(5), "5"),
         (klr.StepDecay(1.0, 0.5, per="1000ex"), "'1000ex'"),
         (klr.Piecewise(["20%", 7], [1.0, 0.5, 0.1]), "7"),
-        (klr.Function(lambda step: step), "that of Function"),
+        (klr.Noam(64, 400), "400"),
+        (klr.Interpolate([0, "10%", "100%"], [0.0, 1.0, 0.0]), None),
+        (klr.Interpolate([0, 2.5, "100%"], [0.0, 1.0, 0.0]), "2.5"),
+        (klr.Triangular(0.1, 1.0, "10%", gamma=0.999), "1"),
+        (klr.OneCycle(1.0).skip(7), "7"),
+        (klr.Constant(1.0, 0) >> klr.Linear(1.0, 0.0, "100%"), None),
+        (klr.from_torch("CosineAnnealingLR", lr=0.1, T_max=90), "90"),
+        (klr.Function(abs), "that of Function"),
         (klr.Adopted(keras.optimizers.schedules.CosineDecay(1.0, 10)), "the length of a schedule of Keras"),
     ],
 )
-@pytest.mark.filterwarnings("ignore")
 def test_a_length_that_is_no_share(schedule, fixed):
     assert fixed_length(schedule) == fixed
+
+
+def shortens(schedule):
+    """Whether a run of a quarter of the epochs has the same rates at the same shares of it."""
+    long, short = (schedule.bind(steps_per_epoch=2000, epochs=epochs) for epochs in (8, 2))
+    steps = np.unique([*range(20), *(np.arange(200) * 20 + 7)])
+    rates = long.evaluate(4 * steps)
+    return np.allclose(rates, short.evaluate(steps), rtol=0.0, atol=0.02 * np.abs(rates).max())
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("schedule", [*catalogue.SCHEDULES, *catalogue.WITH_UNITS], ids=repr)
+def test_what_a_shorter_run_shortens_is_accepted_and_nothing_else(schedule):
+    assert (fixed_length(schedule) is None) == shortens(schedule)
 
 
 def _with_schedule():

@@ -9,6 +9,8 @@ import keras_lr as klr
 from keras_lr.comparison.planning.plan import cases_of, seeds_of
 from keras_lr.comparison.planning.reference_model import logged_name
 
+pytestmark = pytest.mark.once
+
 X = np.random.default_rng(0).normal(size=(20, 3)).astype("float32")
 Y = X.sum(axis=1)
 

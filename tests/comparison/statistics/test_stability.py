@@ -7,7 +7,7 @@ import math
 import pytest
 
 from keras_lr.comparison.case import Run
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import time_to_target
 from keras_lr.comparison.statistics.stability import Stability, Tried, sensitivity, stability, worst_of
 from keras_lr.comparison.views.tables import near_divergence

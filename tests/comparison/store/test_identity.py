@@ -60,6 +60,9 @@ class Own(keras.Model):
         return self.out(self.dense(x))
 
 
+lambda_warned = pytest.mark.filterwarnings("ignore:The object being serialized includes a `lambda`:UserWarning")
+
+
 def subclassed(units=2):
     def build():
         model = Own(units)
@@ -69,6 +72,7 @@ def subclassed(units=2):
     return build
 
 
+@lambda_warned
 @pytest.mark.parametrize(
     "build", [sequential(), functional, subclassed()], ids=["sequential", "functional", "subclassed"]
 )
@@ -82,6 +86,7 @@ def test_the_same_call_has_one_identity(build):
     assert " at 0x" not in json.dumps(first)
 
 
+@lambda_warned
 @pytest.mark.parametrize(
     ("one", "other", "said"),
     [

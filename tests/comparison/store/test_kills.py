@@ -15,6 +15,8 @@ from keras_lr.comparison.measured import RunKey
 from tests.comparison.store.driver import MANY, build_slowly
 from tests.comparison.stored import compare, stored
 
+pytestmark = pytest.mark.once
+
 ROOT = pathlib.Path(__file__).parents[3]
 SIGNALS = (signal.SIGKILL, signal.SIGINT, signal.SIGKILL)
 

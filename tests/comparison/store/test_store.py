@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison.execution.engines import Sequential
+from keras_lr.comparison.execution import engines
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning import reference_model
 from keras_lr.comparison.store import schema
@@ -30,25 +30,26 @@ from tests.comparison.stored import (
     stored,
 )
 
+pytestmark = pytest.mark.once
+
 
 def after(count, error, monkeypatch):
     """Lets an error be raised in place of the run after `count` ones; returns the cases and seeds that were trained."""
-    own, trained = Sequential._one, []
+    own, trained = engines.execute_run, []
 
-    def one(self, case, seed):
+    def execute_run(plan, key, *arguments):
         if len(trained) == count:
             raise error
-        trained.append((case.name, seed))
-        return own(self, case, seed)
+        trained.append((plan.cases[key.case].name, key.seed))
+        return own(plan, key, *arguments)
 
-    monkeypatch.setattr(Sequential, "_one", one)
+    monkeypatch.setattr(engines, "execute_run", execute_run)
     return trained
 
 
 # What is put in comes out
 
 
-@pytest.mark.once
 def test_runs_come_out_as_they_were_put_in(tmp_path):
     path = made(tmp_path / "runs.sqlite")
     found = dict(stored(path))
@@ -57,13 +58,11 @@ def test_runs_come_out_as_they_were_put_in(tmp_path):
     assert sorted(one.name for one in tmp_path.iterdir()) == ["runs.sqlite"]
 
 
-@pytest.mark.once
 @pytest.mark.parametrize("values", [[], [0.1, np.inf, -np.inf, np.nan], [0.5, 1e39], [1 / 3, 5e-324], [0.5] * 3])
 def test_numbers_are_kept_to_the_last_bit(values):
     assert repr(schema.unpacked(*schema.packed(values))) == repr(tuple(float(value) for value in values))
 
 
-@pytest.mark.once
 def test_a_run_that_failed_is_replaced_and_one_that_is_done_is_known(tmp_path):
     path = made(tmp_path / "runs.sqlite")
     with contextlib.closing(Store(path, PLAN)) as store:
@@ -224,7 +223,6 @@ def test_other_data_is_refused(tmp_path, monkeypatch):
         assert said in str(caught.value)
 
 
-@pytest.mark.once
 def test_a_difference_in_many_places_is_cut_short():
     cases = [{"name": "a", "optimizer": {"momentum": 0.0}}]
     there = {"cases": cases, "epochs": 1, "seeds": [0], "mode": "min", "metric": "loss", "batch_size": 8}

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import CROSS, heatmap_of
 from keras_lr.comparison.views.page import code_to_repeat, page_of

@@ -176,7 +176,7 @@ def of_class(kind, *layers):
 @pytest.mark.parametrize(
     ("build", "said"),
     [
-        (of_class(keras.Model, Doubled), "the model can't be made from its description: .*Doubled"),
+        (of_class(keras.Model, Doubled), "the model can't be rebuilt from its description: .*Doubled"),
         (of_class(OwnStep), "OwnStep has its own train_step"),
         (of_class(OwnLoss), "OwnLoss has its own compute_loss"),
     ],
@@ -196,12 +196,12 @@ def test_what_is_the_users_own_is_trained_by_a_program_here(build, said, monkeyp
 
 @pytest.mark.parametrize(
     ("kind", "said"),
-    [(NoTracker, "does not tell the loss by the model's own loss tracker"), (OwnFit, "OwnFit has its own fit")],
+    [(NoTracker, "does not report the loss with the model's own loss tracker"), (OwnFit, "OwnFit has its own fit")],
 )
 def test_what_no_program_can_tell_is_trained_by_fit(kind, said):
     found = compared(of_class(kind), X, "auto", seeds=1, metric="loss")
     assert (found.engine, said in found.engine_reason) == ("sequential", True)
-    assert found.engine_reason.startswith("The runs are made one after the other")
+    assert found.engine_reason.startswith("The runs are trained one after the other")
 
 
 @on_tensorflow
@@ -213,7 +213,7 @@ def test_chance_of_tensorflows_own_is_left_to_fit():
             return inputs + tf.random.normal(tf.shape(inputs))
 
     found = compared(of_class(keras.Model, Noise), X, "auto", seeds=1)
-    assert "draws from TensorFlow's global chance" in found.engine_reason
+    assert "draws from TensorFlow's global random state" in found.engine_reason
 
 
 def test_a_run_that_diverges_ends_there_and_leaves_the_others():

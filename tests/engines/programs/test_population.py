@@ -6,7 +6,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr import backends
-from keras_lr.comparison.execution.grouping import Workshop
+from keras_lr.comparison.execution.grouping import ProgramInputs
 from keras_lr.comparison.planning.plan import planned
 from keras_lr.engines.programs.population import Members, SeedStart, train_alone, train_together
 
@@ -84,9 +84,11 @@ def members_of(build, x, rates, epochs=10):
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": rates, "schedules": None, "optimizers": None, "seeds": [1, 2], "epochs": epochs}
     plan = planned(build, data, **named, batch_size=16, metric="loss", mode="auto")
-    shop = Workshop(plan, build)
-    (group,) = shop.groups([plan.key(case, seed) for case in range(len(rates)) for seed in (1, 2)])
-    return shop.members(group), backends.programs(shop.traced(group), shop.train, shop.validation, shop.batch_size)
+    inputs = ProgramInputs(plan, build)
+    (group,) = inputs.groups([plan.key(case, seed) for case in range(len(rates)) for seed in (1, 2)])
+    return inputs.members(group), backends.programs(
+        inputs.model_for(group), inputs.train, inputs.validation, inputs.batch_size
+    )
 
 
 def one_ulp_away(members):
@@ -167,7 +169,7 @@ def groups_of(optimizers, x=X):
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": None, "schedules": None, "seeds": [1], "epochs": 1}
     plan = planned(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
-    return list(Workshop(plan, dense).groups([plan.key(case, 1) for case in range(len(plan.cases))]))
+    return list(ProgramInputs(plan, dense).groups([plan.key(case, 1) for case in range(len(plan.cases))]))
 
 
 @on_jax
@@ -288,6 +290,7 @@ def test_what_cannot_share_a_program_is_trained_by_fit_and_says_why():
     assert "run_eagerly=True" in compared(eager, X, "auto", learning_rates=[0.1, 0.2], epochs=1).engine_reason
 
 
+@pytest.mark.once
 def test_an_unknown_engine_is_refused():
     with pytest.raises(klr.ArgumentError, match=r"compare\(engine='warp'\)"):
         compared(dense, X, "warp")

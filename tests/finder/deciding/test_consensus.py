@@ -9,12 +9,13 @@ from keras_lr.finder.deciding.consensus import consensus, share_of_center
 from keras_lr.finder.deciding.curve import Curve, zero_phase
 from keras_lr.finder.deciding.other_finders import RULES, as_fastai, as_lightning, suggest
 from keras_lr.finder.deciding.stopping import Divergence
-from keras_lr.finder.measuring.ladder import ladder, mean_share
+from keras_lr.finder.measuring.ladder import ladder
+from keras_lr.finder.target import mean_share
 from keras_lr.schedules import Constant, Cosine, Linear
 
 pytestmark = pytest.mark.once
 
-RATES = ladder(1e-7, 10.0, 100, "exponential")
+RATES = ladder("find", 1e-7, 10.0, 100, "exponential")
 
 
 def descent(rate, start=2.3, low=0.5, middle=1e-3, edge=0.3):
@@ -35,7 +36,7 @@ def ramps(noise=0.02, count=3, **kwargs):
 def test_the_ladder_is_exact_at_both_ends():
     assert (RATES[0], RATES[-1], len(RATES)) == (1e-7, 10.0, 100)
     assert np.diff(np.log(RATES)) == pytest.approx(math.log(1e8) / 99, rel=1e-9)
-    assert ladder(0.1, 0.3, 21, "linear")[10] == pytest.approx(0.2)
+    assert ladder("find", 0.1, 0.3, 21, "linear")[10] == pytest.approx(0.2)
 
 
 def test_zero_phase_smoothing_does_not_move_a_line_or_a_minimum():
@@ -107,16 +108,16 @@ def test_the_answer_lies_within_the_descent_and_in_its_interval():
 
 
 def test_the_peak_of_a_falling_schedule_may_be_higher():
-    assert mean_share(None) == 1.0
-    assert mean_share(Cosine(0.3, 0.0, "100%")) == pytest.approx(0.5, abs=1e-3)
-    assert mean_share(Linear(0.0, 2.0, 10)) == pytest.approx(0.5, abs=0.01)
-    assert mean_share(Constant(1.0)) == 1.0
+    assert mean_share("find", None) == 1.0
+    assert mean_share("find", Cosine(0.3, 0.0, "100%")) == pytest.approx(0.5, abs=1e-3)
+    assert mean_share("find", Linear(0.0, 2.0, 10)) == pytest.approx(0.5, abs=0.01)
+    assert mean_share("find", Constant(1.0)) == 1.0
     assert consensus(ramps(), 0.5).learning_rate == pytest.approx(2.0**0.6 * consensus(ramps()).learning_rate)
     assert share_of_center(0.01) == 0.5
 
 
 @pytest.mark.parametrize(
-    ("losses", "told"),
+    ("losses", "text"),
     [
         ([[2.3] * 100], "Flat: the loss never fell"),
         ([(2.3 + 0.1 * np.random.default_rng(1).normal(size=100)).tolist()], "Flat: the loss never fell"),
@@ -126,10 +127,10 @@ def test_the_peak_of_a_falling_schedule_may_be_higher():
         ([[2.3, 2.2, float("inf")]], "Too few points"),
     ],
 )
-def test_a_curve_without_an_answer_is_refused_with_a_reason(losses, told):
+def test_a_curve_without_an_answer_is_refused_with_a_reason(losses, text):
     answer = consensus(Curve(RATES, tuple(map(tuple, losses))))
     assert answer.learning_rate is None
-    assert answer.reason.startswith(told)
+    assert answer.reason.startswith(text)
 
 
 def test_ramps_that_disagree_are_refused():

@@ -115,7 +115,7 @@ def test_a_training_step_of_its_own_is_not_guessed_at(some_digits):
     model.compile("sgd", "categorical_crossentropy")
     found = klr.find(model, *some_digits, batch_size=64, repeats=1, critical=True)
     assert found.learning_rate is not None
-    assert found.critical.reason == "The model has its own train_step, whose loss no forward pass alone can give."
+    assert found.critical.reason == "The model has its own train_step, so a forward pass does not give its loss."
 
 
 def search(edge, first):
@@ -155,11 +155,11 @@ def test_without_an_edge_there_is_a_reason():
     ("rate", "edge", "steps"), [(0.01, 0.02, 0), (0.01, 0.01, 0), (0.01, 0.0099, 1), (0.01, 0.003, 3), (1.0, 0.01, 99)]
 )
 def test_the_first_update_of_the_warm_up_is_not_above_the_critical_rate(rate, edge, steps):
-    known = CriticalRate(edge, (edge, edge), "")
-    assert warmup_steps(rate, known) == steps
+    critical_rate = CriticalRate(edge, (edge, edge), "")
+    assert warmup_steps(rate, critical_rate) == steps
     assert float((rate * klr.Constant(1.0).warmup(steps)).evaluate(0)) <= edge * (1 + 1e-9)
-    said = "needs no warm-up for stability" if steps == 0 else f"begin with a warm-up of {steps} updates or more"
-    assert said in cross_check(rate, known)
+    text = "needs no warm-up for stability" if steps == 0 else f"begin with a warm-up of {steps} updates or more"
+    assert text in cross_check(rate, critical_rate)
 
 
 @once

@@ -1,4 +1,4 @@
-"""Sprints: which are made, and what is read from them. No Keras model is trained in most of it."""
+"""Sprints: their rates, and the reading of their losses. Most tests train no model."""
 
 import dataclasses
 import math
@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.finder.deciding.consensus import beginning, consensus
+from keras_lr.finder.deciding.consensus import consensus, sprint_start
 from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.sprints import MOST, STEP, Sprints, next_sprint, read
 from keras_lr.finder.measuring.batches import batches
-from keras_lr.finder.measuring.unseen import unseen
+from keras_lr.finder.measuring.holdout import sprint_holdout
 from tests.finder.deciding.test_consensus import RATES, ramps
 
 STEPS = 50
@@ -28,12 +28,12 @@ def losses_at(rate, best=1e-2, edge=1e-1, noise=0.0, seed=0):
     return tuple((2.0 - depth * np.minimum(2.0 * updates, 1.0) + noise * order.normal(size=STEPS)).tolist())
 
 
-def made(rates, **kwargs):
+def sprints_at(rates, **kwargs):
     return Sprints(tuple(rates), tuple(losses_at(rate, **kwargs) for rate in rates), losses_at(0.0, **kwargs))
 
 
-def with_unseen(sprints, gains, noise=0.0):
-    """With ten batches of rows kept apart, whose losses fall from 2 by these gains, the same noise in each sprint."""
+def with_holdout(sprints, gains, noise=0.0):
+    """Adds a holdout of ten batches whose losses fall from 2 by these gains, with the same noise in each sprint."""
     idle = 2.0 + noise * np.random.default_rng(1).normal(size=10)
     scatter = noise * np.random.default_rng(2).normal(size=10)
     unseen = tuple(tuple((idle - gain + (scatter if gain else 0.0)).tolist()) for gain in gains)
@@ -41,10 +41,10 @@ def with_unseen(sprints, gains, noise=0.0):
 
 
 def all_of(start, lowest=1e-7, highest=1e4, **kwargs):
-    """The sprints that would be made, in their order."""
-    sprints, order = made(()), []
+    """All sprints that `next_sprint` asks for, and their order."""
+    sprints, order = sprints_at(()), []
     while (rate := next_sprint(sprints, start, lowest, highest)) is not None:
-        sprints = sprints.joined(rate, losses_at(rate, **kwargs))
+        sprints = sprints.with_sprint(rate, losses_at(rate, **kwargs))
         order.append(rate)
     return sprints, order
 
@@ -52,7 +52,7 @@ def all_of(start, lowest=1e-7, highest=1e4, **kwargs):
 @pytest.mark.once
 def test_gains_are_measured_batch_by_batch_against_no_training():
     """The noise of the batches is the same at every rate, so that nothing of it is left."""
-    gains = made([1e-3, 1e-2, 1.0], noise=5.0).gains
+    gains = sprints_at([1e-3, 1e-2, 1.0], noise=5.0).gains
     assert gains.shape == (3, STEPS // 2)
     assert gains[0] == pytest.approx(1.0 - math.exp(-0.1), rel=1e-9)
     assert gains[1] == pytest.approx(1.0 - math.exp(-1.0), rel=1e-9)
@@ -136,24 +136,24 @@ def test_lion_gets_a_quarter():
     sprints = all_of(1e-2)[0]
     lion = consensus(ramps(), 1.0, dataclasses.replace(sprints, optimizer="Lion"))
     assert lion.learning_rate == pytest.approx(0.25 * consensus(ramps(), 1.0, sprints).learning_rate)
-    assert "In a long training Lion wants 0.25 of what is best in a short one." in lion.reason
+    assert "In a long training Lion needs 0.25 of the rate that is best in a short one." in lion.reason
 
 
 @pytest.mark.once
 def test_rows_kept_apart_decide_where_they_show_a_gain():
-    """In training the highest rate gains most, on the rows kept apart the lowest one does: it only learns by heart."""
-    sprints = made([1e-3, 1e-2, 5e-2, 1.0])
-    apart = with_unseen(sprints, [1.0, 0.5, 0.2, 0.1])
-    assert read(apart).best == 1e-3
-    assert consensus(ramps(), 1.0, apart).learning_rate == pytest.approx(1e-3)
-    assert "gained most on rows kept apart, from 2 to 1" in consensus(ramps(), 1.0, apart).reason
-    assert read(apart.of_training()) == read(sprints)
+    """In training the highest rate gains most, on the holdout the lowest one: the model overfits."""
+    sprints = sprints_at([1e-3, 1e-2, 5e-2, 1.0])
+    holdout = with_holdout(sprints, [1.0, 0.5, 0.2, 0.1])
+    assert read(holdout).best == 1e-3
+    assert consensus(ramps(), 1.0, holdout).learning_rate == pytest.approx(1e-3)
+    assert "gained most on the holdout, from 2 to 1" in consensus(ramps(), 1.0, holdout).reason
+    assert read(holdout.of_training()) == read(sprints)
 
 
 @pytest.mark.once
 def test_too_few_rows_kept_apart_leave_it_to_the_training():
     sprints = all_of(1e-2)[0]
-    noisy = with_unseen(sprints, [0.1] * len(sprints.learning_rates), noise=1.0)
+    noisy = with_holdout(sprints, [0.1] * len(sprints.learning_rates), noise=1.0)
     assert read(noisy).gain < 4.0 * read(noisy).noise
     assert consensus(ramps(), 1.0, noisy) == consensus(ramps(), 1.0, sprints)
     assert "gained most in training" in consensus(ramps(), 1.0, noisy).reason
@@ -161,39 +161,45 @@ def test_too_few_rows_kept_apart_leave_it_to_the_training():
 
 @pytest.mark.once
 def test_a_fifth_of_the_rows_is_kept_apart_and_25_batches_at_most():
-    source = batches(np.arange(100.0)[:, None], np.arange(100.0), batch_size=8)
-    apart = unseen(source, 3)
-    kept = {int(row) for row in apart.chunk.rows.ravel()}
-    assert len(kept) == 20
-    assert apart.chunk.rows.shape == (5, 8)
-    trained = {int(row) for row in apart.reader().take(10).rows.ravel()}
-    assert trained == set(range(100)) - kept
-    assert (apart.reader().take(5).rows == apart.reader().take(5).rows).all()
-    assert unseen(source, 4).chunk.rows.tolist() != apart.chunk.rows.tolist()
-    many = unseen(batches(np.zeros((10_000, 1)), np.zeros(10_000), batch_size=16), 0)
+    source = batches("find", np.arange(100.0)[:, None], np.arange(100.0), batch_size=8)
+    holdout = sprint_holdout(source, 3)
+    rows = {int(row) for row in holdout.chunk.rows.ravel()}
+    assert len(rows) == 20
+    assert holdout.chunk.rows.shape == (5, 8)
+    others = {int(row) for row in holdout.reader().take(10).rows.ravel()}
+    assert others == set(range(100)) - rows
+    assert (holdout.reader().take(5).rows == holdout.reader().take(5).rows).all()
+    assert sprint_holdout(source, 4).chunk.rows.tolist() != holdout.chunk.rows.tolist()
+    many = sprint_holdout(batches("find", np.zeros((10_000, 1)), np.zeros(10_000), batch_size=16), 0)
     assert many.chunk.rows.shape == (25, 16)
     assert len({int(row) for row in many.chunk.rows.ravel()}) == 400
 
 
 @pytest.mark.once
 def test_nothing_is_kept_apart_of_few_rows_or_of_a_stream():
-    assert unseen(batches(np.zeros((20, 1)), np.zeros(20), batch_size=4), 0) is None
-    assert unseen(batches(np.zeros((100, 1)), np.zeros(100), batch_size=90), 0) is None
-    assert unseen(batches(lambda: iter([(np.zeros((4, 1)), np.zeros(4))])), 0) is None
+    assert sprint_holdout(batches("find", np.zeros((20, 1)), np.zeros(20), batch_size=4), 0) is None
+    assert sprint_holdout(batches("find", np.zeros((100, 1)), np.zeros(100), batch_size=90), 0) is None
+    assert sprint_holdout(batches("find", lambda: iter([(np.zeros((4, 1)), np.zeros(4))])), 0) is None
 
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("sprints", "told"),
+    ("sprints", "text"),
     [
-        (made([1.0, 3.0, 10.0]), "Every sprint diverged, at 1 too. Lower min_lr, or check the data and the loss."),
-        (made([1e-3, 1e-2], best=1e30), "Flat: no rate lowered the loss by more than its own noise (0 against 0)."),
+        (
+            sprints_at([1.0, 3.0, 10.0]),
+            "Every sprint diverged, even at 1. Lower min_lr, or check the data and the loss.",
+        ),
+        (
+            sprints_at([1e-3, 1e-2], best=1e30),
+            "Flat: no rate lowered the loss by more than its own noise (0 against 0).",
+        ),
     ],
 )
-def test_sprints_without_an_answer_are_refused_with_a_reason(sprints, told):
+def test_sprints_without_an_answer_are_refused_with_a_reason(sprints, text):
     answer = consensus(ramps(), 1.0, sprints)
     assert (answer.learning_rate, answer.interval) == (None, None)
-    assert answer.reason.startswith(told)
+    assert answer.reason.startswith(text)
 
 
 @pytest.mark.once
@@ -225,10 +231,10 @@ def test_batches_that_disagree_are_refused_with_the_interval():
 
 @pytest.mark.once
 def test_sprints_begin_where_half_of_the_descent_is_done_or_in_the_middle_of_a_flat_ladder():
-    assert beginning(ramps()) == consensus(ramps()).landmarks.half
+    assert sprint_start(ramps()) == consensus(ramps()).landmarks.half
     flat = Curve(RATES, ((2.3,) * 100,))
-    assert beginning(flat) == pytest.approx(1e-3)
-    assert beginning(Curve(RATES, ((math.nan,),))) is None
+    assert sprint_start(flat) == pytest.approx(1e-3)
+    assert sprint_start(Curve(RATES, ((math.nan,),))) is None
 
 
 @pytest.mark.once
@@ -249,15 +255,15 @@ def make(optimizer="adam"):
 
 
 def test_a_sprint_is_training_at_its_rate_from_the_start(some_digits):
-    """The losses of plain SGD updates of a linear model on the rows not kept apart, by hand in NumPy, at every rate."""
+    """The losses of plain SGD updates of a linear model outside the holdout, in NumPy, at every rate."""
     x, y = (part.astype("float32") for part in some_digits)
     keras.utils.set_random_seed(0)
     model = keras.Sequential([keras.layers.Input([64]), keras.layers.Dense(10, use_bias=False)])
     model.compile("sgd", "mse")
     start = model.get_weights()[0].astype(np.float64)
     found = klr.find(model, x, y, batch_size=512, repeats=1, steps=20, sprint_steps=12, seed=5)
-    apart = unseen(batches(x, y, batch_size=512), 5)
-    rows, held = apart.reader().take(12).rows, apart.chunk.rows
+    holdout = sprint_holdout(batches("find", x, y, batch_size=512), 5)
+    rows, holdout_rows = holdout.reader().take(12).rows, holdout.chunk.rows
     every = [(0.0, found.sprints.idle_losses, found.sprints.idle_unseen_losses)]
     every += zip(found.sprints.learning_rates, found.sprints.losses, found.sprints.unseen_losses, strict=True)
     assert len(every) >= 4
@@ -267,7 +273,7 @@ def test_a_sprint_is_training_at_its_rate_from_the_start(some_digits):
             error = x[batch] @ weights - y[batch]
             expected.append(float((error**2).mean()))
             weights -= rate * 2.0 * x[batch].T @ error / error.size
-        unseen_losses = [float(((x[batch] @ weights - y[batch]) ** 2).mean()) for batch in held]
+        unseen_losses = [float(((x[batch] @ weights - y[batch]) ** 2).mean()) for batch in holdout_rows]
         if max(expected) < 1e6:
             assert losses == pytest.approx(expected, rel=1e-4)
             assert after == pytest.approx(unseen_losses, rel=1e-4)
@@ -295,7 +301,7 @@ def test_data_that_can_be_read_once_has_no_sprints(some_digits):
     once = ((x[i : i + 16], y[i : i + 16]) for i in range(0, 640, 16))
     found = klr.find(make(), lambda: once, repeats=2, steps=30)
     assert found.sprints is None
-    assert "could not be read again for sprints: the answer is read from the ramps alone." in found.note
+    assert "could not be read again for sprints, so the answer comes from the ramps only." in found.note
 
 
 @pytest.mark.once
@@ -307,9 +313,7 @@ def test_the_number_of_updates_is_checked():
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(
-    ("errors", "where"), [(2.9, "in training"), (3.1, "on rows kept apart"), (4.1, "on rows kept apart")]
-)
+@pytest.mark.parametrize(("errors", "where"), [(2.9, "in training"), (3.1, "on the holdout"), (4.1, "on the holdout")])
 def test_a_gain_on_rows_kept_apart_counts_from_three_standard_errors_on(errors, where):
     """Ten batches gain 1 +- d, so that the mean is 3 / d standard errors."""
     sprints = all_of(1e-2)[0]
@@ -317,8 +321,8 @@ def test_a_gain_on_rows_kept_apart_counts_from_three_standard_errors_on(errors, 
     means = sprints.gains.mean(axis=1)
     gained = [np.full(10, -1.0) if mean < 0.0 else (1.0 + swing) * mean / means.max() for mean in means]
     unseen_losses = tuple(tuple((9.0 - gain).tolist()) for gain in gained)
-    apart = dataclasses.replace(sprints, unseen_losses=unseen_losses, idle_unseen_losses=(9.0,) * 10)
-    assert read(apart).gain / read(apart).noise == pytest.approx(errors)
-    answer = consensus(ramps(), 1.0, apart)
+    holdout = dataclasses.replace(sprints, unseen_losses=unseen_losses, idle_unseen_losses=(9.0,) * 10)
+    assert read(holdout).gain / read(holdout).noise == pytest.approx(errors)
+    answer = consensus(ramps(), 1.0, holdout)
     assert answer.learning_rate is not None
     assert f"gained most {where}" in answer.reason

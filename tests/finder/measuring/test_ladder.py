@@ -24,13 +24,13 @@ def linear(scale=1.0, shift=0.0):
 
 @pytest.mark.once
 def test_a_ladder_goes_on_by_three_decades_in_equal_ratios():
-    rates = ladder.ladder(1e-7, 10.0, 100, "exponential")
+    rates = ladder.ladder("find", 1e-7, 10.0, 100, "exponential")
     for more, end in ((ladder.above(rates, "exponential"), 1e4), (ladder.below(rates, "restart"), 1e-10)):
         whole = (*rates, *more) if end > 1 else (*more, *rates)
         assert np.diff(np.log(whole)) == pytest.approx(np.log(10.0) * 8 / 99, rel=1e-9)
         assert (whole[-1] if end > 1 else whole[0]) == pytest.approx(end, rel=0.1)  # a whole number of rungs
-    assert ladder.above(ladder.ladder(1e-3, 1.0, 50, "exponential"), "exponential") == ()
-    assert ladder.above(ladder.ladder(1e-7, 1.0, 50, "linear"), "linear") == ()
+    assert ladder.above(ladder.ladder("find", 1e-3, 1.0, 50, "exponential"), "exponential") == ()
+    assert ladder.above(ladder.ladder("find", 1e-7, 1.0, 50, "linear"), "linear") == ()
 
 
 @pytest.mark.once
@@ -83,8 +83,8 @@ def test_a_restart_ramp_trains_each_rate_from_the_same_start():
     """After k updates at the rate r the loss is (1 - 2r)^2k; the mean over k = 8 to 11 is recorded."""
     found = klr.find(*linear(), ramp="restart", min_lr=1e-3, max_lr=0.4, steps=20, repeats=2)
     rates = np.geomspace(1e-3, 0.4, 20)
-    assert engine.TRAINED == 8
-    assert engine.LOOKED_AT == 4
+    assert engine.WARMUP == 8
+    assert engine.MEASURED == 4
     exact = np.mean([(1.0 - 2.0 * rates) ** (2 * k) for k in range(8, 12)], axis=0)
     for ramp in found.losses:
         assert np.array(ramp) == pytest.approx(exact, rel=1e-4, abs=1e-7)  # differences of float32 near 1
@@ -108,16 +108,17 @@ OBSTACLES = {
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("name", OBSTACLES)
 def test_labels_of_the_wrong_range_are_told(name, tmp_path):
-    loss, labels, told = OBSTACLES[name]
+    loss, labels, text = OBSTACLES[name]
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(3, activation="sigmoid")])
     model.compile("sgd", loss)
     found = klr.find(model, np.ones((64, 2), "float32"), labels)
     assert found.learning_rate is None
     assert found.stop_reason == "not_started"
     assert found.losses == ()
-    assert re.search(told, found.reason)
+    assert re.search(text, found.reason)
     found.plot(tmp_path / "nothing.png")
     found.save(tmp_path / "found.json")
     assert FindResult.load(tmp_path / "found.json") == found

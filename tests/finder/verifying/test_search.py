@@ -5,11 +5,11 @@ import math
 
 import pytest
 
-from keras_lr.finder.verifying.search import LEAST_BUDGET, Validated, lowest, verify
+from keras_lr.finder.verifying.search import LEAST_BUDGET, ValidationLoss, lowest, verify
 
 pytestmark = pytest.mark.once
 
-UNTRAINED = Validated((2.0,) * 10, (30,) * 10)
+UNTRAINED = ValidationLoss((2.0,) * 10, (30,) * 10)
 
 
 class Landscape:
@@ -22,13 +22,13 @@ class Landscape:
     def __call__(self, rate, updates):
         if rate == 0.0:
             self.made.append(updates)
-            return Validated((2.0 + self.added - self.drift * updates,) * 10, (30,) * 10), updates
+            return ValidationLoss((2.0 + self.added - self.drift * updates,) * 10, (30,) * 10), updates
         diverged = rate >= self.diverges_at
         self.made.append(updates // 2 if diverged else updates)
         if diverged:
-            return Validated(), self.made[-1]
+            return ValidationLoss(), self.made[-1]
         loss = 2.0 - self.drift * updates - self.depth * math.exp(-0.5 * math.log10(rate / self.best) ** 2)
-        return Validated((loss + self.added,) * 10, (30,) * 10), updates
+        return ValidationLoss((loss + self.added,) * 10, (30,) * 10), updates
 
 
 @pytest.mark.parametrize("vertex", [-0.9, -0.3, 0.0, 0.4, 0.6])
@@ -101,18 +101,18 @@ def test_what_changes_at_rate_0_too_is_no_merit_of_a_rate():
 
 def test_a_fall_within_the_scatter_of_the_batches_is_none():
     """A fall of 0.01 whose standard error is 0.1 / 3 is none, one of 0.05 is one."""
-    told = []
+    rates = []
     for fall in (0.01, 0.05):
 
         def train(rate, updates, fall=fall):
             losses = tuple(2.0 - fall + 0.1 * (-1) ** batch for batch in range(10))
-            return (Validated(losses, (30,) * 10) if rate else UNTRAINED), updates
+            return (ValidationLoss(losses, (30,) * 10) if rate else UNTRAINED), updates
 
-        told.append(verify(train, 0.01, 2000, UNTRAINED).learning_rate)
-    assert told[0] is None
-    assert told[1] is not None
+        rates.append(verify(train, 0.01, 2000, UNTRAINED).learning_rate)
+    assert rates[0] is None
+    assert rates[1] is not None
 
 
 def test_the_mean_counts_examples():
-    assert Validated((1.0, 4.0), (30, 10)).mean == 1.75
-    assert Validated().mean == math.inf
+    assert ValidationLoss((1.0, 4.0), (30, 10)).mean == 1.75
+    assert ValidationLoss().mean == math.inf

@@ -38,24 +38,24 @@ def network(optimizer):
 
 @pytest.fixture
 def steppers(monkeypatch):
-    """The updates and the looks at validation data of every stepper that is made."""
-    made = {"updates": 0, "looks": 0}
+    """The updates and the looks at validation data of every stepper."""
+    counts = {"updates": 0, "looks": 0}
     kind = backends.active().Stepper
 
     class Counting(kind):
         def updates(self, chunk, learning_rates):
-            made["updates"] += len(chunk)
+            counts["updates"] += len(chunk)
             return super().updates(chunk, learning_rates)
 
         def evaluate(self, batches):
-            made["looks"] += 1
-            if made["looks"] == made.get("raise_at"):
+            counts["looks"] += 1
+            if counts["looks"] == counts.get("raise_at"):
                 raise KeyboardInterrupt
             return super().evaluate(batches)
 
     monkeypatch.setattr(backends.active(), "Stepper", Counting)
     monkeypatch.setattr(ramp, "QUICK", 0.0)  # a ramp then makes 25 updates at a time, however quick they are
-    return made
+    return counts
 
 
 @pytest.mark.parametrize("built", [True, False], ids=["built", "unbuilt"])
@@ -115,8 +115,8 @@ def test_the_last_tenth_is_held_out(some_digits, make_mlp):
     found = klr.find(model, x, y, **QUICK, verify=200)
     expected = model.evaluate(x[576:], y[576:], verbose=0, return_dict=True)["loss"]
     assert found.verified.untrained_loss == pytest.approx(expected, rel=1e-5)
-    given = klr.find(model, x[:576], y[:576], **QUICK, verify=200, validation_data=(x[576:], y[576:]))
-    assert given.verified.untrained_loss == found.verified.untrained_loss
+    other = klr.find(model, x[:576], y[:576], **QUICK, verify=200, validation_data=(x[576:], y[576:]))
+    assert other.verified.untrained_loss == found.verified.untrained_loss
 
 
 def test_a_dataset_and_class_weights(some_digits, make_mlp):
@@ -149,7 +149,7 @@ def test_gradient_accumulation_counts_updates(some_digits, make_mlp, steppers):
 
 @pytest.mark.slow
 def test_not_to_train_wins_where_the_labels_are_noise(digits, make_mlp):
-    """A model that has learned the digits, and labels drawn by chance: whatever the seed, no rate is given."""
+    """A model that has learned the digits, and labels drawn by chance: whatever the seed, `find` gives no rate."""
     x, y = digits
     for seed in range(4):
         model = make_mlp(seed=seed)
@@ -172,6 +172,7 @@ def test_a_refusal_of_the_range_test_is_answered(some_digits, make_mlp):
     assert f"The range test gave no answer: {plain.reason}" in found.reason
 
 
+@pytest.mark.once
 def test_the_record_is_kept(some_digits, make_mlp, tmp_path):
     found = klr.find(make_mlp(), *some_digits, **QUICK, verify=200)
     found.save(tmp_path / "found.json")
@@ -180,22 +181,25 @@ def test_the_record_is_kept(some_digits, make_mlp, tmp_path):
 
 
 ERRORS = {
-    "verify must be 0, or 200 updates or more. Pass twice the updates of a training.": {"verify": 100},
+    "verify must be 0, or 200 updates or more. Pass verify=N, twice the updates of a training, or leave it out.": {
+        "verify": 100
+    },
     "verify must be a whole number of at least 0. Pass 0 or more.": {"verify": -1},
-    "only verify looks at validation_data. Pass verify=N, twice the updates of a training, or leave it out.": {
+    "only verify uses validation_data. Pass verify=N, twice the updates of a training, or leave it out.": {
         "validation_data": (np.zeros((2, 64)), np.zeros((2, 10)))
     },
     "validation_data must have two or three parts. Pass (x, y), (x, y, sample_weight) or a dataset.": {
         "verify": 200,
         "validation_data": (np.zeros((2, 64)),),
     },
-    "without the last tenth of 640 rows to validate on there is no batch of 600. Pass validation_data=(x, y).": {
+    "without the last tenth of 640 rows, the holdout, no batch of 600 is left. Pass validation_data=(x, y).": {
         "verify": 200,
         "batch_size": 600,
     },
 }
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("text", ERRORS)
 def test_errors_say_the_rule_and_the_repair(text, some_digits, make_mlp):
     with pytest.raises(ArgumentError) as error:
@@ -203,9 +207,10 @@ def test_errors_say_the_rule_and_the_repair(text, some_digits, make_mlp):
     assert str(error.value).endswith(text)
 
 
+@pytest.mark.once
 def test_a_dataset_needs_validation_data(some_digits, make_mlp):
     def batches():
         yield some_digits[0][:64], some_digits[1][:64]
 
-    with pytest.raises(ArgumentError, match=r"where x is not arrays\. Pass validation_data=\(x, y\) or a dataset\.$"):
+    with pytest.raises(ArgumentError, match=r"if x is not arrays\. Pass validation_data=\(x, y\) or a dataset\.$"):
         klr.find(make_mlp(), batches, verify=200)

@@ -12,32 +12,33 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.arrays import Batch, Chunk
 
 
 def devices() -> list[str]:
-    """The devices that TensorFlow can compute on."""
+    """Returns the devices that TensorFlow can compute on."""
     return [f"{device.device_type}:{device.name.rpartition(':')[2]}" for device in tf.config.list_physical_devices()]
 
 
 def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """The function as one graph."""
+    """Returns the function as one graph."""
     return tf.function(fn, autograph=False)
 
 
 def host_step(step: Any) -> None:
-    """Steps stay where they are: the training step is one program, in which a formula costs little."""
+    """Returns None: the training step is one program, in which a formula costs little."""
     del step
 
 
 def random_state() -> Any:
-    """The state of `tf.random`'s global seed."""
+    """Returns the state of `tf.random`'s global seed."""
     eager = context.context()
-    generator = getattr(eager, "_rng", None)  # there is none until somebody sets or draws a seed
+    generator = getattr(eager, "_rng", None)  # there is none before a seed is set or drawn
     return eager._seed, None if generator is None else generator.getstate()
 
 
 def set_random_state(state: Any) -> None:
-    """Puts back what `random_state` gave."""
+    """Restores what `random_state` returned."""
     seed, generator = state
     eager = context.context()
     eager._seed = seed
@@ -47,20 +48,17 @@ def set_random_state(state: Any) -> None:
         del eager._rng
 
 
-def scope(model: Any) -> Any:
-    """The scope of the strategy that a model was made in: of `tf.distribute`, where it has several replicas."""
+def scope(model: Any) -> contextlib.AbstractContextManager[Any]:
+    """Returns the scope of the `tf.distribute` strategy that a model was created in, if it has several replicas."""
     strategy = model.distribute_strategy
     return strategy.scope() if strategy.num_replicas_in_sync > 1 else contextlib.nullcontext()
 
 
 class Stepper:
-    """Training updates of a built model, many in one call, each at a rate of its own, always from the same start.
+    """Runs many updates as one graph with a loop in it, in the model's own variables.
 
-    The call is one graph with a loop in it. XLA is not used: for some hundred updates it takes longer to compile than it
-    saves, and its convolutions on a CPU are thirty times slower. See docs/decisions/0024-chunks-of-updates.md.
-
-    Args:
-        model: A compiled model, built with its optimizer, loss and metrics. Its state is the start; `close` brings it back.
+    XLA is not used: for some hundred updates it takes longer to compile than it saves, and its convolutions on a CPU are
+    thirty times slower. See docs/decisions/0024-chunks-of-updates.md.
     """
 
     def __init__(self, model: Any) -> None:
@@ -68,41 +66,36 @@ class Stepper:
         self._variables = machinery.variables_of(model)
         self._start = [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
         self._programs: dict[Any, Callable[..., Any]] = {}
-        self._placed: tuple[Any, Any] = (None, None)
-        graph = tf.function(self._tested, autograph=False, reduce_retracing=True)
-        self._test = self._tested if model.run_eagerly else graph
+        self._data: tuple[Any, Any] = (None, None)
+        graph = tf.function(self._loss_of, autograph=False, reduce_retracing=True)
+        self._test = self._loss_of if model.run_eagerly else graph
 
     def reset(self) -> None:
-        """Goes back to the start."""
         for variable, value in zip(self._variables, self._start, strict=True):
             if isinstance(variable.value, tf.distribute.DistributedValues):
                 variable.value.assign(value, read_value=False)
-            else:  # what assign comes to, in a third of the time
+            else:  # the same as assign, in a third of the time
                 tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
 
-    def updates(self, chunk: Any, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
-        """One training step on each batch, at its own rate. Returns the raw losses before each, by name."""
-        if self._placed[0] is not chunk.data:
+    def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
+        if self._data[0] is not chunk.data:
             leaves = [leaf for leaf in keras.tree.flatten(chunk.data) if leaf is not None]
-            self._placed = (chunk.data, [tf.constant(leaf) for leaf in leaves])
+            self._data = (chunk.data, [tf.constant(leaf) for leaf in leaves])
         rows, rates = tf.constant(chunk.rows, tf.int32), tf.constant(learning_rates, keras.config.floatx())
-        made = self._program(chunk.data, rows.shape[1])(rows, rates, *self._placed[1])
-        return {name: losses.numpy().astype(np.float64) for name, losses in made.items()}
+        losses = self._program(chunk.data, rows.shape[1])(rows, rates, *self._data[1])
+        return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
 
     def trainable(self) -> list[Any]:
-        """The trainable values as they are now."""
         return [variable.value for variable in self.model.trainable_variables]
 
-    def evaluate(self, batches: Iterable[Any]) -> np.ndarray:
-        """The loss of each batch by the model's own test step, as it is now."""
+    def evaluate(self, batches: Iterable[Batch]) -> np.ndarray:
         return np.array([float(self._test(batch)) for batch in batches], np.float64)
 
     def close(self) -> None:
-        """Leaves the model at the start."""
         self.reset()
 
-    def _tested(self, batch: Any) -> Any:
-        """The loss of one batch; with several replicas, each looks at all of it."""
+    def _loss_of(self, batch: Any) -> Any:
+        """Returns the loss of one batch. Each of several replicas evaluates all of it."""
         for metric in self.model.metrics:
             metric.reset_state()
         strategy = self.model.distribute_strategy
@@ -112,15 +105,15 @@ class Stepper:
         return strategy.reduce("MEAN", machinery.losses_in(self.model, logs, "test_step")["loss"], axis=None)
 
     def _program(self, structure: Any, size: int) -> Callable[..., Any]:
-        """The loop for batches of this size and kind, made once."""
+        """Returns the loop for batches of this size and structure."""
         present = [leaf is not None for leaf in keras.tree.flatten(structure)]
-        key = (size, *present, *((leaf.dtype, tuple(leaf.shape[1:])) for leaf in self._placed[1]))
+        key = (size, *present, *((leaf.dtype, tuple(leaf.shape[1:])) for leaf in self._data[1]))
         if key not in self._programs:
 
             def loop(rows: Any, rates: Any, *leaves: Any) -> Any:
                 def batch_at(rows: Any) -> Any:
-                    given = iter(leaves)
-                    batch = [tf.gather(next(given), rows) if there else None for there in present]
+                    arrays = iter(leaves)
+                    batch = [tf.gather(next(arrays), rows) if there else None for there in present]
                     return keras.tree.pack_sequence_as(structure, batch)
 
                 return self._loop(batch_at, rows, rates)
@@ -129,16 +122,16 @@ class Stepper:
         return self._programs[key]
 
     def _traced(self, loop: Callable[..., Any], size: int) -> Callable[..., Any]:
-        """The loop as one graph, for any number of batches."""
-        specs = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in self._placed[1]]
+        """Traces the loop as one graph, for any number of batches."""
+        specs = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in self._data[1]]
         rows, rates = tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None], keras.config.floatx())
         return tf.function(loop, autograph=False).get_concrete_function(rows, rates, *specs)
 
     def _loop(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
-        """The updates, one after the other; the losses of each are collected under their names."""
+        """Runs the updates one after the other and collects their losses by name."""
         if self.model.run_eagerly:
-            made = [self._update(batch_at, rows[i], rates[i]) for i in range(len(rows))]
-            return {name: tf.stack([losses[name] for losses in made]) for name in made[0]}
+            steps = [self._update(batch_at, rows[i], rates[i]) for i in range(len(rows))]
+            return {name: tf.stack([losses[name] for losses in steps]) for name in steps[0]}
         names: list[str] = []
         kind = tf.float64 if keras.config.floatx() == "float64" else tf.float32
 
@@ -154,9 +147,8 @@ class Stepper:
         return dict(zip(names, tf.unstack(tf.ensure_shape(collected.stack(), [None, len(names)]), axis=1), strict=True))
 
     def _update(self, batch_at: Callable[[Any], Any], rows: Any, rate: Any) -> dict[str, Any]:
-        """One training step on every replica, each with its share of the batch, with metrics that begin anew."""
+        """Runs one training step with fresh metrics on every replica, each with its share of the batch."""
         strategy = self.model.distribute_strategy
-
         replicas = strategy.num_replicas_in_sync
         share = -(-rows.shape[0] // replicas)
 
@@ -172,5 +164,5 @@ class Stepper:
         with machinery.replace_rate(self.model, lambda: rate):  # around all replicas: they are threads
             if replicas == 1:
                 return on_replica()
-            made = strategy.run(on_replica)
-        return {name: strategy.reduce("MEAN", losses, axis=None) for name, losses in made.items()}
+            losses = strategy.run(on_replica)
+        return {name: strategy.reduce("MEAN", values, axis=None) for name, values in losses.items()}

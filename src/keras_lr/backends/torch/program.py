@@ -1,8 +1,8 @@
-"""PyTorch: an epoch of training as a bare loop around Keras's step, with nothing between two updates."""
+"""PyTorch: an epoch as a bare loop around Keras's training step, with nothing between two updates."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -10,67 +10,62 @@ import numpy as np
 import torch
 
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.sequential import InPlace, Logs, count, mapped, numbers
+from keras_lr.backends.arrays import count_rows, map_arrays
+from keras_lr.backends.program import Logs, State
+from keras_lr.backends.sequential import SequentialProgram, as_logs
 
 
-def on_device(data: Any) -> Any:
-    """Data as tensors."""
-    return mapped(keras.ops.convert_to_tensor, data)
+class Program(SequentialProgram):
+    """Reads the losses once an epoch, so that no update waits for another."""
 
+    @staticmethod
+    def on_device(data: Any) -> Any:
+        return map_arrays(keras.ops.convert_to_tensor, data)
 
-class Program(InPlace):
-    """The data is on the device as a whole; losses are read once an epoch, so that no update waits for another."""
-
-    def makings(self, seeds: int, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
-        """There is nothing to make: PyTorch runs eagerly."""
-        del seeds, cases, complete, names
-        return []
-
-    def epoch(self, state: Any, orders: Any, rates: Any, settings: Mapping[str, Any]) -> tuple[Any, np.ndarray, Logs]:
-        """One epoch of updates; see `jax_population.Program`."""
+    def epoch(
+        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any]
+    ) -> tuple[State, np.ndarray, Logs]:
         self.model.reset_metrics()
-        losses = self._updated(orders, rates, settings, self.updates)
-        self.check_counted(_copy(self._tracked[1]).cpu().numpy())
-        return state, losses.cpu().numpy(), numbers(self.model.get_metrics_result())
+        losses = self._losses(orders, rates, settings, self.updates)
+        self._check_examples(_copy(self._tracked[1]).cpu().numpy())
+        return state, losses.cpu().numpy(), as_logs(self.model.get_metrics_result())
 
-    def several(self, orders: Any, rates: Any, settings: Mapping[str, Any], stop: int) -> None:
-        """The first updates."""
-        self._updated(orders, rates, settings, stop).cpu()
+    def validate(self, state: State) -> tuple[State, Logs]:
+        self.model.reset_metrics()
+        self.model.eval()
+        rows = torch.arange(count_rows(self._validation), device=_copy(self._tracked[0]).device)
+        with torch.no_grad():
+            for batch_rows in rows.split(self._size):
+                logs = self.model.test_step(_batch(self._validation, batch_rows))
+        self._loss_in(logs)
+        return state, as_logs(self.model.get_metrics_result())
 
-    def _updated(self, order: Any, rates: Any, settings: Mapping[str, Any], stop: int) -> Any:
-        """The raw losses of the first updates, which are summed in the model's loss tracker."""
-        model, kept, current = self.model, [], [0.0]
+    def _run(self, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], stop: int) -> None:
+        self._losses(orders, rates, settings, stop).cpu()
+
+    def _losses(self, order: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], stop: int) -> Any:
+        """Runs the updates before `stop` and returns their raw losses, which the loss tracker of the model sums up."""
+        model, sums, current = self.model, [], [0.0]
         rows = keras.ops.convert_to_tensor(np.ascontiguousarray(order))
-        own = {name: float(value) for name, value in settings.items()}
+        floats = {name: float(value) for name, value in settings.items()}
         model.train()
-        with machinery.replace_rate(model, lambda: current[0]), machinery.replace_settings(model, own):
+        with machinery.replace_rate(model, lambda: current[0]), machinery.replace_settings(model, floats):
             for update in range(stop):
                 current[0] = float(rates[update])
                 batch_rows = rows[update * self._size : (update + 1) * self._size]
                 for variable in self._tracked:
                     variable.assign(0.0)
-                logs = model.train_step(self._batch(self._train, batch_rows))
-                kept.append([_copy(variable) for variable in self._tracked])
-        self.checked(logs)
-        totals, counts = (torch.stack(several) for several in zip(*kept, strict=True))
-        for variable, several in zip(self._tracked, (totals, counts), strict=True):
-            variable.assign(several.sum())
+                logs = model.train_step(_batch(self._train, batch_rows))
+                sums.append([_copy(variable) for variable in self._tracked])
+        self._loss_in(logs)
+        totals, counts = (torch.stack(values) for values in zip(*sums, strict=True))
+        for variable, values in zip(self._tracked, (totals, counts), strict=True):
+            variable.assign(values.sum())
         return totals / counts
 
-    def validate(self, state: Any) -> tuple[Any, Logs]:
-        """The metrics on the validation data, by name."""
-        self.model.reset_metrics()
-        self.model.eval()
-        rows = torch.arange(count(self._validation), device=_copy(self._tracked[0]).device)
-        with torch.no_grad():
-            for batch_rows in rows.split(self._size):
-                logs = self.model.test_step(self._batch(self._validation, batch_rows))
-        self.checked(logs)
-        return state, numbers(self.model.get_metrics_result())
 
-    @staticmethod
-    def _batch(data: Any, rows: Any) -> Any:
-        return mapped(lambda part: part.index_select(0, rows), data)
+def _batch(data: Any, rows: Any) -> Any:
+    return map_arrays(lambda array: array.index_select(0, rows), data)
 
 
 def _copy(variable: Any) -> Any:

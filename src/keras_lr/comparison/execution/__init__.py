@@ -1,1 +1,1 @@
-"""Executes the runs of a plan."""
+"""Execute the runs of a plan."""

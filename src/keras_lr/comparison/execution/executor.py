@@ -1,4 +1,4 @@
-"""Makes the runs that are asked for, as far as they are missing and the budget goes; keeps each and tells of it."""
+"""Execute the missing runs of a plan within the budget; store and report each one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 
-from keras_lr.comparison.execution.engines import Engine, Sequential
-from keras_lr.comparison.execution.workers import Elsewhere
+from keras_lr.comparison.execution.engines import Engine
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.budget import Budget, portion
 from keras_lr.comparison.planning.plan import WHERE, Plan
@@ -19,106 +18,107 @@ from keras_lr.engines import failures
 from keras_lr.engines.fit import TrainingRun
 from keras_lr.report.progress import progress
 
-Tell = Callable[[Plan, RunKey, TrainingRun], None]
+Report = Callable[[Plan, RunKey, TrainingRun], None]
 
 
-class Making:
-    """The runs of a comparison, those in its store and those that are made now.
+class Executor:
+    """Executes the runs of a comparison that its store does not have.
 
     Args:
-        kept: The store, or None.
-        budget: The time that there is.
+        store: Where runs are read and written, or None.
+        budget: Limits how many runs start.
         verbose: As in `compare`.
 
     Attributes:
-        found: The runs that are there, by key, those of every rung.
-        complete: Whether every run that was asked for is there.
+        runs: The stored and the new runs of every rung.
+        complete: Whether the budget has allowed every run so far.
     """
 
-    def __init__(self, kept: Store | None, budget: Budget, verbose: str | int) -> None:
-        self._kept, self._budget, self._verbose = kept, budget, verbose
-        self.found: dict[RunKey, RunMeasurement] = {}
+    def __init__(self, store: Store | None, budget: Budget, verbose: str | int) -> None:
+        self._store, self._budget, self._verbose = store, budget, verbose
+        self.runs: dict[RunKey, RunMeasurement] = {}
         self.complete = True
-        self._shortest = 0.0  # seconds of a portion: that of a program is not shorter than its making
+        self._shortest = 0.0  # seconds of the shortest batch of runs, which includes the compilation of a program
 
-    def make(self, plan: Plan, engine: Engine, cases: Sequence[int]) -> bool:
-        """Makes the runs of some cases with all seeds, seed by seed, so that each case has a run early.
+    def execute(self, plan: Plan, engine: Engine, cases: Sequence[int]) -> bool:
+        """Executes some cases with all seeds, seed by seed, so that each case has a run early.
 
         Args:
-            plan: The plan that the engine carries out.
-            engine: Makes them.
-            cases: The numbers of the cases.
+            plan: Defines the runs.
+            engine: Executes the runs of this plan.
+            cases: Their numbers in the plan.
 
         Returns:
-            Whether all of them are there now.
+            Whether all of these runs exist now.
         """
         keys = [plan.key(case, seed) for seed in plan.seeds for case in cases]
-        self._look_up(plan, keys)
-        missing = [key for key in keys if key not in self.found]
-        with _told(len(keys), len(keys) - len(missing), self._verbose) as tell:
+        self._read_store(plan, keys)
+        missing = [key for key in keys if key not in self.runs]
+        with _reports(len(keys), len(keys) - len(missing), self._verbose) as report:
             while missing and self.complete:
-                count = self._portion(plan, engine, missing, len(cases))
+                count = self._affordable(plan, engine, missing, len(cases))
                 self.complete = count > 0
                 if count:
-                    self._make(plan, engine, missing[:count], cases, tell)
+                    self._execute(plan, engine, missing[:count], cases, report)
                 missing = missing[count:]
         return self.complete
 
-    def _look_up(self, plan: Plan, keys: Sequence[RunKey]) -> None:
-        """Takes over the runs that the store has."""
-        stored = {} if self._kept is None else self._kept.runs
+    def _read_store(self, plan: Plan, keys: Sequence[RunKey]) -> None:
+        stored = {} if self._store is None else self._store.runs
         for key in keys:
-            kept = stored.get(key)
-            if kept is not None and key not in self.found:
-                self.found[key] = _as_logged(plan, kept)
-                if kept.run.outcome == "finished":
-                    self._budget.learn(kept.run.seconds, 1, plan.epochs)
+            measurement = stored.get(key)
+            if measurement is not None and key not in self.runs:
+                self.runs[key] = _rename_metric(plan, measurement)
+                if measurement.run.outcome == "finished":
+                    self._budget.learn(measurement.run.seconds, 1, plan.epochs)
 
-    def _portion(self, plan: Plan, engine: Engine, missing: Sequence[RunKey], row: int) -> int:
+    def _affordable(self, plan: Plan, engine: Engine, missing: Sequence[RunKey], row: int) -> int:
+        """How many of the missing runs to start now; `row` is the number of runs of a seed."""
         first = sum(key.seed == missing[0].seed for key in missing)
-        one_by_one = engine.name == Sequential.name and not isinstance(engine, Elsewhere)
-        if not one_by_one and self._budget.left < self._shortest:
+        if not engine.separable and self._budget.left < self._shortest:
             return 0
-        return portion(self._budget.allows(plan.epochs), len(missing), first, row, one_by_one)
+        return portion(self._budget.allows(plan.epochs), len(missing), first, row, engine.separable)
 
-    def _make(self, plan: Plan, engine: Engine, keys: Sequence[RunKey], cases: Sequence[int], tell: Tell) -> None:
-        began, epochs = self._budget.clock(), 0
-        with contextlib.closing(engine.runs(keys)) as made:  # Ctrl-C ends other processes too
-            for key, measured in made:
-                self.found[key] = measured
-                if self._kept is not None:
-                    self._kept.put(key, measured)
-                epochs += max(map(len, measured.run.history.values()), default=0)
-                tell(plan, key, measured.run)
-                self._check_some_work(plan, cases)
-        took = self._budget.clock() - began
-        self._shortest = min(took, self._shortest or took)
+    def _execute(
+        self, plan: Plan, engine: Engine, keys: Sequence[RunKey], cases: Sequence[int], report: Report
+    ) -> None:
+        start, epochs = self._budget.clock(), 0
+        with contextlib.closing(engine.runs(keys)) as runs:  # so that Ctrl-C ends worker processes
+            for key, measurement in runs:
+                self.runs[key] = measurement
+                if self._store is not None:
+                    self._store.put(key, measurement)
+                epochs += max(map(len, measurement.run.history.values()), default=0)
+                report(plan, key, measurement.run)
+                self._check_failures(plan, cases)
+        seconds = self._budget.clock() - start
+        self._shortest = min(seconds, self._shortest or seconds)
         if epochs:
-            self._budget.learn(took, len(keys), epochs)
+            self._budget.learn(seconds, len(keys), epochs)
 
-    def _check_some_work(self, plan: Plan, cases: Sequence[int]) -> None:
-        """Raises the first error where every case failed with the first seed: then the fault is in no one case."""
-        first = [self.found.get(plan.key(case, plan.seeds[0])) for case in cases]
+    def _check_failures(self, plan: Plan, cases: Sequence[int]) -> None:
+        """Raises the first error if every case failed with the first seed: the fault is then in none of the cases."""
+        first = [self.runs.get(plan.key(case, plan.seeds[0])) for case in cases]
         failed = [one.run for one in first if one is not None and one.run.outcome == "failed"]
-        if len(failed) < len(first) or any(one.run.outcome != "failed" for one in self.found.values()):
+        if len(failed) < len(first) or any(one.run.outcome != "failed" for one in self.runs.values()):
             return
-        error, told = failed[0].exception, failed[0].error or ""
+        error, description = failed[0].exception, failed[0].error or ""
         if isinstance(error, UserCodeError):
             raise error
-        if error is None:  # it was raised in another process, or the process died
-            said = f"{WHERE}: every case failed, the first: {failures.summary(told)}"
-            raise UserCodeError(said) from failures.RemoteTraceback(told)
+        if error is None:  # raised in another process, or the process died
+            message = f"{WHERE}: every case failed, the first: {failures.summary(description)}"
+            raise UserCodeError(message) from failures.RemoteTraceback(description)
         raise UserCodeError(f"{WHERE}: every case raised, the first {type(error).__name__}: {error}") from error
 
 
-def _as_logged(plan: Plan, measured: RunMeasurement) -> RunMeasurement:
-    """A kept run with the metric under the name that it has in this process: Keras numbers it by what was made before."""
-    history = measured.run.history
+def _rename_metric(plan: Plan, measurement: RunMeasurement) -> RunMeasurement:
+    """Gives the metric of a stored run its name in this process: Keras numbers the names by the models built before."""
+    history = measurement.run.history
     if plan.metric in history or not history:
-        return measured
+        return measurement
     name = next((name for name in history if _stem(name) == _stem(plan.metric)), plan.metric)
-    renamed = {plan.metric if key == name else key: values for key, values in history.items()}
-    return dataclasses.replace(measured, run=dataclasses.replace(measured.run, history=renamed))
+    history = {plan.metric if key == name else key: values for key, values in history.items()}
+    return dataclasses.replace(measurement, run=dataclasses.replace(measurement.run, history=history))
 
 
 def _stem(name: str) -> str:
@@ -126,26 +126,24 @@ def _stem(name: str) -> str:
 
 
 @contextlib.contextmanager
-def _told(total: int, done: int, verbose: str | int) -> Iterator[Tell]:
-    """Tells of every run: in a bar, in lines, or not at all."""
+def _reports(total: int, count: int, verbose: str | int) -> Iterator[Report]:
+    """Reports each run: as a step of a bar, as a line, or not at all."""
     lines = verbose == 1 and not isinstance(verbose, str)
     with progress(WHERE, total, 0 if lines else verbose) as bar:
-        bar.reach(done)
+        bar.reach(count)
 
-        def tell(plan: Plan, key: RunKey, run: TrainingRun) -> None:
-            nonlocal done
-            done += 1
+        def report(plan: Plan, key: RunKey, run: TrainingRun) -> None:
+            nonlocal count
+            count += 1
             bar.step()
             if lines:
-                case = plan.cases[key.case].name
-                sys.stderr.write(
-                    f"[{done}/{total}] {case}, seed {key.seed}: {_said(plan, run)} ({run.seconds:.1f} s)\n"
-                )
+                name, result = plan.cases[key.case].name, _result(plan, run)
+                sys.stderr.write(f"[{count}/{total}] {name}, seed {key.seed}: {result} ({run.seconds:.1f} s)\n")
 
-        yield tell
+        yield report
 
 
-def _said(plan: Plan, run: TrainingRun) -> str:
+def _result(plan: Plan, run: TrainingRun) -> str:
     if run.outcome == "finished":
         return f"{plan.metric} {run.history[plan.metric][-1]:.4g}"
     return run.outcome if run.error is None else f"{run.outcome}, {failures.summary(run.error)}"

@@ -1,4 +1,4 @@
-"""Which runs of a plan can share one compiled program, and what that program needs to know of them."""
+"""Find the runs of a plan that can share one compiled program, and prepare the program's inputs."""
 
 from __future__ import annotations
 
@@ -28,23 +28,22 @@ OWN_STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 def obstacle(plan: Plan, model: Any) -> str | None:
-    """Why the runs of a plan can't be trained by one program, or None where they can.
+    """Returns why one program can't train the runs of a plan, or None.
 
     Args:
-        plan: The plan.
-        model: A compiled model of `build_model`.
+        plan: Defines the runs.
+        model: A compiled model that `build_model` returned.
     """
     data = plan.data
     if plan.prune is None:
-        return "prune=None lets a run train on that diverged"
+        return "prune=None keeps training runs that diverged"
     if not data_checks.arrays_of(data["x"]):
         return f"x is a {type(data['x']).__name__}, not arrays, which can be on the device as a whole"
     validation = data["validation_data"]
-    if validation is not None and not all(
-        map(data_checks.arrays_of, validation if isinstance(validation, tuple) else [0])
-    ):
+    arrays = validation if isinstance(validation, tuple) else [0]
+    if validation is not None and not all(map(data_checks.arrays_of, arrays)):
         return f"validation_data is a {type(validation).__name__}, not a tuple of arrays"
-    own = _own(model, OWN_LOOPS)
+    own = _override(model, OWN_LOOPS)
     if own is not None:
         return own
     if model.run_eagerly or (keras.backend.backend() == "jax" and not model.jit_compile):
@@ -61,11 +60,11 @@ def obstacle(plan: Plan, model: Any) -> str | None:
 
 
 def own_step(model: Any) -> str | None:
-    """A part of the training step that is the model's own, and so may not be traced apart from it; or None."""
-    return _own(model, OWN_STEPS)
+    """Returns a sentence on a part of the training step that the model overrides, which can't be traced alone; or None."""
+    return _override(model, OWN_STEPS)
 
 
-def _own(model: Any, names: Sequence[str]) -> str | None:
+def _override(model: Any, names: Sequence[str]) -> str | None:
     for name in names:
         if getattr(type(model), name) is not getattr(keras.Model, name):
             return f"{type(model).__name__} has its own {name}"
@@ -73,14 +72,14 @@ def _own(model: Any, names: Sequence[str]) -> str | None:
 
 
 @dataclasses.dataclass(frozen=True)
-class Group:
-    """Cases that differ in nothing but their rates and floats of the optimizer, with the seeds that they lack.
+class RunGroup:
+    """Runs that can share a program: cases that differ only in their rates and floats of the optimizer, with some seeds.
 
     Attributes:
-        cases: Their numbers in the plan.
-        seeds: The seeds.
+        cases: The numbers of the cases in the plan.
+        seeds: Those that every case of the group needs.
         rates: The rate of each update, of shape (cases, updates).
-        settings: The floats in which they differ, by name, each of shape (cases,).
+        settings: The floats that differ between the cases, by name, each of shape (cases,).
     """
 
     cases: tuple[int, ...]
@@ -89,12 +88,12 @@ class Group:
     settings: Mapping[str, np.ndarray]
 
 
-class Workshop:
-    """A plan and the arrays that its runs train on.
+class ProgramInputs:
+    """The groups of a plan, and the arrays and models that a program needs.
 
     Args:
-        plan: The plan.
-        build: Makes a compiled model.
+        plan: Defines the runs.
+        build: Returns a compiled model.
 
     Attributes:
         train: The training data, as a step gets it.
@@ -103,97 +102,96 @@ class Workshop:
     """
 
     def __init__(self, plan: Plan, build: Callable[[], Any]) -> None:
-        self.plan, self._build = plan, build
+        self._plan, self._build = plan, build
         self.train, self.validation = machinery.arrays_of_fit(dict(plan.data))
         self.batch_size = plan.batch_size or 32
         self._examples = len(keras.tree.flatten(self.train)[0])
         self._starts: dict[int, SeedStart] = {}
-        self._known: dict[int, tuple[str, dict[str, float]]] = {}
+        self._floats: dict[int, tuple[str, dict[str, float]]] = {}  # by optimizer: its other settings, and its floats
 
-    def groups(self, keys: Sequence[RunKey]) -> Iterator[Group]:
-        """The runs to make, in groups that can share a program."""
+    def groups(self, keys: Sequence[RunKey]) -> Iterator[RunGroup]:
+        """Divides runs into groups that can share a program."""
         with backends.random_state():
-            keras.utils.set_random_seed(self.plan.seeds[0])
+            keras.utils.set_random_seed(self._plan.seeds[0])
             model = self._build()
-        alike: dict[str, list[int]] = {}
-        for index, case in enumerate(self.plan.cases):
-            alike.setdefault(self._settings(case, model), []).append(index)
-        wanted = set(keys)
-        for numbers in alike.values():
-            missing: dict[tuple[int, ...], list[int]] = {}
-            for seed in self.plan.seeds:
-                missing.setdefault(tuple(one for one in numbers if self.plan.key(one, seed) in wanted), []).append(seed)
-            for cases, seeds in missing.items():
+        by_settings: dict[str, list[int]] = {}
+        for case, planned_case in enumerate(self._plan.cases):
+            by_settings.setdefault(self._settings(planned_case, model), []).append(case)
+        missing = set(keys)
+        for similar in by_settings.values():
+            by_cases: dict[tuple[int, ...], list[int]] = {}
+            for seed in self._plan.seeds:
+                cases = tuple(case for case in similar if self._plan.key(case, seed) in missing)
+                by_cases.setdefault(cases, []).append(seed)
+            for cases, seeds in by_cases.items():
                 if cases:
-                    yield Group(cases, tuple(seeds), self._rates(model, cases), self._differing(cases))
+                    yield RunGroup(cases, tuple(seeds), self._rates(model, cases), self._differences(cases))
 
-    def members(self, group: Group) -> Members:
-        """The runs of a group: their first weights, orders and rates."""
+    def members(self, group: RunGroup) -> Members:
+        """Returns the first weights, the orders of the data and the rates of a group's runs."""
         rates = group.rates.astype(keras.config.floatx())
-        return Members(tuple(self._start(seed) for seed in group.seeds), rates, self.plan.epochs, group.settings)
+        return Members(tuple(self._start(seed) for seed in group.seeds), rates, self._plan.epochs, group.settings)
 
-    def traced(self, group: Group) -> Any:
-        """A built model with the optimizer of a group, for a program to be made of."""
+    def model_for(self, group: RunGroup) -> Any:
+        """Returns a built model with the optimizer of a group, from which a program is compiled."""
         with backends.random_state():
             keras.utils.set_random_seed(group.seeds[0])
             model = self._build()
-            own = self.plan.cases[group.cases[0]].optimizer_for(model.optimizer)
+            own = self._plan.cases[group.cases[0]].optimizer_for(model.optimizer)
             machinery.replace_optimizer(model, _without_rate(own)[0])
             self._complete(model)
             return model
 
-    def measured(self, group: Group, found: list[list[MemberRun]]) -> Iterator[tuple[RunKey, RunMeasurement]]:
-        """The runs of a group by their keys, with the rates in their histories."""
-        updates = group.rates.shape[1] // self.plan.epochs
+    def measurements(self, group: RunGroup, members: list[list[MemberRun]]) -> Iterator[tuple[RunKey, RunMeasurement]]:
+        """Yields the runs of a group, with the rates in their histories."""
+        updates = group.rates.shape[1] // self._plan.epochs
         for (row, seed), (column, case) in itertools.product(enumerate(group.seeds), enumerate(group.cases)):
-            member = found[row][column]
+            member = members[row][column]
             rates = tuple(float(rate) for rate in group.rates[column, : len(member.losses)])
             history = {**member.run.history, "learning_rate": rates[updates - 1 :: updates]}
             run = dataclasses.replace(member.run, history=history)
-            yield self.plan.key(case, seed), RunMeasurement(run, rates, member.losses)
+            yield self._plan.key(case, seed), RunMeasurement(run, rates, member.losses)
 
     def _settings(self, case: PlannedCase, model: Any) -> str:
-        """The case's optimizer but for its rate and other floats, as a text: equal where a program can be shared."""
-        known = self._known.get(id(case.optimizer))
-        if known is not None:
-            return known[0]
+        """The case's optimizer without its rate and other floats, as text: equal if cases can share a program."""
+        if id(case.optimizer) in self._floats:
+            return self._floats[id(case.optimizer)][0]
         plain, free = _without_rate(case.optimizer_for(model.optimizer))
-        described, floats = optimizers.config_of(plain), optimizers.floats_of(plain) if free else {}
-        described["config"] |= dict.fromkeys(floats, "handed in") | {"name": None}  # Keras numbers the names
-        settings = json.dumps(described, sort_keys=True)
+        config, floats = optimizers.config_of(plain), optimizers.floats_of(plain) if free else {}
+        config["config"] |= dict.fromkeys(floats, "handed in") | {"name": None}  # Keras numbers the names
+        settings = json.dumps(config, sort_keys=True)
         if free:
-            self._known[id(case.optimizer)] = settings, floats
+            self._floats[id(case.optimizer)] = settings, floats
         return settings
 
-    def _differing(self, cases: Sequence[int]) -> dict[str, np.ndarray]:
-        """The floats of the optimizer in which cases differ."""
-        floats = [self._known.get(id(self.plan.cases[case].optimizer), ("", {}))[1] for case in cases]
-        together = {name: np.array([own[name] for own in floats]) for name in floats[0]}
-        return {name: values for name, values in together.items() if len(set(values)) > 1}
+    def _differences(self, cases: Sequence[int]) -> dict[str, np.ndarray]:
+        """The floats of the optimizer that differ between cases."""
+        floats = [self._floats.get(id(self._plan.cases[case].optimizer), ("", {}))[1] for case in cases]
+        columns = {name: np.array([own[name] for own in floats]) for name in floats[0]}
+        return {name: values for name, values in columns.items() if len(set(values)) > 1}
 
     def _start(self, seed: int) -> SeedStart:
-        """What a seed decides, drawn in the order in which `fit` would draw it."""
+        """The weights and orders that a seed determines, drawn in the sequence in which `fit` draws them."""
         if seed not in self._starts:
             with backends.random_state():
                 keras.utils.set_random_seed(seed)
                 model = self._build()
                 more = machinery.draws_before_training(model)
-                drawn = [np.random.permutation(self._examples) for _ in range(self.plan.epochs + more)]  # noqa: NPY002
+                orders = [np.random.permutation(self._examples) for _ in range(self._plan.epochs + more)]  # noqa: NPY002
                 self._complete(model)
-                orders = np.asarray(drawn[more:], np.int32)
-                self._starts[seed] = SeedStart(*machinery.values_of(model), orders, seed)
+                self._starts[seed] = SeedStart(*machinery.values_of(model), np.asarray(orders[more:], np.int32), seed)
         return self._starts[seed]
 
     def _rates(self, model: Any, cases: Sequence[int]) -> np.ndarray:
         """The rate of every update of every case."""
         steps_per_epoch = -(-self._examples // self.batch_size)
-        span = FitSpan(steps_per_epoch, self.plan.epochs, 0, 0)
-        steps = np.arange(steps_per_epoch * self.plan.epochs)
+        span = FitSpan(steps_per_epoch, self._plan.epochs, 0, 0)
+        steps = np.arange(steps_per_epoch * self._plan.epochs)
         rows = []
         for case in cases:
-            rate = self.plan.cases[case].rate
+            rate = self._plan.cases[case].rate
             if rate is None:
-                rate = machinery.rate_of(optimizers.inside(self.plan.cases[case].optimizer_for(model.optimizer))[0])
+                rate = machinery.rate_of(optimizers.inside(self._plan.cases[case].optimizer_for(model.optimizer))[0])
             if not is_schedule(rate):
                 rows.append(np.full(len(steps), number(rate)))
                 continue
@@ -209,7 +207,7 @@ class Workshop:
 
 
 def _without_rate(optimizer: Any) -> tuple[Any, bool]:
-    """An optimizer like it at rate 1, and True; itself, and False, where its settings follow from its rate."""
+    """Returns a copy of the optimizer at rate 1, and True; itself, and False, if its settings depend on its rate."""
     try:
         return optimizers.with_rate(optimizer, 1.0), True
     except ArgumentError:

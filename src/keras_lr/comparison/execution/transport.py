@@ -1,7 +1,7 @@
-"""A plan as it travels to other processes: the user's function and the cases in one pickle, arrays beside it.
+"""Send a plan to other processes: the user's function and the cases as one pickle, large arrays beside it.
 
-A function of a script or of a file travels by its code, so that it need not be importable there and the script is not run
-again; one of an installed package travels by its name. Optimizers travel as their configs, Keras's settings with them.
+Code from a script or a file of the user's travels by value: other processes need not import it, and the script does not run
+again. Code from an installed package travels by name. Optimizers travel as configs, together with Keras's settings.
 """
 
 from __future__ import annotations
@@ -25,102 +25,103 @@ import numpy as np
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison.planning.plan import Plan
 
-LARGE = 2**16  # bytes from which an array is kept beside the pickle
-_PROGRAM = "program"
+LARGE = 2**16  # bytes from which an array is stored beside the pickle
+_PICKLE = "plan.pickle"
 
 
-class CannotTravelError(Exception):
-    """A part of a plan can't be pickled; the text says which and why."""
+class PackError(Exception):
+    """A part of a plan can't be pickled. The message names the part and the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Parcel:
-    """A plan that can be sent.
+class PackedPlan:
+    """A plan that other processes can unpack.
 
     Attributes:
-        program: The pickle.
-        arrays: What it refers to, in order.
+        data: The pickle of everything but the large arrays.
+        arrays: The large arrays, to which the pickle refers by number.
     """
 
-    program: bytes
+    data: bytes
     arrays: Sequence[np.ndarray]
 
     def save(self, folder: pathlib.Path) -> None:
         """Writes it into a folder, for processes on this machine."""
-        (folder / _PROGRAM).write_bytes(self.program)
+        (folder / _PICKLE).write_bytes(self.data)
         for number, array in enumerate(self.arrays):
             np.save(folder / f"{number}.npy", array)
 
-    def open(self) -> Plan:
-        """The plan, with Keras set as it was where it was packed."""
-        read = _Reader(io.BytesIO(self.program), self.arrays).load()
-        sys.path += [path for path in read["path"] if path not in sys.path]
-        contents = _Reader(io.BytesIO(read["plan"]), self.arrays).load()
-        _set(contents["settings"])
+    def unpack(self) -> Plan:
+        """Returns the plan, and applies the settings that Keras had where it was packed."""
+        outer = _PlanUnpickler(io.BytesIO(self.data), self.arrays).load()
+        sys.path += [path for path in outer["path"] if path not in sys.path]
+        contents = _PlanUnpickler(io.BytesIO(outer["plan"]), self.arrays).load()
+        _apply(contents["settings"])
         plan: Plan = contents["plan"]
         return plan
 
 
-def saved(folder: pathlib.Path) -> Parcel:
-    """What `Parcel.save` wrote; the arrays are mapped into memory, which processes share until one of them writes."""
+def load(folder: pathlib.Path) -> PackedPlan:
+    """Reads what `save` wrote. The arrays are memory-mapped: processes share them until one of them writes."""
     count = len(list(folder.glob("*.npy")))
     arrays = [np.asarray(np.load(folder / f"{number}.npy", mmap_mode="c")) for number in range(count)]
-    return Parcel((folder / _PROGRAM).read_bytes(), arrays)
+    return PackedPlan((folder / _PICKLE).read_bytes(), arrays)
 
 
-def packed(plan: Plan) -> Parcel:
+def pack(plan: Plan) -> PackedPlan:
     """Packs a plan.
 
     Raises:
-        CannotTravelError: A part of it can't be pickled.
+        PackError: A part of it can't be pickled.
     """
     arrays: list[np.ndarray] = []
     with _by_value(plan.build_model):
         _check_parts(plan)
-        contents = _pickled({"plan": plan, "settings": _settings()}, arrays)
-    return Parcel(_pickled({"path": sys.path, "plan": contents}, []), arrays)
+        contents = _dump({"plan": plan, "settings": _settings()}, arrays)
+    return PackedPlan(_dump({"path": sys.path, "plan": contents}, []), arrays)
 
 
 def _check_parts(plan: Plan) -> None:
-    """Tries the parts one by one, so that the one at fault can be named."""
+    """Packs the parts one by one, so that the message can name the faulty one."""
     cases = [(case.optimizer, case.schedule) for case in plan.cases]
     for name, part in {"build_model": plan.build_model, **plan.data, "a case": cases}.items():
         try:
-            kept: list[np.ndarray] = []
-            _Reader(io.BytesIO(_pickled(part, kept)), kept).load()
-        except Exception as error:  # a user's object may fail in any way
-            said = next(iter(str(error).splitlines()), "")
+            arrays: list[np.ndarray] = []
+            _PlanUnpickler(io.BytesIO(_dump(part, arrays)), arrays).load()
+        except Exception as error:  # a user's object may raise anything
+            message = next(iter(str(error).splitlines()), "")
             kind = "" if name == "a case" else f" ({type(part).__name__})"
-            raise CannotTravelError(f"{name}{kind} can't be copied: {type(error).__name__}: {said}") from error
+            raise PackError(f"{name}{kind} can't be copied: {type(error).__name__}: {message}") from error
 
 
-def _pickled(value: Any, arrays: list[np.ndarray]) -> bytes:
+def _dump(value: Any, arrays: list[np.ndarray]) -> bytes:
+    """Pickles a value, and appends its large arrays to the list."""
     import cloudpickle
 
-    known: dict[int, int] = {}
+    numbers: dict[int, int] = {}
 
-    class Writer(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
+    class PlanPickler(cloudpickle.Pickler):  # type: ignore[misc] # it has no types
         def persistent_id(self, item: Any) -> int | None:
-            """Keeps large arrays beside the pickle, each once."""
+            """Stores each large array once, beside the pickle."""
             if type(item) is not np.ndarray or item.nbytes < LARGE or item.dtype.kind not in "biufc":
                 return None
-            if id(item) not in known:
-                known[id(item)] = len(arrays)
+            if id(item) not in numbers:
+                numbers[id(item)] = len(arrays)
                 arrays.append(item)
-            return known[id(item)]
+            return numbers[id(item)]
 
         def reducer_override(self, item: Any) -> Any:
-            """Optimizers by their configs: pickled by Keras, one with a schedule in percent would ask it for a rate."""
+            """Pickles optimizers by config; Keras's own pickling would evaluate a schedule with relative lengths."""
             if isinstance(item, keras.optimizers.Optimizer):
-                return _again, (type(item), item.get_config())
+                return _from_config, (type(item), item.get_config())
             return super().reducer_override(item)
 
     file = io.BytesIO()
-    Writer(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
+    PlanPickler(file, protocol=pickle.HIGHEST_PROTOCOL).dump(value)
     return file.getvalue()
 
 
-class _Reader(pickle.Unpickler):
+class _PlanUnpickler(pickle.Unpickler):
     def __init__(self, file: io.BytesIO, arrays: Sequence[np.ndarray]) -> None:
         super().__init__(file)
         self._arrays = arrays
@@ -129,33 +130,33 @@ class _Reader(pickle.Unpickler):
         return self._arrays[number]
 
 
-def _again(kind: Any, config: dict[str, Any]) -> Any:
+def _from_config(kind: Any, config: dict[str, Any]) -> Any:
     return kind.from_config(config)
 
 
 def _settings() -> dict[str, Any]:
-    """Keras's settings, the counters of its names, and the classes that the user registered."""
+    """Keras's settings, the counters of its names, and what the user registered."""
     return {
         "floatx": keras.config.floatx(),
         "epsilon": keras.config.epsilon(),
         "image_data_format": keras.config.image_data_format(),
         "policy": keras.config.dtype_policy().name,
         "names": machinery.GlobalState().names,
-        "registered": _registered(),
+        "registered": _custom_objects(),
     }
 
 
-def _registered() -> dict[str, bytes]:
-    """The classes and functions that the user registered, each by its code; one that can't travel may not be needed."""
-    found = {}
-    for name, kind in keras.saving.get_custom_objects().items():
-        if _is_users(_module_of(kind)):
-            with _by_value(kind), contextlib.suppress(Exception):
-                found[name] = _pickled(kind, [])
-    return found
+def _custom_objects() -> dict[str, bytes]:
+    """Pickles the classes and functions that the user registered by value; skips those that can't be pickled."""
+    pickles = {}
+    for name, item in keras.saving.get_custom_objects().items():
+        if _is_users(_module_of(item)):
+            with _by_value(item), contextlib.suppress(Exception):
+                pickles[name] = _dump(item, [])
+    return pickles
 
 
-def _set(settings: Mapping[str, Any]) -> None:
+def _apply(settings: Mapping[str, Any]) -> None:
     keras.config.set_floatx(settings["floatx"])
     keras.config.set_epsilon(settings["epsilon"])
     keras.config.set_image_data_format(settings["image_data_format"])
@@ -163,15 +164,15 @@ def _set(settings: Mapping[str, Any]) -> None:
     state = machinery.GlobalState()
     state.names = settings["names"]
     state.restore()
-    for name, pickled in settings["registered"].items():
-        package, _, own = name.rpartition(">")
+    for full_name, data in settings["registered"].items():
+        package, _, name = full_name.rpartition(">")
         with contextlib.suppress(Exception):
-            keras.saving.register_keras_serializable(package or "Custom", own)(pickle.loads(pickled))
+            keras.saving.register_keras_serializable(package or "Custom", name)(pickle.loads(data))
 
 
 @contextlib.contextmanager
 def _by_value(function: Any) -> Iterator[None]:
-    """Within the block, what is in the user's own file is pickled by its code."""
+    """Pickles the contents of the user's own module by value within the block."""
     import cloudpickle
 
     module = _module_of(inspect.unwrap(getattr(function, "func", function)))
@@ -190,7 +191,7 @@ def _module_of(value: Any) -> types.ModuleType | None:
 
 
 def _is_users(module: types.ModuleType | None) -> bool:
-    """Whether it is a file of the user's own, not part of Python, of an installed package or of keras-lr."""
+    """Whether it is the user's own file: not part of Python, of an installed package or of keras-lr."""
     if module is None or module.__name__ == "__main__":
         return True
     file = getattr(module, "__file__", None)

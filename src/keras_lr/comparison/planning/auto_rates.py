@@ -21,9 +21,8 @@ from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.plan import Plan, PlannedCase, at_rate
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.summarize import scores_of
-from keras_lr.finder import find
-from keras_lr.finder.measuring.ladder import NOMINAL
+from keras_lr.finder.find import find_for
+from keras_lr.finder.target import NOMINAL
 
 AROUND = 2  # rates on either side of the one that was found
 BEYOND = 2  # rates beyond an edge, at a time
@@ -129,7 +128,7 @@ class Ladders:
 
     def _best(self, tried: range, found: Mapping[RunKey, RunMeasurement]) -> int | None:
         """The best case; where every run diverged the smallest rate, and None where every run failed."""
-        best = verdict.decide([scores_of(self._plan, case, found) for case in tried], self._plan.mode).best
+        best = verdict.decide([self._plan.scores(case, found) for case in tried], self._plan.mode).best
         if best is None:
             keys = [self._plan.key(case, seed) for case in tried for seed in self._plan.seeds]
             diverged = any(found[key].run.outcome != "failed" for key in keys)
@@ -172,7 +171,7 @@ def _asked(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> tuple[flo
         model = build()
         plain = at_rate(dataclasses.replace(case, schedule=None, schedule_name=None), 0.001)
         machinery.replace_optimizer(model, plain.optimizer_for(model.optimizer))
-        found = find(model, **_training_data(plan), schedule=shape, verbose=0)
+        found = find_for("compare", model, **_training_data(plan), schedule=shape, verbose=0)
     rate = found.learning_rate
     return None if rate is None else rate / _peak(shape), found.reason
 

@@ -6,7 +6,6 @@ rate that is looked at half-way tells little of its end.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,9 +16,9 @@ from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import optimizers
 from keras_lr.comparison.planning.plan import WHERE, Plan
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.summarize import scores_of
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import Adopted, Bound, Function, Schedule
+from keras_lr.schedules import length as lengths
 from keras_lr.schedules.length import Length
 
 HALVING = "halving"
@@ -100,17 +99,9 @@ def fixed_length(schedule: Schedule) -> str | None:
         return "the length of a schedule of Keras"
     if isinstance(schedule, (Bound, Function)):
         return f"that of {type(schedule).__name__}"
-    for field in dataclasses.fields(schedule):  # type: ignore[arg-type]
-        value = getattr(schedule, field.name)
-        if isinstance(value, Schedule):
-            found = fixed_length(value)
-            if found is not None:
-                return found
-        elif "Steps" in str(field.type):
-            for length in value if isinstance(value, tuple) else (value,):
-                if length is not None and not _is_share(length):
-                    return repr(length)
-    return None
+    found = (fixed_length(child) for child in schedule.children())
+    own = (repr(length) for length in schedule.own_lengths() if not _is_share(length))
+    return next((fixed for fixed in (*found, *own) if fixed is not None), None)
 
 
 def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
@@ -121,7 +112,7 @@ def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement
         cases: The numbers of its cases.
         found: All runs so far.
     """
-    decision = verdict.decide([scores_of(plan, case, found) for case in cases], plan.mode)
+    decision = verdict.decide([plan.scores(case, found) for case in cases], plan.mode)
     if decision.best is None:
         return list(cases)
     places = {decision.best, *decision.indistinguishable, *decision.order[: math.ceil(len(cases) / FACTOR)]}
@@ -129,6 +120,8 @@ def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement
 
 
 def _is_share(length: Any) -> bool:
-    if isinstance(length, Length):
-        return not (length.steps or length.epochs or length.examples)
-    return isinstance(length, str) and length.strip().endswith("%")
+    """Whether a length is a share of the run, or none at all."""
+    if isinstance(length, (str, Length)):
+        sizes = lengths.of(length)
+        return not (sizes.steps or sizes.epochs or sizes.examples)
+    return length == 0

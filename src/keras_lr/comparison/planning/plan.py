@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import keras
 
 from keras_lr.callbacks.live_rate import is_schedule
-from keras_lr.comparison.measured import RunKey
+from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks, optimizers
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError, UserCodeError
+from keras_lr.engines.fit import TrainingRun
 
 WHERE = "compare"
 AS_COMPILED = "as compiled"
@@ -71,6 +73,16 @@ class Plan:
     def key(self, case: int, seed: int) -> RunKey:
         """The key of a run of this plan."""
         return RunKey(self.rung, case, seed)
+
+    def score(self, run: TrainingRun) -> float | None:
+        """The metric after the last epoch of a run that finished; None if it did not, or if the metric isn't finite."""
+        last = run.history.get(self.metric, (math.nan,))[-1:] or (math.nan,)
+        return last[0] if run.outcome == "finished" and math.isfinite(last[0]) else None
+
+    def scores(self, case: int, measurements: Mapping[RunKey, RunMeasurement]) -> dict[int, float]:
+        """The scores of a case whose runs have all ended, by seed."""
+        scores = {seed: self.score(measurements[self.key(case, seed)].run) for seed in self.seeds}
+        return {seed: score for seed, score in scores.items() if score is not None}
 
     @property
     def fit_arguments(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -12,8 +13,32 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison.planning import data_checks, optimizers
 from keras_lr.comparison.planning.plan import WHERE, Plan, PlannedCase, called
-from keras_lr.comparison.summarize import Description, describe
 from keras_lr.core.errors import ArgumentError
+
+
+@dataclasses.dataclass(frozen=True)
+class Description:
+    """What is to be known of a case's optimizer, read before anything is trained."""
+
+    config: dict[str, Any]
+    code: str
+    learning_rate: float | None
+    kind: str
+
+
+def describe(case: PlannedCase, template: Any) -> Description:
+    """Describes the optimizer that a case gives to a model compiled with `template`."""
+    optimizer = case.optimizer_for(template)
+    rate = None if case.rate is None else optimizers.product_code(case.learning_rate, case.schedule)
+    code = optimizers.code_of(optimizer, rate)
+    known = optimizers.rate_in(optimizer) if case.rate is None else case.learning_rate
+    inner = getattr(optimizer, "inner_optimizer", None) or optimizer
+    return Description(
+        config=optimizers.config_of(optimizer),
+        code=f"{optimizers.imports_for(code)}\n\noptimizer = {code}",
+        learning_rate=known,
+        kind=case.optimizer_name or type(inner).__name__,
+    )
 
 
 class Template:

@@ -20,7 +20,7 @@ import numpy as np
 from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.halving import rungs_of
 from keras_lr.comparison.planning.plan import Plan
-from keras_lr.comparison.summarize import Description
+from keras_lr.comparison.planning.reference_model import Description
 
 if TYPE_CHECKING:
     from keras_lr.comparison.planning.auto_rates import Start

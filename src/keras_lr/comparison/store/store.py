@@ -13,11 +13,10 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from keras_lr.comparison.measured import RunKey, RunMeasurement
+from keras_lr.comparison.measured import RunKey, RunMeasurement, versions
 from keras_lr.comparison.planning.plan import WHERE
 from keras_lr.comparison.store import locks, schema
 from keras_lr.comparison.store.identity import difference
-from keras_lr.comparison.summarize import versions
 from keras_lr.core.errors import ArgumentError, StoreError
 
 PATIENCE = 30.0  # seconds to wait for a program that reads or copies the file

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 
 from keras_lr.comparison.case import NOT_MADE, Case
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.record import ComparisonRecord
 from keras_lr.comparison.statistics.stability import blown_up_from
 from keras_lr.comparison.views.tables import Family, families, family_of
 from keras_lr.report import text
@@ -38,13 +38,13 @@ class ColorGroup:
         return next((case for case in self.cases if case.mean is not None), None)
 
 
-def figure_of(result: Comparison) -> Figure:
+def figure_of(result: ComparisonRecord) -> Figure:
     """Two panels: the metric against the epoch, and after the last epoch against the learning rate or the case."""
     groups = groups_of(result)
     return Figure((epochs_panel(result, groups), scores_panel(result, groups)))
 
 
-def groups_of(result: Comparison) -> list[ColorGroup]:
+def groups_of(result: ComparisonRecord) -> list[ColorGroup]:
     """The groups from best to worst, grey from the eighth on."""
     by_family = families(result.ranked)
     chosen = [(family_name(result, family), tuple(cases)) for family, cases in by_family.items()]
@@ -55,7 +55,7 @@ def groups_of(result: Comparison) -> list[ColorGroup]:
     ]
 
 
-def epochs_panel(result: Comparison, groups: Sequence[ColorGroup]) -> Panel:
+def epochs_panel(result: ComparisonRecord, groups: Sequence[ColorGroup]) -> Panel:
     """The mean over seeds of each group's best case, with the t-intervals of the first few groups."""
     lines = [line for group in groups for line in _curves(result, group, first=group is _first_grey(groups))]
     bands = [band for group in groups for band in _bands(result, group)][:MOST_BANDS]
@@ -72,7 +72,7 @@ def epochs_panel(result: Comparison, groups: Sequence[ColorGroup]) -> Panel:
     )
 
 
-def _title(result: Comparison, bands: int, groups: int) -> str:
+def _title(result: ComparisonRecord, bands: int, groups: int) -> str:
     counts = [sum(run.counts and run.outcome not in NOT_MADE for run in case.runs) for case in result.cases]
     seeds, planned = max(counts, default=0), len(result.seeds)
     some = _count(seeds, "seed") if seeds == planned else f"{seeds} of {_count(planned, 'seed')}"
@@ -88,7 +88,7 @@ def _first_grey(groups: Sequence[ColorGroup]) -> ColorGroup | None:
     return next((group for group in groups if group.color == GREY and group.front is not None), None)
 
 
-def _curves(result: Comparison, group: ColorGroup, first: bool) -> list[Line]:
+def _curves(result: ComparisonRecord, group: ColorGroup, first: bool) -> list[Line]:
     """The curves of a group. Only its best case has a label and is not faint."""
     lines = []
     for case in group.cases:
@@ -100,7 +100,7 @@ def _curves(result: Comparison, group: ColorGroup, first: bool) -> list[Line]:
     return lines
 
 
-def _bands(result: Comparison, group: ColorGroup) -> list[Band]:
+def _bands(result: ComparisonRecord, group: ColorGroup) -> list[Band]:
     case = group.front
     if case is None or group.color == GREY or _is_far(result, case):
         return []
@@ -110,7 +110,7 @@ def _bands(result: Comparison, group: ColorGroup) -> list[Band]:
     return [Band(curve.epochs, curve.low, curve.high, color=group.color)]
 
 
-def scores_panel(result: Comparison, groups: Sequence[ColorGroup]) -> Panel:
+def scores_panel(result: ComparisonRecord, groups: Sequence[ColorGroup]) -> Panel:
     """The metric after the last epoch, against the learning rate if rates were compared, else case by case."""
     cases = [case for group in groups for case in group.cases]
     by_rate = len({family_of(case) for case in cases}) < len(cases) and all(case.learning_rate for case in cases)
@@ -148,7 +148,7 @@ def _x_by_rate(groups: Sequence[ColorGroup]) -> dict[str, float]:
     }
 
 
-def _shading(result: Comparison, x: dict[str, float], by_rate: bool) -> list[Mark]:
+def _shading(result: ComparisonRecord, x: dict[str, float], by_rate: bool) -> list[Mark]:
     """Shades the best case and those indistinguishable from it, each up to halfway to its neighbours.
 
     If several families share the rates, every shade is as narrow as the narrowest, to stay centred.
@@ -169,24 +169,24 @@ def _shading(result: Comparison, x: dict[str, float], by_rate: bool) -> list[Mar
     return [Mark(back(low), None if n else ALIKE, back(high), color=GREY) for n, (low, high) in enumerate(spans)]
 
 
-def _is_far(result: Comparison, case: Case) -> bool:
+def _is_far(result: ComparisonRecord, case: Case) -> bool:
     """Whether the loss blew up without becoming infinite."""
     means = [other.mean for other in result.cases if other.mean is not None]
     return case.mean is not None and case.mean > blown_up_from(means, result.mode)
 
 
-def _is_near(result: Comparison, case: Case) -> bool:
+def _is_near(result: ComparisonRecord, case: Case) -> bool:
     return case.mean is not None and not _is_far(result, case)
 
 
-def _scores(result: Comparison, group: ColorGroup, x: dict[str, float]) -> Points:
+def _scores(result: ComparisonRecord, group: ColorGroup, x: dict[str, float]) -> Points:
     near = [case for case in group.cases if _is_near(result, case)]
     means = [case.mean for case in near if case.mean is not None]
     low, high = zip(*(case.interval or (mean, mean) for case, mean in zip(near, means, strict=True)), strict=True)
     return Points([x[case.name] for case in near], means, list(low), list(high), color=group.color)
 
 
-def _rate_lines(result: Comparison, groups: Sequence[ColorGroup], x: dict[str, float]) -> list[Line]:
+def _rate_lines(result: ComparisonRecord, groups: Sequence[ColorGroup], x: dict[str, float]) -> list[Line]:
     """A thin line through the rates of each optimizer and schedule."""
     colors = {case.name: GREY if len(group.cases) == 1 else group.color for group in groups for case in group.cases}
     lines = []
@@ -197,7 +197,7 @@ def _rate_lines(result: Comparison, groups: Sequence[ColorGroup], x: dict[str, f
     return lines
 
 
-def _best_point(result: Comparison, groups: Sequence[ColorGroup], x: dict[str, float]) -> list[Points]:
+def _best_point(result: ComparisonRecord, groups: Sequence[ColorGroup], x: dict[str, float]) -> list[Points]:
     best = result.best
     if best is None or best.mean is None:
         return []
@@ -208,7 +208,7 @@ def _best_point(result: Comparison, groups: Sequence[ColorGroup], x: dict[str, f
 
 
 def _edge_points(
-    result: Comparison, cases: Sequence[Case], x: dict[str, float], limits: tuple[float, float] | None
+    result: ComparisonRecord, cases: Sequence[Case], x: dict[str, float], limits: tuple[float, float] | None
 ) -> list[Points]:
     """The cases that have no score after all epochs at the lower edge, and those far above or lost at the upper edge."""
     bottom, top = limits if limits is not None else (0.0, 1.0)
@@ -242,7 +242,7 @@ def _lost_label(outcome: str, counts: Sequence[int]) -> str:
     return f"{outcome}, 1 run" if runs == 1 else f"{outcome}, {runs} runs in {_count(len(counts), 'case')}"
 
 
-def best_title(result: Comparison) -> str:
+def best_title(result: ComparisonRecord) -> str:
     """A title with the best case, or why there is none."""
     if result.best_name:
         return f"Best: {result.best_name}"
@@ -285,7 +285,7 @@ def axis_label(name: str, scale: str) -> str:
     return f"{name} (log scale)" if scale == "log" else name
 
 
-def score_label(result: Comparison, scale: str) -> str:
+def score_label(result: ComparisonRecord, scale: str) -> str:
     """The label of an axis of final scores."""
     return axis_label(f"{result.metric} after {_count(result.epochs, 'epoch')}", scale)
 
@@ -298,7 +298,7 @@ def _label(group: ColorGroup, case: Case) -> str:
     return f"{group.label}{rate}" + (f" ({', '.join(lost)})" if lost else "")
 
 
-def family_name(result: Comparison, family: Family) -> str:
+def family_name(result: ComparisonRecord, family: Family) -> str:
     """The optimizer and the schedule, without the one that all cases share."""
     names = zip(family, zip(*map(family_of, result.cases), strict=True), strict=True)
     return ", ".join(name for name, every in names if name and len(set(every)) > 1)

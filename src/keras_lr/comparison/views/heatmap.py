@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from keras_lr.comparison.case import Case
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.record import ComparisonRecord
 from keras_lr.comparison.statistics.stability import blown_up_from
 from keras_lr.comparison.views import tables
 from keras_lr.comparison.views.figures import ALIKE, best_title, family_name, limits_of, scale_of, score_label
@@ -14,7 +14,7 @@ MOST_TEXTS = 9  # columns; numbers in more columns would overlap
 CROSS = "\N{MULTIPLICATION SIGN}"
 
 
-def heatmap_of(result: Comparison) -> Figure | None:
+def heatmap_of(result: ComparisonRecord) -> Figure | None:
     """The mean after the last epoch at each rate of each optimizer and schedule; None with fewer than two of either."""
     grids = tables.grids(result.cases, every=True)
     cases = [case for grid in grids.values() for case in grid]
@@ -38,7 +38,7 @@ def heatmap_of(result: Comparison) -> Figure | None:
     return Figure((panel,))
 
 
-def _cells(result: Comparison, names: tuple[str, ...], rows: list[list[Case | None]]) -> Cells:
+def _cells(result: ComparisonRecord, names: tuple[str, ...], rows: list[list[Case | None]]) -> Cells:
     means = [case.mean for case in result.cases if case.mean is not None]
     near = [mean for mean in means if mean <= blown_up_from(means, result.mode)]
     scale = scale_of(near, result.mode)

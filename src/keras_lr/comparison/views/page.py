@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from keras_lr.comparison.case import NOT_MADE, Case, Run
-from keras_lr.comparison.record import Comparison
+from keras_lr.comparison.case import HEADER, NOT_MADE, Case, Run
+from keras_lr.comparison.record import ComparisonRecord
 from keras_lr.comparison.views import tables
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.heatmap import heatmap_of
@@ -11,51 +11,23 @@ from keras_lr.engines import failures
 from keras_lr.report import html, text
 from keras_lr.report.draw import svg
 
-HEADER = ("case", "mean", "95 % interval", "difference to the best", "P(best)", "diverged", "verdict")
 
-
-def page_of(result: Comparison) -> str:
+def page_of(result: ComparisonRecord) -> str:
     """Returns a self-contained HTML page."""
     return html.page(f"Comparison by {result.metric}", [*_sections(result), *_details(result)])
 
 
-def fragment_of(result: Comparison) -> str:
+def fragment_of(result: ComparisonRecord) -> str:
     """Returns the verdict, the figure and the table as HTML, for a notebook."""
     return html.fragment(_sections(result))
 
 
-def row_of(result: Comparison, case: Case) -> list[object]:
-    """The row of a case under `HEADER`."""
-    return [
-        case.name,
-        text.measured(case.mean, case.interval),
-        text.interval(case.interval),
-        _difference(case),
-        text.MISSING if case.p_best is None else f"{case.p_best:.2f}",
-        _lost(case),
-        _verdict(result, case),
-    ]
-
-
-def _lost(case: Case) -> str:
-    """The numbers of runs that diverged, failed and were not trained."""
-    trained = sum(run.outcome not in NOT_MADE for run in case.runs)
-    parts = [f"{case.diverged} of {trained}"] if trained else []
-    counts = {"failed": case.failed, "not run": case.not_run}
-    return ", ".join([*parts, *(f"{count} {word}" for word, count in counts.items() if count)]) or text.MISSING
-
-
-def _verdict(result: Comparison, case: Case) -> str:
-    after = case.dropped_after
-    return result.verdict(case) if after is None else f"dropped after the rung of {after} of {result.epochs} epochs"
-
-
-def _sections(result: Comparison) -> list[html.Section]:
+def _sections(result: ComparisonRecord) -> list[html.Section]:
     answer = [html.Paragraph(result.reason), *(html.Paragraph(f"Note: {warning}") for warning in result.warnings)]
     description = (
         f"{result.metric} against the epoch, and after the last epoch against the learning rate. {result.reason}"
     )
-    table = html.Table(HEADER, [row_of(result, case) for case in result.ranked])
+    table = html.DataTable(HEADER, [row.texts for row in result.rows])
     pictures = [html.Picture(svg(figure_of(result)), description)]
     heatmap = heatmap_of(result)
     if heatmap is not None:
@@ -68,7 +40,7 @@ def _sections(result: Comparison) -> list[html.Section]:
     ]
 
 
-def _rate_sections(result: Comparison) -> list[html.Section]:
+def _rate_sections(result: ComparisonRecord) -> list[html.Section]:
     """A table of the stable rates; no section without a grid of rates."""
     header = ["optimizer", "schedule", "best rate", "largest stable", "smallest unstable", "margin", "sensitivity"]
     rows = [
@@ -85,10 +57,10 @@ def _rate_sections(result: Comparison) -> list[html.Section]:
         f"Margin: largest stable / best. Sensitivity: the mean excess of {result.metric} over its best, averaged over "
         "decades of rate."
     )
-    return [html.Section("Learning rates", [html.Table(header, rows), html.Paragraph(legend)])] if rows else []
+    return [html.Section("Learning rates", [html.DataTable(header, rows), html.Paragraph(legend)])] if rows else []
 
 
-def code_to_repeat(result: Comparison, case: Case) -> str:
+def code_to_repeat(result: ComparisonRecord, case: Case) -> str:
     """Returns Python that trains a case again with the same seeds."""
     arguments = {"seeds": [*result.seeds], "epochs": result.epochs, "batch_size": result.batch_size}
     arguments |= {"metric": result.metric, "mode": result.mode}
@@ -106,7 +78,7 @@ def code_to_repeat(result: Comparison, case: Case) -> str:
     return "\n".join(lines)
 
 
-def _details(result: Comparison) -> list[html.Section]:
+def _details(result: ComparisonRecord) -> list[html.Section]:
     codes = [part for case in result.ranked for part in (html.Paragraph(case.name), html.Code(case.code))]
     header = ["case", "seed", "outcome", result.metric, "seconds"]
     runs: list[list[object]] = []
@@ -119,12 +91,12 @@ def _details(result: Comparison) -> list[html.Section]:
     return [
         *([html.Section("The best case again", best)] if best else []),
         html.Section("Code of each case", [html.Paragraph(seeds), *codes]),
-        html.Section("Runs", [html.Table(header, runs)]),
-        html.Section("Made with", [html.Table(["what", "value"], _settings(result))]),
+        html.Section("Runs", [html.DataTable(header, runs)]),
+        html.Section("Made with", [html.DataTable(["what", "value"], _settings(result))]),
     ]
 
 
-def _settings(result: Comparison) -> list[tuple[str, str]]:
+def _settings(result: ComparisonRecord) -> list[tuple[str, str]]:
     return [
         ("build_model", result.template),
         ("metric", f"{result.metric}, {'smallest' if result.mode == 'min' else 'largest'} is best"),
@@ -137,14 +109,6 @@ def _settings(result: Comparison) -> list[tuple[str, str]]:
         ("seconds", f"{result.seconds:.1f}"),
         *result.versions.items(),
     ]
-
-
-def _difference(case: Case) -> str:
-    if case.difference is None:
-        return text.MISSING
-    if case.difference_interval is None:
-        return text.number(case.difference)
-    return f"{text.measured(case.difference, case.difference_interval)} ({text.interval(case.difference_interval)})"
 
 
 def _outcome(run: Run) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas
 
     from keras_lr.comparison.case import Case, Run
-    from keras_lr.comparison.record import Comparison
+    from keras_lr.comparison.record import ComparisonRecord
 
 Family = tuple[str | None, str | None]
 """The names of an optimizer and a schedule."""
@@ -83,26 +83,26 @@ def stability_of(cases: Sequence[Case], metric: str, mode: str) -> stability.Sta
     return stability.stability([_tried(case, name, sign) for case in cases])
 
 
-def rate_statistics(result: Comparison) -> list[RateStatistics]:
+def rate_statistics(result: ComparisonRecord) -> list[RateStatistics]:
     """The statistics of each optimizer and schedule that has a grid of rates."""
     cap = stability.worst_of([case.mean for case in result.cases if case.mean is not None], result.mode)
     return [_rate_statistics(result, cases, cap) for cases in grids(result.cases).values()]
 
 
-def stability_table(result: Comparison) -> pandas.DataFrame:
+def stability_table(result: ComparisonRecord) -> pandas.DataFrame:
     """A row for each optimizer and schedule that has a grid of rates."""
     numbers = ["best_rate", "largest_stable", "smallest_unstable", "margin"]
     return _rate_table(result, ["optimizer", "schedule", *numbers]).astype(dict.fromkeys(numbers, float))
 
 
-def sensitivity_table(result: Comparison) -> pandas.DataFrame:
+def sensitivity_table(result: ComparisonRecord) -> pandas.DataFrame:
     """A row for each optimizer and schedule that has a grid of rates, the least sensitive first."""
     table = _rate_table(result, ["optimizer", "schedule", "rates", "decades", "best_mean", "sensitivity"])
     table = table.astype({"best_mean": float, "sensitivity": float})
     return table.sort_values("sensitivity", kind="stable", ignore_index=True)
 
 
-def time_to_table(result: Comparison, target: float, metric: str, mode: str) -> pandas.DataFrame:
+def time_to_table(result: ComparisonRecord, target: float, metric: str, mode: str) -> pandas.DataFrame:
     """A row for each case, the fastest first."""
     import pandas
 
@@ -136,14 +136,14 @@ def near_divergence(cases: Sequence[Case], best: Case) -> str | None:
     )
 
 
-def _rate_table(result: Comparison, columns: list[str]) -> pandas.DataFrame:
+def _rate_table(result: ComparisonRecord, columns: list[str]) -> pandas.DataFrame:
     import pandas
 
     rows = [[getattr(statistics, column) for column in columns] for statistics in rate_statistics(result)]
     return pandas.DataFrame(rows, columns=columns)
 
 
-def _rate_statistics(result: Comparison, cases: Sequence[Case], cap: float | None) -> RateStatistics:
+def _rate_statistics(result: ComparisonRecord, cases: Sequence[Case], cap: float | None) -> RateStatistics:
     own = {case.name for case in cases}
     best = next((case for case in result.ranked if case.name in own and case.mean is not None), None)
     stable = stability_of(cases, result.metric, result.mode)

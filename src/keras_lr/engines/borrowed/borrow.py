@@ -1,4 +1,4 @@
-"""Borrowing a model: whatever happens within the block, the model and every source of chance are left as they were."""
+"""Borrowing a model: after the block the model and every global random state are as before, whatever happens in it."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from typing import Any
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.arrays import Batch
+from keras_lr.backends.protocols import Stepper
 
 
 @contextlib.contextmanager
-def borrow(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]:
-    """Gives a stepper of the model, built as the first batch of `fit` would build it, and puts everything back.
+def borrow(model: Any, first: Callable[[], Batch]) -> Iterator[Stepper]:
+    """Yields a stepper of the model, built as the first batch of `fit` would build it, and restores everything after.
 
     Args:
         model: A compiled model.
-        first: Gives a first batch, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
-
-    Returns:
-        A context manager that gives the backend's `Stepper`.
+        first: Returns a first batch, `(x,)`, `(x, y)` or `(x, y, sample_weight)`.
     """
     containers = machinery.Containers(model)
     state = stepper = None
     with backends.random_state(), backends.active().scope(model):
         batch = first()
         try:
-            with _uninterrupted():  # Keras can't go on with a model that is half built
+            with _delay_interrupts():  # Keras can't continue with a model that is half built
                 state = machinery.build(model, batch, containers, with_metrics=not machinery.has_plain_step(model))
                 stepper = backends.active().Stepper(model)
             yield stepper
         finally:
-            with _uninterrupted():
+            with _delay_interrupts():
                 if stepper is not None:
                     stepper.close()
                 containers.restore()
@@ -42,17 +41,17 @@ def borrow(model: Any, first: Callable[[], tuple[Any, ...]]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits until the block is done."""
+def _delay_interrupts() -> Iterator[None]:
+    """Delays Ctrl-C until the end of the block."""
     own = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or own is None:  # no handler of Python
+    if threading.current_thread() is not threading.main_thread() or own is None:  # None: not a handler of Python
         yield
         return
-    pressed: list[Any] = []
-    signal.signal(signal.SIGINT, lambda *told: pressed.append(told))
+    signals: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *arguments: signals.append(arguments))
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, own)
-    if pressed and callable(own):
-        own(*pressed[0])
+    if signals and callable(own):
+        own(*signals[0])

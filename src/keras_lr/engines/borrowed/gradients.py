@@ -1,4 +1,4 @@
-"""Lengths of gradients, measured as training updates of plain SGD on a borrowed model."""
+"""Norms of gradients, measured as training updates of plain SGD on a borrowed model."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import keras
 import numpy as np
 
 from keras_lr import backends
-from keras_lr.backends.arrays import Chunk
+from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.protocols import Stepper
 
 
 @contextlib.contextmanager
-def squared_norms(model: Any) -> Iterator[Callable[[tuple[Any, ...]], float]]:
-    """Gives a function from a batch to the squared length of its mean gradient, at the weights as they are.
+def squared_norms(model: Any) -> Iterator[Callable[[Batch], float]]:
+    """Yields a function from a batch to the squared norm of its mean gradient, at the current weights.
 
-    Within the block the model has plain SGD for its optimizer: an update at a rate of 1 is the gradient. To be used within
-    `borrow`.
+    Within the block plain SGD replaces the optimizer: an update at a rate of 1 is the gradient. Use it within `borrow`.
 
     Args:
         model: A built, compiled model.
@@ -30,19 +30,20 @@ def squared_norms(model: Any) -> Iterator[Callable[[tuple[Any, ...]], float]]:
     try:
         stepper = backends.active().Stepper(model)
         try:
-            yield lambda batch: _squared_length(stepper, batch)
+            yield lambda batch: _squared_norm(stepper, batch)
         finally:
             stepper.close()
     finally:
         model.optimizer = own
 
 
-def _squared_length(stepper: Any, batch: tuple[Any, ...]) -> float:
+def _squared_norm(stepper: Stepper, batch: Batch) -> float:
     stepper.reset()
     before = [keras.ops.copy(value) for value in stepper.trainable()]
     stepper.updates(Chunk.repeated(batch, 1), np.ones(1))
-    total = 0.0
-    for value, start in zip(stepper.trainable(), before, strict=True):
-        moved = keras.ops.cast(value - start, "float32")
-        total += float(keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.square(moved))))
-    return total
+    return sum(sum_of_squares(value - start) for value, start in zip(stepper.trainable(), before, strict=True))
+
+
+def sum_of_squares(value: Any) -> float:
+    """Returns the sum of the squares of a tensor."""
+    return float(keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.square(keras.ops.cast(value, "float32")))))

@@ -1,13 +1,13 @@
-"""Losses along the update that the optimizer would make: forward passes of one batch, in training mode.
+"""Losses along the update of the optimizer: forward passes of one batch, in training mode.
 
-The update of a batch per unit of rate, `d`, is read off the variables after two tiny updates, so that it is the
-optimizer's own, whatever it is. Then the loss of the same batch, with the same dropout, is measured at `w + rate * d`.
+Two tiny updates give `d`, the update of a batch per unit of rate. It is read off the variables, so it holds for any optimizer.
+Then the loss of the same batch, with the same dropout, is measured at `w + rate * d`.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -15,11 +15,12 @@ import numpy as np
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.arrays import Chunk
-from keras_lr.engines.borrowed.ramp import Stepper
+from keras_lr.backends.arrays import Batch, Chunk, map_arrays
+from keras_lr.backends.protocols import Stepper
+from keras_lr.engines.borrowed.gradients import sum_of_squares
 
-TRIAL = 1e-3  # rate of the first update, which tells how long an update is
-SHARE = 1e-3  # how long the updates that are subtracted are, as a share of the weights
+FIRST_RATE = 1e-3  # of an update that only measures how long an update is
+SHARE = 1e-3  # length of the tiny updates, as a share of the length of the weights
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class LineSearch:
     """The losses of one batch along its update.
 
     Attributes:
-        loss: Before the update.
+        loss: The loss before the update.
         points: Each rate with the loss at w + rate * d.
     """
 
@@ -36,53 +37,53 @@ class LineSearch:
 
 
 def search_lines(
-    stepper: Stepper, batches: Iterable[tuple[Any, ...]], choose: Callable[[LineSearch, float | None], float | None]
+    stepper: Stepper, batches: Iterable[Batch], choose: Callable[[LineSearch, float | None], float | None]
 ) -> list[LineSearch] | None:
-    """Searches along the update of each batch, every time from the stepper's start.
+    """Searches along the update of each batch, always from the stepper's start.
 
     Args:
         stepper: The model's updates.
-        batches: The batches.
-        choose: Tells from a search so far, and the last rate of the search before, which rate to try next, or None.
+        batches: The batches to search with, one after the other.
+        choose: Returns the next rate, or None to end the search. It gets the search so far and the last rate of the
+            search before.
 
     Returns:
-        A search for each batch; none where the update doesn't move the weights. None where the model has a training step
-        of its own, whose loss isn't known.
+        A search for each batch; none if the updates don't move the weights. None if the model has its own `train_step`,
+        whose loss is unknown.
     """
     if getattr(type(stepper.model), "train_step", None) is not keras.Model.train_step:
         return None
-    loss_at, rate, last, searches = _loss_at(stepper.model), None, None, []
+    loss_at, tiny, last, searches = _loss_at(stepper.model), None, None, []
     for batch in batches:
-        rate = _tiny_rate(stepper, batch) if rate is None else rate
-        if rate is None:
+        tiny = _tiny_rate(stepper, batch) if tiny is None else tiny
+        if tiny is None:
             return []
-        direction = _direction(stepper, batch, rate)
+        direction = _direction(stepper, batch, tiny)
         stepper.reset()
         search = LineSearch(loss_at(direction, 0.0, batch))
-        while (wanted := choose(search, last)) is not None:
-            points = (*search.points, (wanted, loss_at(direction, wanted, batch)))
-            search = dataclasses.replace(search, points=points)
+        while (rate := choose(search, last)) is not None:
+            search = LineSearch(search.loss, (*search.points, (rate, loss_at(direction, rate, batch))))
         last = search.points[-1][0] if search.points else last
         searches.append(search)
     return searches
 
 
-def _tiny_rate(stepper: Stepper, batch: tuple[Any, ...]) -> float | None:
-    """A rate at which an update is far shorter than the weights and far longer than their rounding; None without one."""
-    before = _updated(stepper, batch, 0)
-    moved = _length(_minus(_updated(stepper, batch, TRIAL), before))
-    weights = max(_length(before), 1e-3 * np.sqrt(sum(int(np.prod(value.shape)) for value in before)))
-    return TRIAL * SHARE * weights / moved if np.isfinite(moved) and moved > 0.0 else None
+def _tiny_rate(stepper: Stepper, batch: Batch) -> float | None:
+    """Returns a rate whose update is far shorter than the weights and far longer than their rounding, if there is one."""
+    before = _weights_after(stepper, batch, 0)
+    length = _norm(_minus(_weights_after(stepper, batch, FIRST_RATE), before))
+    weights = max(_norm(before), 1e-3 * np.sqrt(sum(int(np.prod(value.shape)) for value in before)))
+    return FIRST_RATE * SHARE * weights / length if np.isfinite(length) and length > 0.0 else None
 
 
-def _direction(stepper: Stepper, batch: tuple[Any, ...], rate: float) -> list[Any]:
-    """What the rate scales in the update of this batch: what momentum brings along cancels."""
-    short, long = _updated(stepper, batch, rate), _updated(stepper, batch, 2.0 * rate)
+def _direction(stepper: Stepper, batch: Batch, rate: float) -> list[Any]:
+    """Returns what the rate scales in the update of this batch. The part that momentum adds cancels."""
+    short, long = _weights_after(stepper, batch, rate), _weights_after(stepper, batch, 2.0 * rate)
     return [value / rate for value in _minus(long, short)]
 
 
-def _updated(stepper: Stepper, batch: tuple[Any, ...], rate: float) -> list[Any]:
-    """The trainable values after one update from the start; at a rate of 0 those of the start."""
+def _weights_after(stepper: Stepper, batch: Batch, rate: float) -> list[Any]:
+    """Returns the trainable values after one update from the start; at a rate of 0, the start itself."""
     stepper.reset()
     if rate:
         chunk = Chunk.repeated(batch, machinery.micro_batches(stepper.model))
@@ -90,27 +91,27 @@ def _updated(stepper: Stepper, batch: tuple[Any, ...], rate: float) -> list[Any]
     return [keras.ops.copy(value) for value in stepper.trainable()]
 
 
-def _loss_at(model: Any) -> Callable[[list[Any], float, tuple[Any, ...]], float]:
-    """The loss of a batch at the model's weights plus a rate times a direction, as a forward pass. No variable changes."""
+def _loss_at(model: Any) -> Callable[[list[Any], float, Batch], float]:
+    """Returns a function: the loss of a batch at the weights plus a rate times a direction. No variable changes."""
     trainable, rest = model.trainable_variables, model.non_trainable_variables
 
     def forward(weights: list[Any], others: list[Any], direction: list[Any], rate: Any, batch: Any) -> Any:
-        moved = [weight + keras.ops.cast(rate, weight.dtype) * d for weight, d in zip(weights, direction, strict=True)]
-        mapping = [*zip(trainable, moved, strict=True), *zip(rest, others, strict=True)]
+        shifted = [
+            weight + keras.ops.cast(rate, weight.dtype) * d for weight, d in zip(weights, direction, strict=True)
+        ]
+        mapping = [*zip(trainable, shifted, strict=True), *zip(rest, others, strict=True)]
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
         with keras.StatelessScope(mapping, collect_losses=True):
             y_pred = model(x, training=True)
             return model.compute_loss(x, y, y_pred, sample_weight, training=True)
 
-    compiled: Callable[..., Any] = forward if model.run_eagerly else backends.active().compiled(forward)
+    program: Callable[..., Any] = forward if model.run_eagerly else backends.active().compiled(forward)
 
-    def loss_at(direction: list[Any], rate: float, batch: tuple[Any, ...]) -> float:
-        values = [[keras.ops.convert_to_tensor(variable) for variable in several] for several in (trainable, rest)]
-        tensors = keras.tree.map_structure(
-            lambda part: None if part is None else keras.ops.convert_to_tensor(part), batch
-        )
-        made = compiled(*values, direction, keras.ops.convert_to_tensor(rate, keras.config.floatx()), tensors)
-        return float(keras.ops.convert_to_numpy(made))
+    def loss_at(direction: list[Any], rate: float, batch: Batch) -> float:
+        tensor = keras.ops.convert_to_tensor
+        values = [[tensor(variable) for variable in variables] for variables in (trainable, rest)]
+        loss = program(*values, direction, tensor(rate, keras.config.floatx()), map_arrays(tensor, batch))
+        return float(keras.ops.convert_to_numpy(loss))
 
     return loss_at
 
@@ -119,10 +120,5 @@ def _minus(left: list[Any], right: list[Any]) -> list[Any]:
     return [one - other for one, other in zip(left, right, strict=True)]
 
 
-def _length(values: list[Any]) -> float:
-    """The Euclidean length of all values together."""
-    squares: Iterator[float] = (
-        float(keras.ops.convert_to_numpy(keras.ops.sum(keras.ops.square(keras.ops.cast(value, "float32")))))
-        for value in values
-    )
-    return float(np.sqrt(sum(squares)))
+def _norm(values: list[Any]) -> float:
+    return float(np.sqrt(sum(map(sum_of_squares, values))))

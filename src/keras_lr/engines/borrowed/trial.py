@@ -1,26 +1,27 @@
-"""A trial: a short training for real from the model's present state, and what it comes to on validation data."""
+"""A trial: a short training from the model's current state, and the validation loss at its end."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import numpy as np
 
+from keras_lr.backends.arrays import Batch
 from keras_lr.backends.keras import micro_batches
-from keras_lr.engines.borrowed.ramp import CHUNK, Progress, Source, Stepper
+from keras_lr.backends.protocols import Stepper
+from keras_lr.engines.borrowed.ramp import CHUNK, Progress, Source
 
 
 @dataclasses.dataclass(frozen=True)
 class TrialResult:
-    """What a trial came to.
+    """What a trial measured.
 
     Attributes:
-        losses: The validation loss of each batch after the last update; None where the training diverged.
-        updates: Updates made, those of a training that diverged too.
-        data_ended: Whether the data came to an end before.
+        losses: The loss of each validation batch after the last update; None if the training diverged.
+        updates: The updates that were trained, also if the training diverged.
+        data_ended: Whether the data ended early.
     """
 
     losses: np.ndarray | None
@@ -32,32 +33,32 @@ def run_trial(
     stepper: Stepper,
     source: Source,
     learning_rates: np.ndarray,
-    validation: Callable[[], Iterable[Any]],
-    counter: Progress,
+    validation: Callable[[], Iterable[Batch]],
+    progress: Progress,
 ) -> TrialResult:
-    """Trains from the start, one update at each rate in turn, and looks at the validation data at the end.
+    """Trains from the start, one update at each rate in turn, and evaluates the validation data at the end.
 
-    Under gradient accumulation an update is made of as many batches as the optimizer wants, all at one rate.
+    Under gradient accumulation an update uses several batches, all at one rate.
 
     Args:
         stepper: The model's updates.
-        source: As many batches as it may take.
+        source: The training data.
         learning_rates: The rate of each update.
-        validation: Gives the validation batches.
-        counter: Told of every update.
+        validation: Returns the validation batches.
+        progress: Counts the updates.
     """
-    several = micro_batches(stepper.model)
-    rates, done = np.repeat(learning_rates, several), 0
+    batches = micro_batches(stepper.model)
+    rates, count = np.repeat(learning_rates, batches), 0
     stepper.reset()
-    while done < len(rates):
-        chunk = source.take(min(CHUNK * several, len(rates) - done))
+    while count < len(rates):
+        chunk = source.take(min(CHUNK * batches, len(rates) - count))
         if chunk is None:
-            return TrialResult(None, done // several, data_ended=True)
-        losses = stepper.updates(chunk, rates[done : done + len(chunk)])["loss"]
-        before, done = done // several, done + len(chunk)
-        for _ in range(done // several - before):
-            counter.step()
+            return TrialResult(None, count // batches, data_ended=True)
+        losses = stepper.updates(chunk, rates[count : count + len(chunk)])["loss"]
+        before, count = count // batches, count + len(chunk)
+        for _ in range(count // batches - before):
+            progress.step()
         if not np.isfinite(losses).all():
-            return TrialResult(None, -(-done // several))
-    tested = stepper.evaluate(validation())
-    return TrialResult(tested if all(map(math.isfinite, tested)) else None, len(learning_rates))
+            return TrialResult(None, -(-count // batches))
+    validated = stepper.evaluate(validation())
+    return TrialResult(validated if all(map(math.isfinite, validated)) else None, len(learning_rates))

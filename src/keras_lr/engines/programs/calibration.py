@@ -1,13 +1,16 @@
-"""Which way of training is fastest for these runs on this machine: a few timed updates of each decide."""
+"""Chooses the fastest way to train runs on this machine, by timing a few updates of each way."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
+import numpy as np
+
+from keras_lr.backends.program import Program
 from keras_lr.engines.programs.population import (
     MemberRun,
     Members,
+    ProgramResult,
     compile_all,
     first_state,
     train_alone,
@@ -17,66 +20,58 @@ from keras_lr.engines.programs.population import (
 ONE_BY_ONE = "The runs are trained by one compiled program, one after the other: {}."
 SLOWER = "JAX takes {:.3g} ms an update of a run"
 CONVOLUTIONS = "convolutions on a CPU are slower together"
-COPIES = 4  # of a member's state: before and after an update, gradients, and what lies between the layers
 UPDATES = 4  # timed after a first one
 
 
-def way_to_train(
-    make: Callable[[bool], Any], members: Members, slowest: float | None = None
-) -> tuple[list[list[MemberRun]] | None, str]:
-    """Trains members the faster way.
+def train_fastest(make: Callable[[bool], Program], members: Members, slowest: float | None = None) -> ProgramResult:
+    """Trains members in the faster way: together, or one after the other.
 
-    Small dense layers are much faster together; what else is, only a measurement tells. Convolutions on a CPU are not
+    Small dense layers are much faster together; for other layers only a measurement can tell. Convolutions on a CPU are not
     measured: together they are 2 to 20 times slower, and take longest to compile.
 
     Args:
-        make: Makes a program, for members together (True) or each alone (False).
-        members: The members.
-        slowest: The seconds for an update from which on they are not to be trained here; None: train them.
-
-    Returns:
-        For each seed its members in the order of the cases, or None where both ways are too slow; and the reason in a
-        sentence.
+        make: Creates a program, for members together (True) or for one at a time (False).
+        members: The runs.
+        slowest: The seconds of an update from which on nothing is trained. None: no limit.
     """
     alone, together = make(False), make(True)
-    groups = members.groups(alone.room() // (COPIES * alone.bytes_of()))
+    groups = members.groups(alone.capacity())
     largest = max((group for row in groups for group in row), key=len)
     count = len(largest)
     if count == 1 or alone.slower_together():
         why = "there is one" if len(members) == 1 else "the memory has room for one" if count == 1 else CONVOLUTIONS
-        return train_alone(alone, members), ONE_BY_ONE.format(why)
+        return ProgramResult(train_alone(alone, members), ONE_BY_ONE.format(why))
     compile_all([alone, together], largest, complete=False)
     each, whole = seconds_per_update(alone, largest), seconds_per_update(together, largest)
     if slowest is not None and slowest < min(each, whole / count):
-        return None, SLOWER.format(1000 * min(each, whole / count))
+        return ProgramResult(None, SLOWER.format(1000 * min(each, whole / count)))
     why = f"{1000 * whole:.3g} ms an update for {count} together, {count} x {1000 * each:.3g} ms one after the other"
     if whole >= count * each:
-        return train_alone(alone, members), ONE_BY_ONE.format(why)
-    found = in_groups(make, {largest.shape: together}, groups)
+        return ProgramResult(train_alone(alone, members), ONE_BY_ONE.format(why))
     parts = "" if count == len(members) else ", as many at a time as the memory has room for"
-    return found, f"The runs are trained together by one JAX program{parts}: {why}."
+    reason = f"The runs are trained together by one JAX program{parts}: {why}."
+    return ProgramResult(_train_groups(make, {largest.shape: together}, groups), reason)
 
 
-def in_groups(
-    make: Callable[[bool], Any], programs: dict[tuple[int, int], Any], groups: list[list[Members]]
+def seconds_per_update(program: Program, members: Members) -> float:
+    """Measures an update of all members, or of the first one if the program trains one at a time."""
+    orders, rates, settings = members.starts[0].orders[0], members.rates[0], members.settings_of(0)
+    if program.together:
+        orders = np.stack([start.orders[0] for start in members.starts])
+        rates, settings = members.rates, dict(members.settings)
+    return program.seconds(first_state(program, members), orders, rates[..., : program.updates], settings, UPDATES)
+
+
+def _train_groups(
+    make: Callable[[bool], Program], programs: dict[tuple[int, int], Program], groups: list[list[Members]]
 ) -> list[list[MemberRun]]:
-    """Trains groups one after the other; a program serves the groups of its size."""
-    found = []
+    """Trains groups one after the other. Groups of one shape share a program."""
+    rows = []
     for row in groups:
         parts = []
         for group in row:
             if group.shape not in programs:
                 programs[group.shape] = make(True)
             parts.append(train_together(programs[group.shape], group))
-        found += [[member for own in several for member in own] for several in zip(*parts, strict=True)]
-    return found
-
-
-def seconds_per_update(program: Any, members: Members) -> float:
-    """The time of an update, of all members or of the first one alone."""
-    orders: Any = [start.orders[0] for start in members.starts]
-    rates, settings = members.rates[:, : program.updates], members.settings
-    if not program.together:
-        orders, rates, settings = orders[0], rates[0], members.settings_of(0)
-    seconds: float = program.seconds(first_state(program, members), orders, rates, settings, UPDATES)
-    return seconds
+        rows += [[member for part in seed for member in part] for seed in zip(*parts, strict=True)]
+    return rows

@@ -1,4 +1,4 @@
-"""Whether a model means the same on two backends: a few updates from equal weights on equal batches, without chance."""
+"""Checks that a model means the same on two backends: a few updates from equal weights on equal batches, without dropout."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ import numpy as np
 TOLERANCE = 1e-5
 UPDATES = 3
 LEARNING_RATE = 0.01
-NEVER = 1e-30  # not 0, with which a layer would lack its seed
-CHANCES = ("dropout", "recurrent_dropout", "stddev")
+ALMOST_ZERO = 1e-30  # at 0 a layer would have no seed
+RATES = ("dropout", "recurrent_dropout", "stddev")
 
 
 def describe(model: Any) -> str:
-    """A compiled model as a text that another process can make it from.
+    """Serializes a compiled model to a text, for another process on any backend.
 
     Raises:
-        Exception: Something in it can't be serialized.
+        Exception: A part of it can't be serialized.
     """
     config = _portable(keras.saving.serialize_keras_object(model))
     config["compile_config"]["jit_compile"] = True
     return json.dumps(config)
 
 
-def rebuild(text: str) -> Any:
-    """The model of a description, made without running any code that travels with it.
+def rebuild(description: str) -> Any:
+    """Returns the model of a description, without running any code that travels with it.
 
     Raises:
-        Exception: It needs a class or a function that is not Keras's or keras-lr's.
+        Exception: It needs a class or a function that is neither Keras's nor keras-lr's.
     """
-    return keras.saving.deserialize_keras_object(json.loads(text), safe_mode=True)
+    return keras.saving.deserialize_keras_object(json.loads(description), safe_mode=True)
 
 
 def assign_values(model: Any, trainable: Sequence[np.ndarray], non_trainable: Sequence[np.ndarray]) -> None:
-    """Gives a built model the values of another of its kind, seeds in the type that this backend has for them.
+    """Gives a built model the values of an equal model. Seeds get the type that this backend has for them.
 
     Raises:
-        ValueError: They don't fit.
+        ValueError: The values don't fit.
     """
     for variables, values in ((model.trainable_variables, trainable), (model.non_trainable_variables, non_trainable)):
         for variable, value in zip(variables, values, strict=True):
@@ -48,37 +48,37 @@ def assign_values(model: Any, trainable: Sequence[np.ndarray], non_trainable: Se
 
 
 def reference_losses(
-    text: str, trainable: Any, non_trainable: Any, batches: Sequence[Any], eager: bool
+    description: str, trainable: Any, non_trainable: Any, batches: Sequence[Any], eager: bool
 ) -> tuple[float, float]:
-    """The loss of the first batch before and after updates of plain SGD with all chance turned off, on this backend.
+    """Returns the loss of the first batch before and after updates of plain SGD without randomness, on this backend.
 
     Args:
-        text: The description of the model.
-        trainable: Its trainable values.
-        non_trainable: Its other values.
+        description: From `describe`.
+        trainable: The trainable values of the model.
+        non_trainable: The other values of the model.
         batches: One for each update, as a step gets them.
-        eager: Whether not to compile the updates, which is quicker where compiling is slow.
+        eager: Whether to leave the updates uncompiled, which is quicker where compiling is slow.
     """
-    config = _still(json.loads(text))
+    config = _without_randomness(json.loads(description))
     optimizer = keras.optimizers.serialize(keras.optimizers.SGD(LEARNING_RATE))
     plain = {"optimizer": optimizer, "metrics": None, "weighted_metrics": None, "run_eagerly": eager}
     config["compile_config"] |= plain | {"jit_compile": not eager}
     model = rebuild(json.dumps(config))
     assign_values(model, trainable, non_trainable)
-    found = []
+    losses = []
     for batch in [*batches, batches[0]]:
         model.reset_metrics()
-        found.append(float(np.ravel(model.train_on_batch(*keras.utils.unpack_x_y_sample_weight(batch)))[0]))
-    return found[0], found[-1]
+        losses.append(float(np.ravel(model.train_on_batch(*keras.utils.unpack_x_y_sample_weight(batch)))[0]))
+    return losses[0], losses[-1]
 
 
 def agree(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    """Whether two answers are those of one model."""
+    """Returns whether two results of `reference_losses` are those of one model."""
     return bool(np.allclose(one, other, rtol=TOLERANCE, atol=0.0))
 
 
 def _portable(config: Any) -> Any:
-    """A config without the optimizer classes that Keras has for PyTorch alone."""
+    """Replaces the optimizer classes that Keras has for PyTorch alone."""
     if isinstance(config, (list, tuple)):
         return [_portable(item) for item in config]
     if not isinstance(config, dict):
@@ -89,16 +89,15 @@ def _portable(config: Any) -> Any:
     return plain
 
 
-def _still(config: Any) -> Any:
-    """A config with every source of chance turned off."""
+def _without_randomness(config: Any) -> Any:
+    """Sets the rate of each dropout and noise layer to almost 0."""
     if isinstance(config, list):
-        return [_still(item) for item in config]
+        return [_without_randomness(item) for item in config]
     if not isinstance(config, dict):
         return config
-    quiet = {key: _still(value) for key, value in config.items()}
-    names = [*CHANCES, *(["rate"] if "Dropout" in str(config.get("class_name")) else [])]
-    own: Any = quiet.get("config")
-    for name in names if isinstance(own, dict) else []:
-        if isinstance(own.get(name), float) and own[name] > 0.0:
-            own[name] = NEVER
+    quiet = {key: _without_randomness(value) for key, value in config.items()}
+    own = quiet.get("config")
+    if isinstance(own, dict):
+        names = (*RATES, "rate") if "Dropout" in str(config.get("class_name")) else RATES
+        own |= {name: ALMOST_ZERO for name in names if isinstance(own.get(name), float) and own[name] > 0.0}
     return quiet

@@ -1,7 +1,7 @@
-"""Training members on JAX in a process of its own, whatever backend the user's process runs on.
+"""Trains members on JAX in a process of its own, whatever backend the user's process runs on.
 
-What travels is plain data: the model's description, values, orders and rates. The user's code is neither pickled nor
-imported there; the process is started afresh, never forked, and stays for the next call.
+Only plain data travels: the description of the model, values, orders and rates. The user's code is neither pickled nor
+imported there. The process is started afresh, never forked, and stays for the next call.
 """
 
 from __future__ import annotations
@@ -20,9 +20,11 @@ import keras
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.arrays import Batch, count_rows, map_arrays
+from keras_lr.backends.program import Program
 from keras_lr.engines.programs import equivalence
-from keras_lr.engines.programs.calibration import way_to_train
-from keras_lr.engines.programs.population import MemberRun, Members
+from keras_lr.engines.programs.calibration import train_fastest
+from keras_lr.engines.programs.population import Members, ProgramResult
 from keras_lr.engines.workers.heartbeat import HangTimer, Heartbeat, hang_limit
 from keras_lr.engines.workers.pool import POLL
 
@@ -33,23 +35,23 @@ MISSING = "it needs a worker process with JAX: pip install 'keras-lr[jax]'"
 
 @dataclasses.dataclass(frozen=True)
 class Job:
-    """Members to train, and all that a process needs to know to do it.
+    """All that a process needs to train members.
 
     Attributes:
-        description: The compiled model, as `equivalence.describe` gives it.
-        train: The training data, as a step gets it.
+        description: The compiled model, from `equivalence.describe`.
+        train: The training data as a step gets it.
         validation: The validation data, or None.
         batch_size: Examples in a batch.
-        members: The members.
-        slowest: The seconds for an update from which on they are better trained elsewhere, or None.
-        heartbeat: The path of the heartbeat of the worker.
-        floatx: Keras's setting.
-        image_data_format: Keras's setting.
+        members: The runs.
+        slowest: See `train_fastest`.
+        heartbeat: The path of the file in which the process counts its updates.
+        floatx: Keras's setting in the user's process.
+        image_data_format: Keras's setting in the user's process.
     """
 
     description: str
-    train: Any
-    validation: Any
+    train: Batch
+    validation: Batch | None
     batch_size: int
     members: Members
     slowest: float | None = None
@@ -57,38 +59,40 @@ class Job:
     floatx: str = dataclasses.field(default_factory=keras.config.floatx)
     image_data_format: str = dataclasses.field(default_factory=keras.config.image_data_format)
 
-    def batches(self) -> list[Any]:
-        """The batches of the probe."""
-        count = min(self.batch_size, len(keras.tree.flatten(self.train)[0]))
-        return [keras.tree.map_structure(lambda array: array[:count], self.train)] * equivalence.UPDATES
+    def losses(self, eager: bool) -> tuple[float, float] | str:
+        """Returns the reference losses of the model on this backend, or the error that prevents them."""
+        start = self.members.starts[0]
+        try:
+            return equivalence.reference_losses(
+                self.description, start.trainable, start.non_trainable, self.batches(), eager
+            )
+        except Exception as error:  # whatever it is, the runs can be trained in the user's process
+            return root_cause(error)
 
+    def batches(self) -> list[Batch]:
+        """Returns the batches of the reference losses."""
+        count = min(self.batch_size, count_rows(self.train))
+        return [map_arrays(lambda array: array[:count], self.train)] * equivalence.UPDATES
 
-@dataclasses.dataclass(frozen=True)
-class ProgramResult:
-    """What a worker hands back: the members, or why it could not make them.
-
-    Attributes:
-        members: For each seed its members; None where there is an obstacle.
-        reason: How they were trained, or the obstacle.
-    """
-
-    members: list[list[MemberRun]] | None
-    reason: str
+    def apply_settings(self) -> None:
+        """Gives Keras the settings of the user's process."""
+        keras.config.set_floatx(self.floatx)
+        keras.config.set_image_data_format(self.image_data_format)
 
 
 def available() -> bool:
-    """Whether a worker can be started."""
+    """Returns whether JAX and loky are installed."""
     return all(importlib.util.find_spec(name) is not None for name in (BACKEND, "loky"))
 
 
 class JaxProcess:
-    """A process that trains on JAX. It is started by the first call and kept for the next."""
+    """A process that trains on JAX. The first call starts it, and later calls use it again."""
 
     def __init__(self) -> None:
         self._start()
 
     def train(self, job: Job) -> ProgramResult:
-        """Trains the members of a job. Where the process is killed, or stands still, another one tries once more."""
+        """Trains the members of a job. If the process is killed or hangs, another one tries once more."""
         limit, why = hang_limit(), ""
         for _ in range(TRIES):
             with tempfile.TemporaryDirectory(prefix="keras-lr-", ignore_cleanup_errors=True) as folder:
@@ -96,8 +100,8 @@ class JaxProcess:
                 try:
                     return self._train(dataclasses.replace(job, heartbeat=path), Heartbeat(path), HangTimer(limit))
                 except BrokenProcessPool:
-                    why = f"the process with JAX was killed {TRIES} times, maybe for want of memory"
-                except _StillError as error:
+                    why = f"the process with JAX was killed {TRIES} times, possibly out of memory"
+                except _HangError as error:
                     why = f"the process with JAX made {error}, in the last of {TRIES} tries"
             self._start()
         return ProgramResult(None, why)
@@ -107,101 +111,87 @@ class JaxProcess:
 
         environment = {"KERAS_BACKEND": BACKEND, "TF_CPP_MIN_LOG_LEVEL": "3"}
         self._executor = get_reusable_executor(max_workers=1, timeout=600, env=environment)
-        self._ready = self._executor.submit(warm_up)
+        self._executor.submit(import_framework)
 
     def _train(self, job: Job, heartbeat: Heartbeat, timer: HangTimer) -> ProgramResult:
-        """Asks whether the model means the same there, and lets it be trained."""
-        answer: Future[Any] = self._executor.submit(ask, job)
-        own, theirs = answered(job, eager=True), self._awaited(answer, heartbeat, timer)
-        for found in (theirs, own):
-            if isinstance(found, str):
-                return ProgramResult(None, f"the model can't be made from its description: {found}")
-        if not equivalence.agree(own, theirs):
-            here, after = keras.backend.backend(), f"the model's loss after {equivalence.UPDATES} updates is"
-            return ProgramResult(None, f"{after} {own[1]:.7g} on {here} and {theirs[1]:.7g} on JAX")
-        done: ProgramResult = self._awaited(self._executor.submit(work, job), heartbeat, timer)
-        return done
+        """Trains the members there, if the model means the same there and here."""
+        future = self._executor.submit(losses_on_jax, job)
+        here = job.losses(eager=True)
+        there: tuple[float, float] | str = self._wait(future, heartbeat, timer)
+        if isinstance(there, str) or isinstance(here, str):
+            error = there if isinstance(there, str) else here
+            return ProgramResult(None, f"the model can't be rebuilt from its description: {error}")
+        if not equivalence.agree(here, there):
+            backend, after = keras.backend.backend(), f"the model's loss after {equivalence.UPDATES} updates is"
+            return ProgramResult(None, f"{after} {here[1]:.7g} on {backend} and {there[1]:.7g} on JAX")
+        result: ProgramResult = self._wait(self._executor.submit(train_on_jax, job), heartbeat, timer)
+        return result
 
-    def _awaited(self, answer: Future[Any], heartbeat: Heartbeat, timer: HangTimer) -> Any:
-        """What the process hands back; ends the process where it stands still."""
-        while not wait([answer], POLL).done:
-            still = timer.check(heartbeat.progress if heartbeat.runs else (0, -1))
-            if still is not None:
+    def _wait(self, future: Future[Any], heartbeat: Heartbeat, timer: HangTimer) -> Any:
+        """Returns the result of the process, or ends the process if it hangs."""
+        while not wait([future], POLL).done:
+            hang = timer.check(heartbeat.progress if heartbeat.runs else (0, -1))
+            if hang is not None:
                 self._executor.shutdown(wait=True, kill_workers=True)
-                raise _StillError(still)
-        return answer.result()
+                raise _HangError(hang)
+        return future.result()
 
 
-class _StillError(Exception):
-    """The process stood still for too long."""
+class _HangError(Exception):
+    """The process made no progress for too long."""
 
 
-def warm_up() -> str:
-    """Imports what the work needs, while the user's process still prepares it; runs in the worker.
+def import_framework() -> None:
+    """Imports what the next calls need, while the user's process prepares them. Runs in the process with JAX.
 
-    Keras imports TensorFlow where it is installed, to ask whether something is of its types: seconds for nothing here.
+    If TensorFlow is installed, Keras imports it for type checks. That takes seconds and has no use here.
     """
     for other in ("tensorflow", "torch"):
-        sys.modules.setdefault(other, None)  # type: ignore[arg-type] # an import of it fails, as if it were not there
-    return backends.active().__name__
+        sys.modules.setdefault(other, None)  # type: ignore[arg-type] # imports of it fail, as if it were not installed
+    backends.active()
 
 
-def ask(job: Job) -> Any:
-    """The answer to the probe of this process. Runs in the worker."""
-    _as_there(job)
-    return answered(job, eager=False)
+def losses_on_jax(job: Job) -> tuple[float, float] | str:
+    """Returns the reference losses. Runs in the process with JAX."""
+    job.apply_settings()
+    return job.losses(eager=False)
 
 
-def answered(job: Job, eager: bool) -> Any:
-    """The losses of the probe, or in a text why there are none."""
-    start = job.members.starts[0]
-    try:
-        return equivalence.reference_losses(job.description, start.trainable, start.non_trainable, job.batches(), eager)
-    except Exception as error:  # whatever it is, the runs can be made where the model is from
-        return root_cause(error)
-
-
-def work(job: Job) -> ProgramResult:
-    """Trains the members. Runs in the worker."""
-    _as_there(job)
+def train_on_jax(job: Job) -> ProgramResult:
+    """Trains the members. Runs in the process with JAX."""
+    job.apply_settings()
     model, start = equivalence.rebuild(job.description), job.members.starts[0]
     equivalence.assign_values(model, start.trainable, start.non_trainable)
     machinery.build(model, job.batches()[0], machinery.Containers(model))
-    kinds = [variable.dtype for variable in model.non_trainable_variables]
+    types = [variable.dtype for variable in model.non_trainable_variables]
     starts = tuple(
         dataclasses.replace(
-            each, non_trainable=[value.astype(kind) for value, kind in zip(each.non_trainable, kinds, strict=True)]
+            one, non_trainable=[value.astype(kind) for value, kind in zip(one.non_trainable, types, strict=True)]
         )
-        for each in job.members.starts
+        for one in job.members.starts
     )
-    plain, heartbeat = backends.programs(model, job.train, job.validation, job.batch_size), Heartbeat(job.heartbeat)
+    create, heartbeat = backends.programs(model, job.train, job.validation, job.batch_size), Heartbeat(job.heartbeat)
     heartbeat.start_run()
 
-    def make(together: bool) -> Any:
-        program = plain(together)
+    def make(together: bool) -> Program:
+        program = create(together)
         program.on_update = heartbeat.count_update
         return program
 
     return train_members(make, dataclasses.replace(job.members, starts=starts), job.slowest)
 
 
-def train_members(make: Callable[[bool], Any], members: Members, slowest: float | None = None) -> ProgramResult:
-    """Trains members the faster way; an error, such as too little memory, is an obstacle."""
+def train_members(make: Callable[[bool], Program], members: Members, slowest: float | None = None) -> ProgramResult:
+    """Calls `train_fastest`. An error, such as too little memory, becomes the reason of the result."""
     try:
-        return ProgramResult(*way_to_train(make, members, slowest))
-    except Exception as error:  # whatever it is, the runs can be made one by one
-        return ProgramResult(None, f"the program can't be made: {root_cause(error)}")
-
-
-def _as_there(job: Job) -> None:
-    """Keras's settings as they are in the user's process."""
-    keras.config.set_floatx(job.floatx)
-    keras.config.set_image_data_format(job.image_data_format)
+        return train_fastest(make, members, slowest)
+    except Exception as error:  # whatever it is, the runs can be trained one by one
+        return ProgramResult(None, f"the program can't be compiled: {root_cause(error)}")
 
 
 def root_cause(error: BaseException) -> str:
-    """The first sentence of the error that began it."""
+    """Returns the first sentence of the error that caused this one."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error
-    said = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {said[0].split('. ')[0]}"
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {lines[0].split('. ')[0]}"

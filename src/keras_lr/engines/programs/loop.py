@@ -1,106 +1,95 @@
-"""Runs trained one after the other by one program in this process, with the time that it takes known beforehand."""
+"""Runs trained one after the other by one program in this process, with the time that they take known beforehand."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import keras
 
 from keras_lr import backends
+from keras_lr.backends.program import Program
 from keras_lr.engines.programs.calibration import seconds_per_update
-from keras_lr.engines.programs.population import MemberRun, Members, compile_all, first_state, train_alone
+from keras_lr.engines.programs.population import Members, ProgramResult, compile_all, first_state, train_alone
 
-WORTH = 10  # times what it took to make: so long must the runs take before a faster program is tried
-TIMES = 3
-IN_A_LOOP = "The runs are trained by one {}, one after the other, in this process: {}."
+WORTH = 10  # times as long as the first program took to compile: from then on a faster program is tried
+TIMES = 3  # that a measurement is repeated
+REASON = "The runs are trained by one {}, one after the other, in this process: {}."
 
 
 class Loop:
-    """A program for the runs of a group, made and timed.
+    """A program for the runs of a group, compiled and timed.
 
     Args:
-        make: Makes a program, as `backends.programs` gives it.
+        make: Creates a program, as `backends.programs` returns it.
         members: The runs.
-        long: Seconds from which on a faster program is tried.
+        long: The seconds of all runs from which on a faster program is tried.
 
     Attributes:
-        seconds_per_update: The time of an update alone.
-        seconds: The time of all runs, with their beginnings and their validation.
+        seconds_per_update: The seconds of an update.
 
     Raises:
-        Exception: It can't be made.
+        Exception: The program can't be compiled.
     """
 
-    def __init__(self, make: Callable[[bool], Any], members: Members, long: float) -> None:
-        self._members, self._long, self._besides = members, long, 0.0
-        started = time.perf_counter()
+    def __init__(self, make: Callable[[bool], Program], members: Members, long: float) -> None:
+        self._members, self._long, self._overhead = members, long, 0.0
+        start = time.perf_counter()
         with backends.random_state():
             self._program = make(False)
             compile_all([self._program], members, complete=False)
-            self._made_in = time.perf_counter() - started
+            self._compile_seconds = time.perf_counter() - start
             self.seconds_per_update = self._timed(self._program)
-            if self.seconds <= long:  # else it is known to be long without this
+            if self.seconds <= long:  # else they take long without the overhead
                 compile_all([self._program], members, complete=True)
-                self._besides = self._timed_besides()
+                self._overhead = min(self._time_overhead() for _ in range(TIMES))
 
     @property
     def updates(self) -> int:
-        """The updates of all runs."""
+        """The number of updates of all runs."""
         return self._members.rates.shape[1] * len(self._members)
 
     @property
     def seconds(self) -> float:
-        """The time of all runs."""
-        return self.seconds_per_update * self.updates + self._besides * len(self._members)
+        """The seconds that all runs take."""
+        return self.seconds_per_update * self.updates + self._overhead * len(self._members)
 
-    @property
-    def figures(self) -> str:
-        """What was measured, in words."""
-        return f"{self.updates:,} updates of {1000 * self.seconds_per_update:.3g} ms, {self.seconds:.2g} s in all"
-
-    def train(self, why: str) -> tuple[list[list[MemberRun]], str]:
-        """Trains the members, each from the state of chance that `fit` would begin with.
+    def train(self, why: str) -> ProgramResult:
+        """Trains the members, each from the random state that `fit` would start with.
 
         Args:
-            why: Why they are trained here.
-
-        Returns:
-            For each seed its members in the order of the cases, and the reason in a sentence.
+            why: Why they are trained here, for the reason.
         """
         with backends.random_state():
-            if self.seconds > max(self._long, WORTH * self._made_in):
-                self._hurry()
-            found = train_alone(self._program, self._members, keras.utils.set_random_seed)
+            if self.seconds > max(self._long, WORTH * self._compile_seconds):
+                self._try_faster()
+            members = train_alone(self._program, self._members, keras.utils.set_random_seed)
         kind = "loop" if keras.backend.backend() == "torch" else "compiled program"
-        return found, IN_A_LOOP.format(kind, f"{why}, {self.figures}")
+        each = f"{self.updates:,} updates of {1000 * self.seconds_per_update:.3g} ms"
+        return ProgramResult(members, REASON.format(kind, f"{why}, {each}, {self.seconds:.2g} s in all"))
 
-    def _hurry(self) -> None:
-        """Takes a faster program, if there is one."""
+    def _try_faster(self) -> None:
+        """Switches to a faster program, if there is one."""
         other = self._program.faster()
         if other is None:
             return
         try:
             compile_all([other], self._members, complete=False)
             seconds = self._timed(other)
-        except Exception:  # whatever it can't compile, the plain one can do
+        except Exception:  # whatever it can't compile, the first program can train
             return
         if seconds < self.seconds_per_update:
             self._program, self.seconds_per_update = other, seconds
 
-    def _timed(self, program: Any) -> float:
-        """The least of some measurements: the first updates of a process take longer."""
+    def _timed(self, program: Program) -> float:
+        """Returns the least of some measurements: the first updates of a process take longer."""
         return min(seconds_per_update(program, self._members) for _ in range(TIMES))
 
-    def _timed_besides(self) -> float:
-        """The time that a run takes besides its updates."""
-        program, taken = self._program, []
-        for _ in range(TIMES):
-            started = time.perf_counter()
-            state = first_state(program, self._members)
-            begin, started = time.perf_counter() - started, time.perf_counter()
-            if program.validates:
-                program.validate(state)
-            taken.append(begin + (time.perf_counter() - started) * self._members.epochs)
-        return min(taken)
+    def _time_overhead(self) -> float:
+        """Returns the seconds that a run takes besides its updates: its start and its validations."""
+        start = time.perf_counter()
+        state = first_state(self._program, self._members)
+        begin = time.perf_counter()
+        if self._program.validates:
+            self._program.validate(state)
+        return begin - start + (time.perf_counter() - begin) * self._members.epochs

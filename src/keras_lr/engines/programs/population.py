@@ -1,7 +1,7 @@
-"""Many runs of one architecture, trained as one program or one after the other in it. Knows no framework.
+"""Many runs of one model by a program: all together, or one after the other. Imports no framework.
 
-A member is a run: a case (its rates) with a seed (its first weights and its orders of the data). All members share the data,
-the model and the settings of the optimizer.
+A member is a run: a case (its rates) with a seed (its first weights and its orders of the data). Members share the data and
+the model.
 """
 
 from __future__ import annotations
@@ -11,24 +11,25 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from keras_lr.backends.program import Program, State
 from keras_lr.engines.fit import TrainingRun
 
-THREADS = 2  # compile at a time
+THREADS = 2  # that compile at a time
 
 
 @dataclasses.dataclass(frozen=True)
 class SeedStart:
-    """What a seed decides: the first weights, and the rows of each epoch in their order.
+    """What a seed decides.
 
     Attributes:
-        trainable: The trainable values.
-        non_trainable: The other values of the model, the seeds of its dropout included.
-        orders: Of shape (epochs, examples).
-        seed: The seed itself, for what draws from the global sources of chance.
+        trainable: The first trainable values.
+        non_trainable: The other first values of the model, with the seeds of its dropout.
+        orders: The order of the rows in each epoch, of shape (epochs, examples).
+        seed: Seeds the global random state, for models that draw from it.
     """
 
     trainable: Sequence[np.ndarray]
@@ -39,13 +40,13 @@ class SeedStart:
 
 @dataclasses.dataclass(frozen=True)
 class Members:
-    """The runs to make: every seed with every case.
+    """The runs to train: every seed with every case.
 
     Attributes:
         starts: One for each seed.
-        rates: The rate of each update, of shape (cases, updates), in the precision that the optimizer has.
+        rates: The rate of each update, of shape (cases, updates), in the precision of the optimizer.
         epochs: Epochs of each run.
-        settings: Floats of the optimizer in which cases differ, by name, each of shape (cases,).
+        settings: Floats of the optimizer that differ between cases, by name, each of shape (cases,).
     """
 
     starts: tuple[SeedStart, ...]
@@ -58,146 +59,152 @@ class Members:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Seeds and cases."""
+        """The numbers of seeds and of cases."""
         return len(self.starts), len(self.rates)
 
     def groups(self, most: int) -> list[list[Members]]:
-        """The members in groups of at most `most` (or one), as few as there can be, of nearly equal sizes.
+        """Splits the members into as few groups as possible, of nearly equal sizes.
+
+        Args:
+            most: The number of members in a group, at most. A group has one at least.
 
         Returns:
-            For some of the seeds at a time, the groups that have all their cases.
+            Rows of groups. The groups of a row have the same seeds and, together, all cases.
         """
         seeds = len(self.starts) if most >= len(self.starts) else max(1, most)
-        several = range(0, len(self.starts), seeds)
         cases = np.array_split(np.arange(len(self.rates)), -(-len(self.rates) // max(1, most // seeds)))
-        return [[self.part(self.starts[first : first + seeds], own) for own in cases] for first in several]
-
-    def part(self, starts: Sequence[SeedStart], cases: np.ndarray) -> Members:
-        """Some of the members."""
-        return Members(tuple(starts), self.rates[cases], self.epochs, self.settings_of(cases))
+        rows = [self.starts[first : first + seeds] for first in range(0, len(self.starts), seeds)]
+        return [[Members(row, self.rates[own], self.epochs, self.settings_of(own)) for own in cases] for row in rows]
 
     def settings_of(self, cases: Any) -> dict[str, Any]:
-        """The settings of one or of several cases."""
+        """Returns the settings of one case or of several."""
         return {name: values[cases] for name, values in self.settings.items()}
 
 
 @dataclasses.dataclass(frozen=True)
 class MemberRun:
-    """One run: what `fit` would have told, and the raw loss of each of its updates."""
+    """One run: the record that `fit` would return, and the raw loss of each update."""
 
     run: TrainingRun
     losses: tuple[float, ...]
 
 
-def compile_all(programs: Sequence[Any], members: Members, complete: bool) -> None:
-    """Traces programs, one after the other, and compiles what was traced side by side."""
-    makings = []
-    for program in programs:
-        makings += program.makings(len(members.starts), len(members.rates), complete, members.settings)
+class ProgramResult(NamedTuple):
+    """The members of a program, or why there is none.
+
+    Attributes:
+        members: For each seed its members in the order of the cases; None if no program trained them.
+        reason: How they were trained, or the obstacle.
+    """
+
+    members: list[list[MemberRun]] | None
+    reason: str
+
+
+def compile_all(programs: Sequence[Program], members: Members, complete: bool) -> None:
+    """Traces programs one after the other, and compiles them in parallel; see `Program.trace`."""
+    traces = [fn for program in programs for fn in program.trace(*members.shape, complete, members.settings)]
     with ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(lambda making: making(), makings))
+        list(pool.map(lambda compile_trace: compile_trace(), traces))
 
 
-def first_state(program: Any, members: Members) -> Any:
-    """The first state of the members, or of the first one where each is trained alone."""
+def first_state(program: Program, members: Members) -> State:
+    """Returns the first state of the members, or of the first member if the program trains one at a time."""
     starts = members.starts if program.together else members.starts[:1]
     return program.begin([(start.trainable, start.non_trainable) for start in starts], len(members.rates))
 
 
-def train_together(program: Any, members: Members) -> list[list[MemberRun]]:
+def train_together(program: Program, members: Members) -> list[list[MemberRun]]:
     """Trains all members at once.
 
-    Args:
-        program: A compiled program for members together.
-        members: The members.
-
     Returns:
-        For each seed, the members in the order of the cases.
+        For each seed its members in the order of the cases.
     """
-    started = time.perf_counter()
+    start = time.perf_counter()
     compile_all([program], members, complete=True)
     state = first_state(program, members)
     losses, logs = [], []
     for epoch in range(members.epochs):
-        orders = np.stack([start.orders[epoch] for start in members.starts])
-        state, lost, logged = _epoch(program, state, orders, members.rates, members.settings, epoch)
-        losses.append(lost)
-        logs.append(logged)
-        if not np.isfinite(lost[..., -1]).any():
+        orders = np.stack([one.orders[epoch] for one in members.starts])
+        state, epoch_losses, epoch_logs = _epoch(program, state, orders, members.rates, members.settings, epoch)
+        losses.append(epoch_losses)
+        logs.append(epoch_logs)
+        if not np.isfinite(epoch_losses[..., -1]).any():
             break
     finite = program.finite(state)
-    seconds = (time.perf_counter() - started) / len(members)
-    found = []
-    for seed in range(len(members.starts)):
-        row = []
-        for case in range(len(members.rates)):
-            own = [{name: float(values[seed, case]) for name, values in logged.items()} for logged in logs]
-            row.append(_member([lost[seed, case] for lost in losses], own, bool(finite[seed, case]), seconds))
-        found.append(row)
-    return found
+    seconds = (time.perf_counter() - start) / len(members)
+
+    def member(*place: int) -> MemberRun:
+        own = [{name: float(values[place]) for name, values in epoch_logs.items()} for epoch_logs in logs]
+        return _member([epoch_losses[place] for epoch_losses in losses], own, bool(finite[place]), seconds)
+
+    return [[member(seed, case) for case in range(len(members.rates))] for seed in range(len(members.starts))]
 
 
 def train_alone(
-    program: Any, members: Members, begin: Callable[[int], object] = lambda seed: None
+    program: Program, members: Members, begin: Callable[[int], object] = lambda seed: None
 ) -> list[list[MemberRun]]:
-    """Trains the members one after the other, all by the same compiled program, each as far as it does not diverge.
+    """Trains the members one after the other, each until it ends or diverges.
 
     Args:
-        program: A program for members alone.
-        members: The members.
-        begin: Called with its seed before each member is trained.
+        program: A program for one member at a time.
+        members: The runs.
+        begin: Called with its seed before each run.
+
+    Returns:
+        For each seed its members in the order of the cases.
     """
     compile_all([program], members, complete=True)
     cases = [(rates, members.settings_of(case)) for case, rates in enumerate(members.rates)]
-    found = []
-    for start in members.starts:
-        row = []
-        for case in cases:
-            begin(start.seed)
-            row.append(_alone(program, start, *case, members.epochs))
-        found.append(row)
-    return found
+
+    def member(start: SeedStart, rates: np.ndarray, settings: dict[str, Any]) -> MemberRun:
+        begin(start.seed)
+        return _train_one(program, start, rates, settings, members.epochs)
+
+    return [[member(start, *case) for case in cases] for start in members.starts]
 
 
-def _alone(program: Any, start: SeedStart, rates: np.ndarray, settings: dict[str, Any], epochs: int) -> MemberRun:
-    started = time.perf_counter()
+def _train_one(
+    program: Program, start: SeedStart, rates: np.ndarray, settings: dict[str, Any], epochs: int
+) -> MemberRun:
+    began = time.perf_counter()
     state = program.begin([(start.trainable, start.non_trainable)], 1)
     losses, logs = [], []
     for epoch in range(epochs):
-        state, lost, logged = _epoch(program, state, start.orders[epoch], rates, settings, epoch)
-        losses.append(lost)
-        logs.append({name: float(value) for name, value in logged.items()})
-        if _diverged_at(losses, logs, True) is not None:
+        state, epoch_losses, epoch_logs = _epoch(program, state, start.orders[epoch], rates, settings, epoch)
+        losses.append(epoch_losses)
+        logs.append({name: float(value) for name, value in epoch_logs.items()})
+        if _divergence(losses, logs, True) is not None:
             break
-    return _member(losses, logs, bool(program.finite(state)), time.perf_counter() - started)
+    return _member(losses, logs, bool(program.finite(state)), time.perf_counter() - began)
 
 
 def _epoch(
-    program: Any, state: Any, orders: Any, rates: np.ndarray, settings: Mapping[str, Any], epoch: int
-) -> tuple[Any, Any, dict[str, Any]]:
-    """One epoch with its validation, the logs named as in `History`."""
+    program: Program, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], epoch: int
+) -> tuple[State, np.ndarray, dict[str, np.ndarray]]:
+    """Trains an epoch and validates; the logs have the names of `History`."""
     own = rates[..., epoch * program.updates : (epoch + 1) * program.updates]
-    state, lost, logged = program.epoch(state, orders, own, settings)
+    state, losses, logs = program.epoch(state, orders, own, settings)
     if program.validates:
-        state, validated = program.validate(state)
-        logged |= {f"val_{name}": value for name, value in validated.items()}
-    return state, lost, logged
+        state, metrics = program.validate(state)
+        logs |= {f"val_{name}": value for name, value in metrics.items()}
+    return state, losses, logs
 
 
 def _member(losses: list[np.ndarray], logs: list[dict[str, float]], finite: bool, seconds: float) -> MemberRun:
-    """The record of a member, which ends with the epoch in which it diverged, as a `fit` that is stopped there."""
-    at = _diverged_at(losses, logs, finite)
-    kept = len(logs) if at is None else at[0] + 1
-    history = {name: tuple(logged[name] for logged in logs[:kept]) for name in logs[0]}
-    run = TrainingRun(history, "finished" if at is None else "diverged", at, seconds)
-    return MemberRun(run, tuple(float(loss) for loss in np.concatenate(losses[:kept])))
+    """Returns the record of a member. It ends with the epoch in which the member diverged, as `fit` would stop there."""
+    diverged_at = _divergence(losses, logs, finite)
+    epochs = len(logs) if diverged_at is None else diverged_at[0] + 1
+    history = {name: tuple(epoch_logs[name] for epoch_logs in logs[:epochs]) for name in logs[0]}
+    run = TrainingRun(history, "finished" if diverged_at is None else "diverged", diverged_at, seconds)
+    return MemberRun(run, tuple(float(loss) for loss in np.concatenate(losses[:epochs])))
 
 
-def _diverged_at(losses: list[np.ndarray], logs: list[dict[str, float]], finite: bool) -> tuple[int, int | None] | None:
-    """The first epoch, and the update in it, that showed a loss or a weight that is not finite."""
-    for epoch, (lost, logged) in enumerate(zip(losses, logs, strict=True)):
-        if not np.isfinite(lost).all():
-            return epoch, int(np.argmin(np.isfinite(lost)))
-        if not all(math.isfinite(logged.get(name, 0.0)) for name in ("loss", "val_loss")):
+def _divergence(losses: list[np.ndarray], logs: list[dict[str, float]], finite: bool) -> tuple[int, int | None] | None:
+    """Returns the first epoch, and the update in it, with a loss that is not finite; the weights count at the end."""
+    for epoch, (epoch_losses, epoch_logs) in enumerate(zip(losses, logs, strict=True)):
+        if not np.isfinite(epoch_losses).all():
+            return epoch, int(np.argmin(np.isfinite(epoch_losses)))
+        if not all(math.isfinite(epoch_logs.get(name, 0.0)) for name in ("loss", "val_loss")):
             return epoch, None
     return None if finite else (len(losses) - 1, None)

@@ -27,11 +27,9 @@ class Pool(Protocol[Task]):
 
     def has_room(self) -> bool:
         """Whether another task may be submitted."""
-        ...
 
     def submit(self, task: Task) -> None:
         """Starts a run on an idle worker."""
-        ...
 
     def collect(self, timeout: float) -> list[tuple[Task, Any]]:
         """Waits for the first run that ends; returns the runs that ended, each with its result or a `LostRun`.
@@ -39,19 +37,15 @@ class Pool(Protocol[Task]):
         Args:
             timeout: Seconds to wait at most.
         """
-        ...
 
     def progress(self, task: Task) -> tuple[int, int] | None:
         """Returns the `Heartbeat.progress` of a run, with -1 updates while its process starts; None if it is queued."""
-        ...
 
     def kill(self, task: Task) -> None:
         """Kills the process of a run, which `collect` then returns as a `LostRun`."""
-        ...
 
     def close(self) -> None:
         """Ends all workers at once."""
-        ...
 
 
 def execute(pool: Pool[Task], tasks: Sequence[Task], limit: float) -> Iterator[tuple[Task, Any]]:

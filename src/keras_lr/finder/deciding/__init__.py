@@ -1,1 +1,1 @@
-"""Pure rules from curves to a learning rate."""
+"""Pure rules that read a learning rate from curves."""

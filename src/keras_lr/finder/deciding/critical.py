@@ -1,7 +1,7 @@
-"""The critical rate: the smallest at which the optimizer's own update raises the loss of its batch. Imports no Keras.
+"""The critical rate: the lowest rate at which the optimizer's update raises the loss of its own batch. Imports no Keras.
 
-It is the edge of the first update, measured by forward passes; what training makes of the weights later may bear more.
-So it is no bound of the answer: it tells where a warm-up has to begin.
+It holds for the first update and is measured by forward passes. Later in training the weights often bear higher rates, so
+it does not bound the answer; it shows where a warm-up has to begin.
 
 References:
     Kalra and Barkeshli 2024, why warm up the learning rate. https://arxiv.org/abs/2406.09405
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BATCHES = 5
 LOWEST, HIGHEST = 1e-10, 1e6
-PRECISION = 1.1  # the two rates that a search ends between, as a ratio
+PRECISION = 1.1  # ratio of the two rates at which a search ends
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,9 +30,9 @@ class CriticalRate:
 
     Attributes:
         learning_rate: The median over batches, or None; then `reason` says why.
-        interval: The lowest and the highest of them, or None.
-        reason: How it was measured.
-        learning_rates: That of each batch.
+        interval: The lowest and the highest rate of a batch, or None.
+        reason: The measurement in a sentence.
+        learning_rates: The critical rate of each batch.
     """
 
     learning_rate: float | None
@@ -42,14 +42,14 @@ class CriticalRate:
 
 
 def next_rate(search: LineSearch, first: float) -> float | None:
-    """Where to look next: doubling up to a loss above that before the update, halving down to one that isn't, then between.
+    """Returns the next rate of a search: doubles it until the loss rises, halves it until it falls, then bisects.
 
     Args:
         search: The losses so far.
         first: The rate to begin with.
 
     Returns:
-        A rate, or None where the search is over.
+        A rate, or None at the end of the search.
     """
     if not math.isfinite(search.loss):
         return None
@@ -64,42 +64,37 @@ def next_rate(search: LineSearch, first: float) -> float | None:
 
 
 def critical(searches: Sequence[LineSearch] | None) -> CriticalRate:
-    """The critical rate that several searches agree on; None stands for a model that can't be searched."""
+    """Returns the critical rate of several searches; None stands for a model that can't be searched."""
     if searches is None:
-        return CriticalRate(None, None, "The model has its own train_step, whose loss no forward pass alone can give.")
+        return CriticalRate(None, None, "The model has its own train_step, so a forward pass does not give its loss.")
     if not searches:
         return CriticalRate(None, None, "The update of the optimizer doesn't move the weights.")
     ends = [_between(search) for search in searches if search.points]
-    found = tuple(math.sqrt(fell * rose) for fell, rose in ends if fell > 0.0 and rose < math.inf)
-    if 2 * len(found) <= len(searches):
-        why = (
-            "no rate raised it"
-            if all(rose == math.inf for _, rose in ends)
-            else "it rose at every rate, or is not finite"
-        )
-        return CriticalRate(None, None, f"The loss has no edge along the update: {why}.", found)
-    middle, low, high = statistics.median(found), min(found), max(found)
-    return CriticalRate(
-        middle,
-        (low, high),
-        f"On {len(found)} of {len(searches)} batches the first update lowers the loss of its own batch up to "
-        f"{middle:.2g} ({low:.2g} to {high:.2g}) and raises it above.",
-        found,
+    rates = tuple(math.sqrt(fell * rose) for fell, rose in ends if fell > 0.0 and rose < math.inf)
+    if 2 * len(rates) <= len(searches):
+        never = all(rose == math.inf for _, rose in ends)
+        why = "no rate raised it" if never else "it rose at every rate, or is not finite"
+        return CriticalRate(None, None, f"The loss has no edge along the update: {why}.", rates)
+    middle, low, high = statistics.median(rates), min(rates), max(rates)
+    reason = (
+        f"On {len(rates)} of {len(searches)} batches the first update lowers the loss of its own batch up to "
+        f"{middle:.2g} ({low:.2g} to {high:.2g}) and raises it above."
     )
+    return CriticalRate(middle, (low, high), reason, rates)
 
 
 def warmup_steps(learning_rate: float | None, edge: CriticalRate | None) -> int | None:
-    """The shortest warm-up whose first update is not above the critical rate: ceil(learning_rate / critical) - 1.
+    """Returns the shortest warm-up whose first update is not above the critical rate: ceil(learning_rate / critical) - 1.
 
-    A warm-up of n updates begins at learning_rate / (n + 1), and rises by that with each update, so by one critical rate
-    at most.
+    A warm-up of n updates begins at learning_rate / (n + 1) and rises by as much with each update, at most by one
+    critical rate.
 
     Args:
         learning_rate: The rate at the end of the warm-up.
         edge: The critical rate at its start.
 
     Returns:
-        Updates, 0 where the rate is below its edge; None where one of the two isn't known.
+        Updates, 0 if the rate is below the critical rate; None if one of the two is None.
 
     Example:
         >>> warmup_steps(0.01, CriticalRate(0.003, (0.002, 0.004), "")), warmup_steps(0.001, CriticalRate(0.003, None, ""))
@@ -111,7 +106,7 @@ def warmup_steps(learning_rate: float | None, edge: CriticalRate | None) -> int 
 
 
 def cross_check(learning_rate: float | None, edge: CriticalRate | None) -> str | None:
-    """The answer beside the critical rate, in a sentence; None where there is nothing to say."""
+    """Compares the answer with the critical rate in a sentence; None without a measurement."""
     if edge is None:
         return None
     steps = warmup_steps(learning_rate, edge)
@@ -125,6 +120,6 @@ def cross_check(learning_rate: float | None, edge: CriticalRate | None) -> str |
 
 
 def _between(search: LineSearch) -> tuple[float, float]:
-    """The lowest rate at which the loss rose, infinite without one, and the highest below it where it didn't, or 0."""
+    """The highest rate below which the loss did not rise, or 0, and the lowest at which it rose, or infinity."""
     rose = min((rate for rate, loss in search.points if not loss <= search.loss), default=math.inf)
     return max((rate for rate, loss in search.points if rate < rose), default=0.0), rose

@@ -1,4 +1,4 @@
-"""The measured curve, raw, and how it is smoothed. Imports no Keras."""
+"""The raw losses against the rates, and their smoothing. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ class Curve:
 
     Args:
         learning_rates: The ladder, rising.
-        losses: For each ramp the raw loss of every rung that it reached: the loss of the batch before its update, so
-            that rung i shows what the updates at rungs 0 to i - 1 have done.
+        losses: For each ramp the raw loss of every rung that it reached. It is the loss of the batch before its update, so
+            rung i shows the effect of the updates at rungs 0 to i - 1.
     """
 
     learning_rates: tuple[float, ...]
@@ -25,32 +25,32 @@ class Curve:
 
     @property
     def lead_in(self) -> int:
-        """Rungs at the low end that count as not yet moved: a tenth, at least three."""
+        """Rungs at the low end whose loss counts as the start: a tenth, at least three."""
         return max(3, len(self.learning_rates) // 10)
 
     def ramp(self, index: int) -> Curve:
-        """One ramp alone."""
+        """Returns a single ramp."""
         return Curve(self.learning_rates, (self.losses[index],))
 
     def pooled(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rates and the mean loss over ramps, up to where half of the ramps have stopped.
+        """Returns the rates and the mean loss over ramps, up to the rung that half of the ramps reach.
 
-        A ramp that stopped early is held at its last finite loss, and a loss that isn't finite at the highest before it.
+        Losses that are not finite are left out; a shorter ramp continues with its last finite loss.
         """
         finite = [[loss for loss in ramp if math.isfinite(loss)] for ramp in self.losses]
         lengths = sorted((len(ramp) for ramp in finite), reverse=True)
         reached = lengths[(len(lengths) - 1) // 2] if lengths else 0
-        held = [(ramp + [ramp[-1]] * reached)[:reached] for ramp in finite if ramp]
-        mean = np.mean(np.asarray(held, np.float64).reshape(len(held), reached), axis=0) if held else np.zeros(0)
+        ramps = [(ramp + [ramp[-1]] * reached)[:reached] for ramp in finite if ramp]
+        mean = np.mean(np.asarray(ramps, np.float64).reshape(len(ramps), reached), axis=0) if ramps else np.zeros(0)
         return np.asarray(self.learning_rates[: len(mean)], np.float64), mean
 
 
 def zero_phase(learning_rates: np.ndarray, losses: np.ndarray, bandwidth: float = BANDWIDTH) -> np.ndarray:
-    """A local straight line in log rate, weighted by a Gaussian: smooth without moving the curve to either side.
+    """Smooths by a local straight line in log rate with Gaussian weights, which moves the curve to neither side.
 
     Args:
         learning_rates: Rising, above 0.
-        losses: As many.
+        losses: One for each rate.
         bandwidth: Standard deviation of the weights, in decades.
     """
     where = np.log10(learning_rates)

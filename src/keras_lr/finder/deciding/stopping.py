@@ -1,4 +1,4 @@
-"""When a ramp has gone far enough: pure arithmetic on the losses so far. Imports no Keras."""
+"""When a ramp ends: pure arithmetic on the losses so far. Imports no Keras."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from collections.abc import Sequence
 import numpy as np
 
 RECENT = 3
-LEAST = 8  # rungs to know the noise from: of three alike by chance, every sixth flat ramp would seem to diverge
+LEAST = 8  # rungs to measure the noise from; with three, every sixth flat ramp would seem to diverge
 
 
 @dataclasses.dataclass(frozen=True)
 class Divergence:
-    """Stops a ramp at the first loss that isn't finite, or when the loss has risen far above where it began.
+    """Ends a ramp at the first loss that is not finite, or when the loss has risen far above its start.
 
-    Risen far: the median of the last three losses is above L0 + max(L0 - best, 6 * noise), where L0 and the noise are
-    the level and the scatter of the lead-in, the rungs at the low end where the rate is too small to matter, or of the
-    first eight rungs where it is shorter. Adding a constant to the loss, or scaling it, changes nothing.
+    The loss has risen far if the median of the last three losses exceeds L0 + max(L0 - best, 6 * noise). L0 and the noise
+    are the level and the scatter of the lead-in: the rungs at the low end, whose rates are too low to matter, at least
+    eight. The rule does not change with the scale of the loss, nor with a constant added to it.
 
-    A ramp that goes on beyond the rungs that were planned stops as soon as the loss has turned: when the median is above
-    the middle between L0 and the best, and the best is below L0 by more than the noise.
+    Beyond the planned rungs, a ramp ends as soon as the loss has turned: the median is above the middle between L0 and the
+    best, and the best is below L0 by more than 6 * noise.
 
     Args:
         lead_in: Rungs of the lead-in, at least 3.
-        planned: Rungs after which a ramp may end because it has turned; None: it never ends so.
+        planned: Rungs after which a ramp may end because it has turned; None: never.
     """
 
     lead_in: int
@@ -34,42 +34,42 @@ class Divergence:
 
     @property
     def quiet(self) -> int:
-        """Rungs from which the level and the noise are known."""
+        """Rungs that the level and the noise are measured from."""
         return max(self.lead_in, LEAST)
 
     def first(self, losses: Sequence[float]) -> tuple[int, str] | None:
-        """How many of these losses to keep and why to stop there, or None to go on.
+        """Returns how many of these losses to keep and why the ramp ends there, or None to continue.
 
-        It is what asking after each loss would have said.
+        The result is the same as that of a check after each loss.
         """
         values = np.asarray(losses, np.float64)
         bad = np.flatnonzero(~np.isfinite(values))
         finite = values[: int(bad[0])] if len(bad) else values
-        risen, turned = self._risen(finite)
+        risings, turns = self._risings(finite)
         ends = [
-            (int(places[0]) + 1, why) for places, why in ((risen, "diverged"), (turned, "reached_end")) if len(places)
+            (int(rungs[0]) + 1, why) for rungs, why in ((risings, "diverged"), (turns, "reached_end")) if len(rungs)
         ]
         if len(bad):
             ends.append((len(finite) + 1, "loss_not_finite"))
         return min(ends, key=lambda end: end[0], default=None)
 
     def reason(self, losses: Sequence[float]) -> str | None:
-        """Why to stop after these losses, or None to go on."""
-        found = self.first(losses)
-        return None if found is None or found[0] < len(losses) else found[1]
+        """Returns why the ramp ends after these losses, or None to continue."""
+        end = self.first(losses)
+        return None if end is None or end[0] < len(losses) else end[1]
 
     def at_once(self, ramps: Sequence[tuple[Sequence[float], str]]) -> bool:
-        """Whether all ramps, each its losses and why it stopped, broke off before a descent could be seen.
+        """Returns whether all ramps, each its losses and stop reason, ended before they could show a descent.
 
-        A loss that is not finite before the first update has nothing to do with a rate.
+        A loss that is not finite before the first update does not count, as no rate causes it.
         """
         early = [
             reason in ("diverged", "loss_not_finite") and 1 < len(losses) < 2 * self.quiet for losses, reason in ramps
         ]
         return bool(early) and all(early)
 
-    def _risen(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The places at which the loss has risen far, and those beyond the plan at which it has turned."""
+    def _risings(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The rungs at which the loss has risen far, and those beyond the plan at which it has turned."""
         nowhere = np.zeros(0, int)
         if len(losses) < self.quiet + RECENT:
             return nowhere, nowhere
@@ -79,22 +79,22 @@ class Divergence:
         first, second, third = losses[:-2], losses[1:-1], losses[2:]
         recent = np.maximum(np.minimum(first, second), np.minimum(np.maximum(first, second), third))  # the median
         best = np.minimum(level, np.minimum.accumulate(recent))
-        place = np.arange(RECENT - 1, len(losses))
-        risen = place[(recent > level + np.maximum(level - best, 6.0 * noise)) & (place >= self.quiet + RECENT - 1)]
+        rung = np.arange(RECENT - 1, len(losses))
+        risings = rung[(recent > level + np.maximum(level - best, 6.0 * noise)) & (rung >= self.quiet + RECENT - 1)]
         if self.planned is None:
-            return risen, nowhere
+            return risings, nowhere
         has_turned = (recent > (level + best) / 2.0) & (level - best > 6.0 * noise)
-        return risen, place[has_turned & (place >= self.planned - 1)]
+        return risings, rung[has_turned & (rung >= self.planned - 1)]
 
 
 def not_finite(losses: Sequence[float]) -> tuple[int, str] | None:
-    """Stops at the first loss that isn't finite alone; as `Divergence.first` has it."""
+    """Ends a ramp only at the first loss that is not finite; returns the same as `Divergence.first`."""
     bad = np.flatnonzero(~np.isfinite(np.asarray(losses, np.float64)))
     return (int(bad[0]) + 1, "loss_not_finite") if len(bad) else None
 
 
 def level_and_noise(lead_in: Sequence[float] | np.ndarray) -> tuple[float, float]:
-    """The mean of the lead-in, and its scatter as a robust standard deviation."""
+    """Returns the mean of the lead-in, and its scatter as a robust standard deviation."""
     values = np.asarray(lead_in, np.float64)
-    middle = statistics.median(values.tolist())  # of so few numbers NumPy's takes five times as long
+    middle = statistics.median(values.tolist())  # NumPy takes five times as long for so few numbers
     return float(values.mean()), 1.4826 * statistics.median(np.abs(values - middle).tolist())

@@ -1,1 +1,1 @@
-"""Measures the curves: batches, holdout, prechecks, the ladder of rates, and the ramps and sprints themselves."""
+"""Measures curves: batches, holdout, prechecks, the ladder of rates, ramps and sprints."""

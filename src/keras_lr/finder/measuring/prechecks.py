@@ -1,4 +1,4 @@
-"""Why a range test can't work, known before its first update: nothing to train, or labels that no output stands for."""
+"""Checks before the first update: the model is compiled and has weights to train, and the labels fit the loss."""
 
 from __future__ import annotations
 
@@ -7,15 +7,30 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_lr.backends import keras as machinery
+from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.measuring.batches import Arrays, Batches
 
 
+def check_model(where: str, model: Any) -> None:
+    """Refuses anything but a compiled Keras 3 model."""
+    if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
+        rule, repair = "this is a tf_keras (Keras 2) model", "Build it with Keras 3: import keras"
+    elif not hasattr(model, "train_step") or not hasattr(model, "compile"):
+        rule, repair = "this is not a Keras model", "Pass a compiled keras.Model"
+    elif not machinery.step_takes_rate(model):
+        rule, repair = "the model is not compiled", "Call model.compile(optimizer=..., loss=...) first"
+    else:
+        return
+    raise ArgumentError(where, rule, repair, model=model)
+
+
 def obstacle(model: Any, source: Batches) -> str | None:
-    """A sentence on what stands in the way, with a repair, or None.
+    """Returns why training can't work, with a repair, or None.
 
     Args:
         model: A built, compiled model.
-        source: Its data. Of arrays all labels are looked at, else those of one batch.
+        source: Its data. All labels of arrays are checked, of a stream those of one batch.
     """
     if not model.trainable_weights:
         return "The model has no trainable weights. Set trainable = True on a layer and compile again."
@@ -23,22 +38,19 @@ def obstacle(model: Any, source: Batches) -> str | None:
     labels = batch[1] if len(batch) > 1 else None
     if labels is None or keras.tree.is_nested(labels) or keras.tree.is_nested(model.loss) or not np.size(labels):
         return None
-    return _outside(model, np.asarray(labels))
+    return _bad_labels(model, np.asarray(labels))
 
 
-def _outside(model: Any, labels: np.ndarray) -> str | None:
-    """What is wrong with the range of the labels of a loss that takes only some."""
-    name = (
-        model.loss if isinstance(model.loss, str) else getattr(model.loss, "name", getattr(model.loss, "__name__", ""))
-    )
+def _bad_labels(model: Any, labels: np.ndarray) -> str | None:
+    """What is wrong with the range of the labels, for a loss that takes only some."""
+    loss = model.loss
+    name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
     if name == "binary_crossentropy":
-        low, high, repair = 0, 1, "Make them 0 and 1, or take another loss."
+        low, high, repair = 0, 1, "Make them 0 and 1, or use another loss."
     elif name == "sparse_categorical_crossentropy" and (outputs := _outputs(model)) is not None:
         low, high = 0, outputs - 1
-        repair = (
-            f"Count the classes from 0, or give the last layer as many outputs as there are classes, not {outputs}."
-        )
-        labels = labels[labels != getattr(model.loss, "ignore_class", None)]
+        repair = f"Count the classes from 0, or give the last layer one output per class, not {outputs}."
+        labels = labels[labels != getattr(loss, "ignore_class", None)]
     else:
         return None
     if not labels.size or (labels.min() >= low and labels.max() <= high):
@@ -47,7 +59,7 @@ def _outside(model: Any, labels: np.ndarray) -> str | None:
 
 
 def _outputs(model: Any) -> int | None:
-    """The length of the last axis of the output, where the model knows it."""
+    """The length of the last axis of the output, if the model knows it."""
     try:
         shape = model.output_shape
     except (AttributeError, ValueError):

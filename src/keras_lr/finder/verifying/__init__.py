@@ -1,1 +1,1 @@
-"""Verifies an answer by short trainings."""
+"""Verifies an answer by trials: short trainings, compared by their validation loss."""

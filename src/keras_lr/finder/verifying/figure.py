@@ -1,4 +1,4 @@
-"""The panel that shows the short trainings behind an answer, as plain data for the report floor."""
+"""The panel that shows the trials behind an answer, as plain data that `report` draws."""
 
 from __future__ import annotations
 
@@ -7,31 +7,34 @@ import math
 from keras_lr.finder.verifying.search import Trial, Verification
 from keras_lr.report.figure import GREY, Line, Mark, Panel, Points
 
-HEADROOM = 0.15  # of the picture, above the untrained loss: worse trainings are marked at its top
+HEADROOM = 0.15  # of the descent, above the untrained loss: marks at the top stand for worse trials
 
 
-def panel_of(found: Verification) -> Panel:
-    """Validation loss against rate: each length of trainings, and the loss without any."""
-    trials = [trial for trial in found.trials if trial.learning_rate > 0.0]
+def panel_of(verification: Verification) -> Panel:
+    """Builds the panel: the validation loss against the rate for each length of trials, and the untrained loss."""
+    trials = [trial for trial in verification.trials if trial.learning_rate > 0.0]
     lengths = sorted({trial.updates for trial in trials})
-    lowest = min([found.untrained_loss, *(trial.validation_loss for trial in trials)])
-    depth = max(found.untrained_loss - lowest, 1e-12)
-    top = found.untrained_loss + HEADROOM * depth
+    lowest = min([verification.untrained_loss, *(trial.validation_loss for trial in trials)])
+    depth = max(verification.untrained_loss - lowest, 1e-12)
+    top = verification.untrained_loss + HEADROOM * depth
     lines, points = [], []
     for color, length in enumerate(lengths):
-        tried = sorted((one for one in trials if one.updates == length), key=lambda one: one.learning_rate)
-        shown = [trial for trial in tried if trial.validation_loss <= top]
-        x, y = [trial.learning_rate for trial in shown], [trial.validation_loss for trial in shown]
+        group = sorted((trial for trial in trials if trial.updates == length), key=lambda trial: trial.learning_rate)
+        inside = [trial for trial in group if trial.validation_loss <= top]
+        x, y = [trial.learning_rate for trial in inside], [trial.validation_loss for trial in inside]
         lines.append(Line(x, y, color=color, faint=True))
         points.append(Points(x, y, label=f"after {length} updates", color=color))
-        points += _above(tried, top, color)
+        points += _above(group, top, color)
     rates = [trial.learning_rate for trial in trials]
-    untrained = Line([min(rates), max(rates)], [found.untrained_loss] * 2, label="untrained", color=GREY, dashed=True)
+    untrained = Line(
+        [min(rates), max(rates)], [verification.untrained_loss] * 2, label="untrained", color=GREY, dashed=True
+    )
     marks: tuple[Mark, ...] = ()
-    if found.learning_rate is not None:
-        marks = (Mark(found.learning_rate, label=f"answer, {found.learning_rate:.2g}", color=len(lengths)),)
+    if verification.learning_rate is not None:
+        label = f"answer, {verification.learning_rate:.2g}"
+        marks = (Mark(verification.learning_rate, label=label, color=len(lengths)),)
     return Panel(
-        title=f"Verified by {len(found.trials)} short trainings",
+        title=f"Verified by {len(verification.trials)} short trainings",
         x_label="Learning rate (log scale)",
         y_label="Validation loss",
         x_scale="log",
@@ -42,9 +45,12 @@ def panel_of(found: Verification) -> Panel:
     )
 
 
-def _above(tried: list[Trial], top: float, color: int) -> list[Points]:
-    """Trainings that are worse than the picture is high, and those that diverged, at its top."""
-    high = [one.learning_rate for one in tried if top < one.validation_loss < math.inf]
-    diverged = [one.learning_rate for one in tried if one.validation_loss == math.inf]
-    points = [Points(high, [top] * len(high), color=color, marker="^")] if high else []
-    return points + ([Points(diverged, [top] * len(diverged), color=color, marker="x")] if diverged else [])
+def _above(group: list[Trial], top: float, color: int) -> list[Points]:
+    """Marks at the top for trials whose loss lies above the picture, and for those that diverged."""
+    high = [trial.learning_rate for trial in group if top < trial.validation_loss < math.inf]
+    diverged = [trial.learning_rate for trial in group if trial.validation_loss == math.inf]
+    return [
+        Points(rates, [top] * len(rates), color=color, marker=marker)
+        for rates, marker in ((high, "^"), (diverged, "x"))
+        if rates
+    ]

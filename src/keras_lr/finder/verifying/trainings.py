@@ -1,4 +1,4 @@
-"""Verifying: short trainings with a borrowed model. Which to make and what they mean is decided in `verifying`."""
+"""Runs the trials of `verify` with a borrowed model; `search` decides on their rates and reads them."""
 
 from __future__ import annotations
 
@@ -12,33 +12,26 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.trial import run_trial
 from keras_lr.finder.measuring.batches import Batch, Batches
-from keras_lr.finder.measuring.ladder import shortened
-from keras_lr.finder.verifying.search import Validated, Verification, verify
+from keras_lr.finder.target import relative_rates
+from keras_lr.finder.verifying.search import ValidationLoss, Verification, verify
 from keras_lr.report.progress import progress
 from keras_lr.schedules import Schedule
 
 
-def verified(
+def verify_by_training(
+    where: str,
     model: Any,
     source: Batches,
     validation: Batches,
     schedule: Schedule | None,
     start: float | None,
-    updates: int,
+    budget: int,
     seed: int,
     verbose: str | int,
 ) -> Verification:
-    """Spends updates on short trainings, all from the same start in the same order; the model is left as it was.
+    """Runs trials, all from the same start in the same order, and restores the model.
 
-    Args:
-        model: A compiled model.
-        source: What to train on.
-        validation: What to validate on.
-        schedule: What the rate is the peak of; None for a constant rate.
-        start: Where to look first, or None.
-        updates: How many to spend at most.
-        seed: Of the order.
-        verbose: As `find` has it.
+    The arguments are those of `find`, with the data split in two, and those of `search.verify`.
     """
     sizes: list[int] = []
 
@@ -48,16 +41,16 @@ def verified(
             sizes.append(len(next(leaf for leaf in keras.tree.flatten(batch[0]) if leaf is not None)))
             yield batch
 
-    with progress("Verifying", updates, verbose) as bar, borrow(model, source.first) as stepper:
+    with progress(where, budget, verbose, "Verifying") as bar, borrow(model, source.first) as stepper:
 
-        def train(rate: float, length: int) -> tuple[Validated, int]:
-            rates = rate * shortened(schedule, length) if length else np.zeros(0)
-            tested = run_trial(stepper, source.reader(seed), rates, examples, bar)
-            if tested.data_ended:
+        def train(rate: float, length: int) -> tuple[ValidationLoss, int]:
+            rates = rate * relative_rates(schedule, length) if length else np.zeros(0)
+            outcome = run_trial(stepper, source.reader(seed), rates, examples, bar)
+            if outcome.data_ended:
                 repair = "Pass a function that makes it, or data that can be read from its beginning"
-                raise ArgumentError("find", "verify reads the data again and again", repair, verify=updates)
-            losses = () if tested.losses is None else tuple(tested.losses.tolist())
-            return Validated(losses, tuple(sizes) if losses else ()), tested.updates
+                raise ArgumentError(where, "verify reads the data again and again", repair, verify=budget)
+            losses = () if outcome.losses is None else tuple(outcome.losses.tolist())
+            return ValidationLoss(losses, tuple(sizes) if losses else ()), outcome.updates
 
         untrained, _ = train(0.0, 0)
-        return verify(train, start, updates, untrained)
+        return verify(train, start, budget, untrained)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import warnings
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, final
 
-from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.base import Schedule, register, schedule
-from keras_lr.schedules.length import Length, RunLength, Steps
+from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
@@ -32,23 +30,14 @@ class Constant(Schedule):
         [0.1, 0.1, 0.01, 0.01]
     """
 
-    value: float
-    steps: Steps | None = None
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "value", checks.finite("Constant", value=self.value))
-        if self.steps is not None:
-            lengths.parse("Constant", 0, steps=self.steps)
+    value: float = fields.number()
+    steps: Steps | None = fields.length(None, least=0)
 
     @property
     def extent(self) -> Length | None:
-        return None if self.steps is None else lengths.parse("Constant", 0, steps=self.steps)
+        return None if self.steps is None else lengths.of(self.steps)
 
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return self if self.extent is None else Constant(self.value, lengths.place(self.extent, run, start))
-
-    def lengthened(self, steps: int) -> Schedule | None:
-        """The same rate for longer, or None where it has no length in updates."""
+    def _longer(self, steps: int) -> Schedule | None:
         if self.extent is None or not self.extent.bound:
             return None
         return Constant(self.value, self.extent.steps + steps)
@@ -74,42 +63,23 @@ class Piecewise(Schedule):
         [0.1, 0.1, 0.01, 0.01, 0.001, 0.001]
     """
 
-    boundaries: tuple[Steps, ...]
-    values: tuple[float, ...]
+    boundaries: tuple[Steps, ...] = fields.length(many=True)
+    values: tuple[float, ...] = fields.rate(many=True)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        object.__setattr__(self, "values", tuple(checks.at_least_zero("Piecewise", values=v) for v in self.values))
-        parsed = [lengths.parse("Piecewise", boundaries=boundary) for boundary in self.boundaries]
-        if len(self.values) != len(parsed) + 1:
-            raise ArgumentError(
-                "Piecewise",
-                f"{len(parsed)} boundaries need {len(parsed) + 1} values",
-                "Pass one value more than boundaries",
-                values=list(self.values),
-            )
-        for before, after in itertools.pairwise(parsed):
-            gaps = (
-                after.steps - before.steps,
-                after.epochs - before.epochs,
-                after.share - before.share,
-                after.examples - before.examples,
-            )
-            if not any(gap > 0 for gap in gaps):
-                raise ArgumentError(
-                    "Piecewise",
-                    "boundaries must rise",
-                    "Sort them and leave out doubles",
-                    boundaries=list(self.boundaries),
-                )
+    def _check_fields(self) -> None:
+        count = len(self.boundaries)
+        if len(self.values) != count + 1:
+            rule = f"{count} boundaries need {count + 1} values"
+            raise ArgumentError("Piecewise", rule, "Pass one value more than boundaries", values=list(self.values))
+        for before, after in itertools.pairwise(lengths.of(boundary) for boundary in self.boundaries):
+            gap = after - before
+            if not any(part > 0 for part in (gap.steps, gap.epochs, gap.share, gap.examples)):
+                repair = "Sort them and leave out doubles"
+                raise ArgumentError("Piecewise", "boundaries must rise", repair, boundaries=list(self.boundaries))
 
     @property
     def extent(self) -> Length:
-        return lengths.parse("Piecewise", boundaries=self.boundaries[-1]) if self.boundaries else Length()
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        parsed = (lengths.parse("Piecewise", boundaries=boundary) for boundary in self.boundaries)
-        return Piecewise(tuple(lengths.place(length, run, start) for length in parsed), self.values)
+        return lengths.of(self.boundaries[-1]) if self.boundaries else Length()
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return xp.pick(self.values, xp.passed(step, self.boundaries))
@@ -134,20 +104,17 @@ class Function(Schedule):
     """
 
     fn: Callable[[Any], Any]
-    steps: Steps | None = None
+    steps: Steps | None = fields.length(None, least=0)
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not callable(self.fn):
-            raise ArgumentError(
-                "Function", "fn must be a function of the step", "Pass a function such as my_rate(t)", fn=self.fn
-            )
+            repair = "Pass a function such as my_rate(t)"
+            raise ArgumentError("Function", "fn must be a function of the step", repair, fn=self.fn)
         if getattr(self.fn, "__name__", "") == "<lambda>":
             warnings.warn(
                 "Function(fn=<lambda>): a model saved with a lambda can't be loaded in safe mode. Use a named, registered function.",
-                stacklevel=3,
+                stacklevel=4,
             )
-        if self.steps is not None:
-            lengths.parse("Function", 0, steps=self.steps)
 
     @property
     def plain(self) -> bool:
@@ -155,10 +122,7 @@ class Function(Schedule):
 
     @property
     def extent(self) -> Length | None:
-        return None if self.steps is None else lengths.parse("Function", 0, steps=self.steps)
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return self if self.extent is None else dataclasses.replace(self, steps=lengths.place(self.extent, run, start))
+        return None if self.steps is None else lengths.of(self.steps)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         step = xp.maximum(step, 0)

@@ -2,45 +2,25 @@
 
 from __future__ import annotations
 
-import dataclasses
-from fractions import Fraction
 from typing import Any, final
 
-from keras_lr.core import checks
-from keras_lr.schedules import length as lengths
-from keras_lr.schedules.base import Schedule, register, rounded, schedule
-from keras_lr.schedules.length import RunLength, Steps
+from keras_lr.schedules import fields
+from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.length import Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
+@schedule
 class _Decay(Schedule):
     """What the decays without an end share: a `start` rate and a `rate` of change once in `per` steps."""
 
-    start: float
-    rate: float
-    per: Steps | float
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        object.__setattr__(self, "start", checks.at_least_zero(name, start=self.start))
-        object.__setattr__(self, "rate", self._checked_rate())
-        if isinstance(self.per, str):
-            lengths.parse(name, per=self.per)
-        else:
-            checks.above_zero(name, per=self.per)
-
-    def _checked_rate(self) -> float:
-        return checks.at_least_zero(type(self).__name__, rate=self.rate)
+    start: float = fields.rate()
+    rate: float = fields.rate()
+    per: Steps | float = fields.timescale(1)
 
     @property
     def extent(self) -> None:
         return None
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        if not isinstance(self.per, str):
-            return self
-        per = rounded(lengths.parse(type(self).__name__, per=self.per).resolve(run))
-        return dataclasses.replace(self, per=per)  # type: ignore[type-var]
 
     def _periods(self, step: Any, xp: Arithmetic) -> Any:
         return xp.real(xp.maximum(step, 0)) / self.per  # type: ignore[operator]
@@ -64,12 +44,7 @@ class Exponential(_Decay):
         [1.0, 0.5, 0.25]
     """
 
-    start: float
-    rate: float
-    per: Steps | float = 1
-
-    def _checked_rate(self) -> float:
-        return checks.above_zero("Exponential", rate=self.rate)
+    rate: float = fields.positive()
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.start * xp.power(self.rate, self._periods(step, xp))
@@ -93,10 +68,6 @@ class InverseTime(_Decay):
         [0.1, 0.05, 0.02]
     """
 
-    start: float
-    rate: float
-    per: Steps | float = 1
-
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.start / (1.0 + self.rate * self._periods(step, xp))
 
@@ -118,19 +89,12 @@ class InverseSqrt(Schedule):
         [1.0, 0.5]
     """
 
-    peak: float
-    timescale: Steps | float
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "peak", checks.at_least_zero("InverseSqrt", peak=self.peak))
-        _check_timescale("InverseSqrt", self.timescale)
+    peak: float = fields.rate()
+    timescale: Steps | float = fields.timescale()
 
     @property
     def extent(self) -> None:
         return None
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return InverseSqrt(self.peak, _timescale_in(run, "InverseSqrt", self.timescale))
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.peak / xp.sqrt(1.0 + xp.real(xp.maximum(step, 0)) / self.timescale)  # type: ignore[operator]
@@ -154,34 +118,13 @@ class PowerLaw(Schedule):
         [1.0, 0.25, 0.0625]
     """
 
-    peak: float
-    timescale: Steps | float
-    power: float = 0.5
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "peak", checks.at_least_zero("PowerLaw", peak=self.peak))
-        object.__setattr__(self, "power", checks.above_zero("PowerLaw", power=self.power))
-        _check_timescale("PowerLaw", self.timescale)
+    peak: float = fields.rate()
+    timescale: Steps | float = fields.timescale()
+    power: float = fields.positive(0.5)
 
     @property
     def extent(self) -> None:
         return None
 
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return PowerLaw(self.peak, _timescale_in(run, "PowerLaw", self.timescale), self.power)
-
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.peak * xp.power(1.0 + xp.real(xp.maximum(step, 0)) / self.timescale, -self.power)  # type: ignore[operator]
-
-
-def _check_timescale(where: str, timescale: Any) -> None:
-    """Refuses what is neither a number above 0 nor a length with a unit."""
-    if isinstance(timescale, str):
-        lengths.parse(where, timescale=timescale)
-    else:
-        checks.above_zero(where, timescale=timescale)
-
-
-def _timescale_in(run: RunLength, where: str, timescale: Any) -> Any:
-    """A time scale in updates of a run; a number is in updates already."""
-    return rounded(lengths.parse(where, timescale=timescale).resolve(run)) if isinstance(timescale, str) else timescale

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
-from fractions import Fraction
 from typing import Any, final
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.base import Schedule, register, schedule
-from keras_lr.schedules.length import Length, RunLength, Steps
+from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
+@schedule
 class _Ramp(Schedule):
     """What the ramps share: `start` and `end` are rates, `steps` a length; the end is reached at t = steps and held."""
 
-    start: float
-    end: float
-    steps: Steps
-
-    def __post_init__(self) -> None:
-        name = type(self).__name__
-        object.__setattr__(self, "start", checks.at_least_zero(name, start=self.start))
-        object.__setattr__(self, "end", checks.at_least_zero(name, end=self.end))
-        lengths.parse(name, 0, steps=self.steps)
+    start: float = fields.rate()
+    end: float = fields.rate()
+    steps: Steps = fields.length(least=0)
 
     @property
     def extent(self) -> Length:
-        return lengths.parse(type(self).__name__, 0, steps=self.steps)
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return dataclasses.replace(self, steps=lengths.place(self.extent, run, start))  # type: ignore[type-var]
+        return lengths.of(self.steps)
 
     def _progress(self, step: Any, xp: Arithmetic) -> tuple[Any, Any]:
         """How much of the ramp is over, and how much is left."""
@@ -57,10 +48,6 @@ class Linear(_Ramp):
         >>> Linear(0.0, 1.0, 4).evaluate([0, 1, 4, 9]).tolist()
         [0.0, 0.25, 1.0, 1.0]
     """
-
-    start: float
-    end: float
-    steps: Steps
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return shapes.between(self.start, self.end, self._progress(step, xp), "linear", xp)
@@ -88,14 +75,7 @@ class Cosine(_Ramp):
         Loshchilov and Hutter 2017, SGDR, eq. 5. https://arxiv.org/abs/1608.03983
     """
 
-    start: float
-    end: float
-    steps: Steps
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "power", checks.above_zero("Cosine", power=self.power))
+    power: float = fields.positive(1.0)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return shapes.between(self.start, self.end, self._progress(step, xp), "cosine", xp, self.power)
@@ -120,14 +100,7 @@ class Polynomial(_Ramp):
         [1.0, 0.25, 0.0]
     """
 
-    start: float
-    end: float
-    steps: Steps
-    power: float = 1.0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "power", checks.above_zero("Polynomial", power=self.power))
+    power: float = fields.positive(1.0)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return shapes.between(self.start, self.end, self._progress(step, xp), "linear", xp, self.power)
@@ -168,20 +141,14 @@ class Ramp(_Ramp):
         `warp`: Zhang and Li 2020, k-decay. https://arxiv.org/abs/2004.05909
     """
 
-    start: float
-    end: float
-    steps: Steps
-    shape: str = "linear"
-    power: float = 1.0
-    warp: float = 1.0
+    shape: str = fields.choice(shapes.SHAPES, "linear")
+    power: float = fields.positive(1.0)
+    warp: float = fields.positive(1.0)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        shapes.check("Ramp", self.shape, self.end)
+    def _check_fields(self) -> None:
+        shapes.check_end("Ramp", self.shape, self.end)
         if self.shape == shapes.GEOMETRIC:
             checks.above_zero("Ramp", start=self.start)
-        object.__setattr__(self, "power", checks.above_zero("Ramp", power=self.power))
-        object.__setattr__(self, "warp", checks.above_zero("Ramp", warp=self.warp))
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         p, q = self._progress(step, xp)
@@ -214,16 +181,10 @@ class Tanh(_Ramp):
         Hsueh et al. 2019, HTD. https://arxiv.org/abs/1806.01593
     """
 
-    start: float
-    end: float
-    steps: Steps
-    low: float = -7.0
-    high: float = 3.0
+    low: float = fields.number(-7.0)
+    high: float = fields.number(3.0)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        object.__setattr__(self, "low", checks.finite("Tanh", low=self.low))
-        object.__setattr__(self, "high", checks.finite("Tanh", high=self.high))
+    def _check_fields(self) -> None:
         if self.high <= self.low:
             raise ArgumentError("Tanh", f"high must be above low, {self.low!r}", "Swap them", high=self.high)
 

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules.ops import Arithmetic
 
@@ -30,13 +29,8 @@ GEOMETRIC = "geometric"
 SHAPES = (*LEFT, GEOMETRIC)
 
 
-def check(where: str, shape: str, end: float) -> None:
-    """A known shape; a geometric one can't reach 0.
-
-    Raises:
-        ArgumentError: The shape has no such name, or is geometric and ends at 0.
-    """
-    checks.one_of(where, SHAPES, shape=shape)
+def check_end(where: str, shape: str, end: float) -> None:
+    """Raises an `ArgumentError` if a geometric ramp ends at 0, which it can't reach."""
     if shape == GEOMETRIC and end == 0.0:
         raise ArgumentError(where, "a geometric ramp can't go through 0", "Pass an end above 0, such as 1e-6", end=end)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 from typing import final
 
-from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.atoms.decays import Exponential
@@ -42,21 +42,20 @@ class Triangular(Named):
         Smith 2017, section 3. https://arxiv.org/abs/1506.01186
     """
 
-    low: float
-    high: float
-    up: Steps
-    down: Steps | None = None
-    gain: float = 1.0
-    gamma: float = 1.0
+    low: float = fields.rate()
+    high: float = fields.number()
+    up: Steps = fields.length()
+    down: Steps | None = fields.length(None, least=0)
+    gain: float = fields.positive(1.0)
+    gamma: float = fields.positive(1.0)
 
-    def __post_init__(self) -> None:
-        low = checks.at_least_zero("Triangular", low=self.low)
-        if checks.finite("Triangular", high=self.high) < low:
-            raise ArgumentError("Triangular", f"high must not be below low, {low!r}", "Swap them", high=self.high)
-        lengths.parse("Triangular", up=self.up)
-        lengths.parse("Triangular", 0, down=self.up if self.down is None else self.down)
-        checks.above_zero("Triangular", gain=self.gain)
-        checks.above_zero("Triangular", gamma=self.gamma)
+    def _check_fields(self) -> None:
+        if self.high < self.low:
+            rule = f"high must not be below low, {float(self.low)!r}"
+            raise ArgumentError("Triangular", rule, "Swap them", high=self.high)
+
+    def own_lengths(self) -> tuple[Steps | float, ...]:
+        return super().own_lengths() + (() if self.gamma == 1.0 else (1,))  # gamma is applied once in each update
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -91,24 +90,17 @@ class CosineRestarts(Named):
         Loshchilov and Hutter 2017, SGDR, eq. 5. https://arxiv.org/abs/1608.03983
     """
 
-    peak: float
-    steps: Steps
-    end: float = 0.0
-    stretch: float = 1.0
-    gain: float = 1.0
-    times: int | None = None
+    peak: float = fields.number()
+    steps: Steps = fields.length()
+    end: float = fields.rate(0.0)
+    stretch: float = fields.positive(1.0)
+    gain: float = fields.positive(1.0)
+    times: int | None = fields.count(None)
 
-    def __post_init__(self) -> None:
-        checks.at_least_zero("CosineRestarts", end=self.end)
-        if checks.finite("CosineRestarts", peak=self.peak) < self.end:
-            raise ArgumentError(
-                "CosineRestarts", f"peak must not be below end, {self.end!r}", "Swap them", peak=self.peak
-            )
-        lengths.parse("CosineRestarts", steps=self.steps)
-        checks.above_zero("CosineRestarts", stretch=self.stretch)
-        checks.above_zero("CosineRestarts", gain=self.gain)
-        if self.times is not None:
-            checks.whole("CosineRestarts", times=self.times)
+    def _check_fields(self) -> None:
+        if self.peak < self.end:
+            rule = f"peak must not be below end, {self.end!r}"
+            raise ArgumentError("CosineRestarts", rule, "Swap them", peak=self.peak)
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -142,34 +134,25 @@ class OneCycle(Named):
         Smith and Topin 2019, super-convergence. https://arxiv.org/abs/1708.07120
     """
 
-    peak: float
-    steps: Steps = "100%"
-    rise: float = 0.3
-    div: float = 25.0
-    final_div: float = 1e4
-    shape: str = "cosine"
-    back: float | None = None
+    peak: float = fields.positive()
+    steps: Steps = fields.length("100%")
+    rise: float = fields.number(0.3)
+    div: float = fields.divisor(25.0)
+    final_div: float = fields.divisor(1e4)
+    shape: str = fields.choice(shapes.SHAPES, "cosine")
+    back: float | None = fields.positive(None)
 
-    def __post_init__(self) -> None:
-        checks.above_zero("OneCycle", peak=self.peak)
-        lengths.parse("OneCycle", steps=self.steps)
-        last = 1.0 if self.back is None else checks.above_zero("OneCycle", back=self.back)
-        if not 0.0 < checks.finite("OneCycle", rise=self.rise) < last <= 1.0:
+    def _check_fields(self) -> None:
+        if not 0.0 < self.rise < (1.0 if self.back is None else self.back) <= 1.0:
             rule = "rise must be above 0 and below " + ("1" if self.back is None else f"back={self.back}, at most 1")
             raise ArgumentError("OneCycle", rule, "Pass a share of the run such as 0.3", rise=self.rise)
-        for name in ("div", "final_div"):
-            if checks.finite("OneCycle", **{name: getattr(self, name)}) < 1.0:
-                raise ArgumentError(
-                    "OneCycle", f"{name} must be 1 or more", "Pass a divisor", **{name: getattr(self, name)}
-                )
-        shapes.check("OneCycle", self.shape, self.peak)
 
     @functools.cached_property
     def expression(self) -> Schedule:
         start = self.peak / self.div
         shares = [self.rise] if self.back is None else [self.rise, self.back]
         rates = [start, self.peak, *([] if self.back is None else [start]), start / self.final_div]
-        parts = lengths.split(lengths.parse("OneCycle", steps=self.steps), *shares)
+        parts = lengths.split(lengths.of(self.steps), *shares)
         whole: Schedule = Ramp(rates[0], rates[1], parts[0], self.shape)
         for before, after, steps in zip(rates[1:], rates[2:], parts[1:], strict=False):
             whole = whole >> Ramp(before, after, steps, self.shape)
@@ -198,22 +181,18 @@ class SlantedTriangular(Named):
         Howard and Ruder 2018, ULMFiT, eq. 3. https://arxiv.org/abs/1801.06146
     """
 
-    peak: float
-    steps: Steps = "100%"
-    rise: float = 0.1
-    ratio: float = 32.0
+    peak: float = fields.positive()
+    steps: Steps = fields.length("100%")
+    rise: float = fields.number(0.1)
+    ratio: float = fields.divisor(32.0)
 
-    def __post_init__(self) -> None:
-        checks.above_zero("SlantedTriangular", peak=self.peak)
-        lengths.parse("SlantedTriangular", steps=self.steps)
-        if not 0.0 < checks.finite("SlantedTriangular", rise=self.rise) < 1.0:
+    def _check_fields(self) -> None:
+        if not 0.0 < self.rise < 1.0:
             rule = "rise must be above 0 and below 1"
             raise ArgumentError("SlantedTriangular", rule, "Pass a share of the run such as 0.1", rise=self.rise)
-        if checks.finite("SlantedTriangular", ratio=self.ratio) < 1.0:
-            raise ArgumentError("SlantedTriangular", "ratio must be 1 or more", "Pass a divisor", ratio=self.ratio)
 
     @functools.cached_property
     def expression(self) -> Schedule:
-        up, down = lengths.split(lengths.parse("SlantedTriangular", steps=self.steps), self.rise)
+        up, down = lengths.split(lengths.of(self.steps), self.rise)
         low = self.peak / self.ratio
         return Linear(low, self.peak, up) >> Linear(self.peak, low, down)

@@ -11,8 +11,7 @@ import itertools
 from fractions import Fraction
 from typing import Any, final
 
-from keras_lr.core import checks
-from keras_lr.schedules import length as lengths
+from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Piecewise
 from keras_lr.schedules.atoms.decays import Exponential, InverseTime
 from keras_lr.schedules.atoms.ramps import Linear, Ramp
@@ -22,7 +21,9 @@ from keras_lr.schedules.ops import Arithmetic
 
 
 class Named(Schedule):
-    """A schedule that is a short word for an expression of others."""
+    """A schedule that is a short name for an expression of others."""
+
+    _verbatim = True
 
     @property
     @abc.abstractmethod
@@ -43,6 +44,12 @@ class Named(Schedule):
 
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
         return self.expression.placed(run, start)
+
+    def longest_rise(self) -> int:
+        return self.expression.longest_rise()
+
+    def _longer(self, steps: int) -> Schedule | None:
+        return self.expression._longer(steps)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.expression.formula(step, xp)
@@ -66,14 +73,9 @@ class StepDecay(Named):
         [0.1, 0.1, 0.05, 0.05, 0.025]
     """
 
-    start: float
-    rate: float
-    per: Steps
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("StepDecay", start=self.start)
-        checks.above_zero("StepDecay", rate=self.rate)
-        lengths.parse("StepDecay", per=self.per)
+    start: float = fields.rate()
+    rate: float = fields.positive()
+    per: Steps = fields.length()
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -98,15 +100,12 @@ class MultiStepDecay(Named):
         [0.4, 0.4, 0.2, 0.1, 0.1]
     """
 
-    start: float
-    rate: float
-    boundaries: tuple[Steps, ...]
+    start: float = fields.rate()
+    rate: float = fields.positive()
+    boundaries: tuple[Steps, ...] = fields.length(many=True)
 
-    def __post_init__(self) -> None:
-        checks.at_least_zero("MultiStepDecay", start=self.start)
-        checks.above_zero("MultiStepDecay", rate=self.rate)
-        object.__setattr__(self, "boundaries", tuple(self.boundaries))
-        _ = self.expression  # its boundaries are checked there
+    def _check_fields(self) -> None:
+        _ = self.expression  # checks that the boundaries rise
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -132,14 +131,9 @@ class TimeDecay(Named):
         [0.1, 0.05, 0.02]
     """
 
-    start: float
-    decay: float
-    per: Steps = 1
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("TimeDecay", start=self.start)
-        checks.at_least_zero("TimeDecay", decay=self.decay)
-        lengths.parse("TimeDecay", per=self.per)
+    start: float = fields.rate()
+    decay: float = fields.rate()
+    per: Steps = fields.length(1)
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -166,12 +160,8 @@ class Budgeted(Named):
         Li, Yumer and Ramanan 2020, eq. 2. https://arxiv.org/abs/1905.04753
     """
 
-    start: float
-    steps: Steps = "100%"
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("Budgeted", start=self.start)
-        lengths.parse("Budgeted", steps=self.steps)
+    start: float = fields.rate()
+    steps: Steps = fields.length("100%")
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -199,14 +189,9 @@ class Rex(Named):
         Chen et al. 2021. https://arxiv.org/abs/2107.04197
     """
 
-    start: float
-    end: float = 0.0
-    steps: Steps = "100%"
-
-    def __post_init__(self) -> None:
-        checks.at_least_zero("Rex", start=self.start)
-        checks.at_least_zero("Rex", end=self.end)
-        lengths.parse("Rex", steps=self.steps)
+    start: float = fields.rate()
+    end: float = fields.rate(0.0)
+    steps: Steps = fields.length("100%")
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -238,14 +223,12 @@ class KDecay(Named):
 
     start: float
     end: float = 0.0
-    steps: Steps = "100%"
-    k: float = 2.0
+    steps: Steps = fields.length("100%")
+    k: float = fields.positive(2.0)
     shape: str = "cosine"
 
-    def __post_init__(self) -> None:
-        checks.above_zero("KDecay", k=self.k)
-        lengths.parse("KDecay", steps=self.steps)
-        _ = self.expression  # the rest is checked there
+    def _check_fields(self) -> None:
+        _ = self.expression  # checks the rest
 
     @functools.cached_property
     def expression(self) -> Schedule:

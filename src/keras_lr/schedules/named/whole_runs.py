@@ -6,15 +6,15 @@ import dataclasses
 import functools
 from typing import final
 
-from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.atoms.constants import Constant
 from keras_lr.schedules.atoms.decays import InverseSqrt
 from keras_lr.schedules.atoms.ramps import Linear, Ramp
 from keras_lr.schedules.base import Schedule, register, schedule
-from keras_lr.schedules.length import Steps
+from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.named.falling import Named
 
 
@@ -44,20 +44,16 @@ class WarmupStableDecay(Named):
         Hu et al. 2024, MiniCPM, section 4. https://arxiv.org/abs/2404.06395
     """
 
-    peak: float
-    steps: Steps = "100%"
-    warmup_steps: Steps = "5%"
-    decay_steps: Steps = "20%"
-    end: float = 0.0
-    shape: str = "linear"
+    peak: float = fields.rate()
+    steps: Steps = fields.length("100%")
+    warmup_steps: Steps = fields.length("5%", least=0)
+    decay_steps: Steps = fields.length("20%", least=0)
+    end: float = fields.rate(0.0)
+    shape: str = fields.choice(shapes.SHAPES, "linear")
 
-    def __post_init__(self) -> None:
-        checks.at_least_zero("WarmupStableDecay", peak=self.peak)
-        checks.at_least_zero("WarmupStableDecay", end=self.end)
-        shapes.check("WarmupStableDecay", self.shape, self.end)
-        whole = lengths.parse("WarmupStableDecay", steps=self.steps)
-        rise = lengths.parse("WarmupStableDecay", 0, warmup_steps=self.warmup_steps)
-        fall = lengths.parse("WarmupStableDecay", 0, decay_steps=self.decay_steps)
+    def _check_fields(self) -> None:
+        shapes.check_end("WarmupStableDecay", self.shape, self.end)
+        whole, rise, fall = self._lengths()
         rest = whole - rise - fall
         if any(part < 0 for part in (rest.steps, rest.epochs, rest.share, rest.examples)) and _one_unit(
             whole, rise, fall
@@ -65,13 +61,15 @@ class WarmupStableDecay(Named):
             rule = f"warm-up and decay are longer than the whole, {self.steps!r}"
             raise ArgumentError("WarmupStableDecay", rule, "Make them shorter", decay_steps=self.decay_steps)
 
-    def lengthened(self, steps: int) -> Schedule | None:
-        """The same plan with a longer middle."""
+    def _lengths(self) -> tuple[Length, Length, Length]:
+        return lengths.of(self.steps), lengths.of(self.warmup_steps), lengths.of(self.decay_steps)
+
+    def _longer(self, steps: int) -> Schedule | None:
         return dataclasses.replace(self, steps=self.steps + steps) if isinstance(self.steps, int) else None
 
     @functools.cached_property
     def expression(self) -> Schedule:
-        whole, rise, fall = (lengths.parse("", 0, n=n) for n in (self.steps, self.warmup_steps, self.decay_steps))
+        whole, rise, fall = self._lengths()
         stable = Constant(self.peak, whole - rise - fall) >> Ramp(self.peak, self.end, fall, self.shape)
         return stable.warmup(rise)
 
@@ -103,21 +101,17 @@ class Infinite(Named):
         Ibrahim et al. 2024, section 4.2. https://arxiv.org/abs/2403.08763
     """
 
-    peak: float
-    constant: float
-    end: float
-    warmup_steps: Steps
-    cooldown_steps: Steps
-    constant_steps: Steps
-    annealing_steps: Steps
+    peak: float = fields.positive()
+    constant: float = fields.positive()
+    end: float = fields.positive()
+    warmup_steps: Steps = fields.length(least=0)
+    cooldown_steps: Steps = fields.length(least=0)
+    constant_steps: Steps = fields.length(least=0)
+    annealing_steps: Steps = fields.length(least=0)
     shape: str = "cosine"
 
-    def __post_init__(self) -> None:
-        for name in ("peak", "constant", "end"):
-            checks.above_zero("Infinite", **{name: getattr(self, name)})
-        for name in ("warmup_steps", "cooldown_steps", "constant_steps", "annealing_steps"):
-            lengths.parse("Infinite", 0, **{name: getattr(self, name)})
-        _ = self.expression  # the rest is checked there
+    def _check_fields(self) -> None:
+        _ = self.expression  # checks the rest
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -148,14 +142,9 @@ class Noam(Named):
         Vaswani et al. 2017, eq. 3. https://arxiv.org/abs/1706.03762
     """
 
-    model_dim: int
-    warmup_steps: int
-    scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        checks.whole("Noam", model_dim=self.model_dim)
-        checks.whole("Noam", warmup_steps=self.warmup_steps)
-        checks.above_zero("Noam", scale=self.scale)
+    model_dim: int = fields.count()
+    warmup_steps: int = fields.updates()
+    scale: float = fields.positive(1.0)
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -164,7 +153,7 @@ class Noam(Named):
         return rise >> InverseSqrt(peak, self.warmup_steps)
 
 
-def _one_unit(*parts: lengths.Length) -> bool:
+def _one_unit(*parts: Length) -> bool:
     """Whether lengths can be compared before a run is known."""
     kinds = {name for part in parts for name in ("steps", "epochs", "share", "examples") if getattr(part, name)}
     return len(kinds) == 1

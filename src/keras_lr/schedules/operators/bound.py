@@ -7,16 +7,18 @@ from fractions import Fraction
 from typing import Any, final
 
 from keras_lr.core import checks
+from keras_lr.schedules import fields
 from keras_lr.schedules.base import Schedule, register, schedule
 from keras_lr.schedules.length import Length, RunLength
+from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
 @register
 @schedule
-class Bound(Schedule):
-    """`schedule.bind(steps_per_epoch=, epochs=)`: remembers both the words and the run that gave them a length.
+class Bound(Operator):
+    """`schedule.bind(steps_per_epoch=, epochs=)`: the schedule with its units, and the run that gives them a length.
 
     Boundary i is round(T * the shares so far),  T = epochs * steps_per_epoch.
 
@@ -27,16 +29,13 @@ class Bound(Schedule):
         [1.0, 1.0, 1.0, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0]
     """
 
-    schedule: Schedule
-    steps_per_epoch: int
-    epochs: int
-    batch_size: int | None = None
+    steps_per_epoch: int = fields.count()
+    epochs: int = fields.count()
+    batch_size: int | None = fields.count(None)
+    _call = "bind"
+    _keywords = ("steps_per_epoch", "epochs", "batch_size")
 
-    def __post_init__(self) -> None:
-        checks.whole("bind", steps_per_epoch=self.steps_per_epoch)
-        checks.whole("bind", epochs=self.epochs)
-        if self.batch_size is not None:
-            checks.whole("bind", batch_size=self.batch_size)
+    def _check_fields(self) -> None:
         checks.whole("bind", total_steps=self.total_steps)
         _ = self.expression  # a length that this run can't give is an error here, not in the first update
 
@@ -48,6 +47,10 @@ class Bound(Schedule):
     @property
     def unbound(self) -> bool:
         return False
+
+    @property
+    def original(self) -> Schedule:
+        return self.schedule
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -63,11 +66,11 @@ class Bound(Schedule):
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
         return self
 
+    def longest_rise(self) -> int:
+        return self.expression.longest_rise()
+
+    def _longer(self, steps: int) -> Schedule | None:
+        return super()._longer(steps) or self.expression._longer(steps)
+
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.expression.formula(step, xp)
-
-    def __repr__(self) -> str:
-        from keras_lr.schedules.operators.algebra import dotted
-
-        batch = "" if self.batch_size is None else f", batch_size={self.batch_size}"
-        return f"{dotted(self.schedule)}.bind(steps_per_epoch={self.steps_per_epoch}, epochs={self.epochs}{batch})"

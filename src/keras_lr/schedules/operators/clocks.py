@@ -1,4 +1,4 @@
-"""Operators that change the clock of a schedule: later, sooner, slower, again, and a new plan for the rest of a run."""
+"""Operators that change the clock of a schedule: later, sooner, slower, repeated, and a new length for the rest of a run."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from typing import Any, final
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.base import Schedule, register, schedule, unbound_error
 from keras_lr.schedules.length import Length, RunLength, Steps
-from keras_lr.schedules.operators.algebra import dotted
+from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
 @register
 @schedule
-class Delay(Schedule):
+class Delay(Operator):
     """`schedule.delay(n)`: holds the first rate for n updates, then the schedule from its own step 0.
 
     lr(t) = schedule(max(t - n, 0)).
@@ -29,16 +30,13 @@ class Delay(Schedule):
         [1.0, 1.0, 1.0, 0.5, 0.0]
     """
 
-    schedule: Schedule
-    steps: Steps
-
-    def __post_init__(self) -> None:
-        lengths.parse("delay", 0, steps=self.steps)
+    steps: Steps = fields.length(least=0)
+    _call = "delay"
 
     @property
     def wait(self) -> Length:
         """How long the first rate is held."""
-        return lengths.parse("delay", 0, steps=self.steps)
+        return lengths.of(self.steps)
 
     @property
     def extent(self) -> Length | None:
@@ -50,14 +48,11 @@ class Delay(Schedule):
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.schedule.formula(xp.maximum(step - self.wait.steps, 0), xp)
 
-    def __repr__(self) -> str:
-        return f"{dotted(self.schedule)}.delay({self.steps!r})"
-
 
 @final
 @register
 @schedule
-class Skip(Schedule):
+class Skip(Operator):
     """`schedule.skip(n)`: begins with the schedule's own step n.
 
     lr(t) = schedule(t + n).
@@ -68,11 +63,8 @@ class Skip(Schedule):
         [0.75, 0.5, 0.25, 0.0]
     """
 
-    schedule: Schedule
-    steps: int
-
-    def __post_init__(self) -> None:
-        checks.whole("skip", 0, steps=self.steps)
+    steps: int = fields.updates(least=0)
+    _call = "skip"
 
     @property
     def extent(self) -> Length | None:
@@ -81,21 +73,15 @@ class Skip(Schedule):
         rest = self.schedule.extent - Length(self.steps)
         return Length() if rest.bound and rest.steps < 0 else rest
 
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return Skip(self.schedule.placed(run, start), self.steps)
-
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         last = checks.LARGEST_STEP - self.steps  # the sum must not pass what a step counter holds
         return self.schedule.formula(xp.minimum(xp.maximum(step, 0), last) + self.steps, xp)
-
-    def __repr__(self) -> str:
-        return f"{dotted(self.schedule)}.skip({self.steps!r})"
 
 
 @final
 @register
 @schedule
-class Every(Schedule):
+class Every(Operator):
     """`schedule.every(k)`: the schedule on a clock that ticks once in k steps.
 
     lr(t) = schedule(t // k).
@@ -106,39 +92,31 @@ class Every(Schedule):
         [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
-    schedule: Schedule
-    steps: Steps
+    steps: Steps = fields.length()
+    _call = "every"
 
-    def __post_init__(self) -> None:
-        period = lengths.parse("every", steps=self.steps)
-        if not period.bound and self.schedule.extent is not None:
-            raise ArgumentError(
-                "every",
-                "a schedule with an end needs a whole number of steps here",
-                "Pass an int such as 4",
-                steps=self.steps,
-            )
+    def _check_fields(self) -> None:
+        if not lengths.of(self.steps).bound and self.schedule.extent is not None:
+            rule = "a schedule with an end needs a whole number of steps here"
+            raise ArgumentError("every", rule, "Pass an int such as 4", steps=self.steps)
 
     @property
     def extent(self) -> Length | None:
         inner = self.schedule.extent
-        return None if inner is None else inner * lengths.parse("every", steps=self.steps).steps
+        return None if inner is None else inner * lengths.of(self.steps).steps
 
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        period = max(1, lengths.place(lengths.parse("every", steps=self.steps), run, Fraction(0)))
+        period = max(1, lengths.place(lengths.of(self.steps), run, Fraction(0)))
         return Every(self.schedule.placed(run.slowed(period), start / period), period)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.schedule.formula(xp.maximum(step, 0) // self.steps, xp)
 
-    def __repr__(self) -> str:
-        return f"{dotted(self.schedule)}.every({self.steps!r})"
-
 
 @final
 @register
 @schedule
-class Repeat(Schedule):
+class Repeat(Operator):
     """`schedule.repeat(times, stretch=s, gain=g)`: again and again, each time s times as long and scaled by g.
 
     lr(t) = g ** i * schedule((t - b[i]) * n / (b[i + 1] - b[i])),  i = the last one with b[i] <= t,
@@ -154,22 +132,18 @@ class Repeat(Schedule):
         [1.0, 0.5, 1.0, 0.75, 0.5, 0.25, 1.0]
     """
 
-    schedule: Schedule
-    times: int | None = None
-    gain: float = 1.0
-    stretch: float = 1.0
+    times: int | None = fields.count(None)
+    gain: float = fields.positive(1.0)
+    stretch: float = fields.positive(1.0)
+    _call = "repeat"
+    _keywords = ("gain", "stretch")
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.schedule.extent is None:
             raise ArgumentError("repeat", "the schedule has no end", "Give it a length first", schedule=self.schedule)
         if self.schedule.extent == Length():
-            raise ArgumentError(
-                "repeat", "the schedule is empty", "Give it a length of 1 or more", schedule=self.schedule
-            )
-        if self.times is not None:
-            checks.whole("repeat", times=self.times)
-        object.__setattr__(self, "gain", checks.above_zero("repeat", gain=self.gain))
-        object.__setattr__(self, "stretch", checks.above_zero("repeat", stretch=self.stretch))
+            repair = "Give it a length of 1 or more"
+            raise ArgumentError("repeat", "the schedule is empty", repair, schedule=self.schedule)
 
     @property
     def extent(self) -> Length | None:
@@ -197,7 +171,7 @@ class Repeat(Schedule):
         return tuple(ends)
 
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return Repeat(self.schedule.placed(run, Fraction(0)), self.times, self.gain, self.stretch)
+        return super().placed(run, Fraction(0))
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         step = xp.maximum(step, 0)
@@ -221,17 +195,11 @@ class Repeat(Schedule):
         slower = [period / span for span in spans]  # type: ignore[operator]
         return cycle, xp.real(step - xp.pick(starts, cycle)) * xp.pick(slower, cycle)
 
-    def __repr__(self) -> str:
-        words = [] if self.times is None else [repr(self.times)]
-        words += [] if self.gain == 1.0 else [f"gain={self.gain!r}"]
-        words += [] if self.stretch == 1.0 else [f"stretch={self.stretch!r}"]
-        return f"{dotted(self.schedule)}.repeat({', '.join(words)})"
-
 
 @final
 @register
 @schedule
-class Retime(Schedule):
+class Retime(Operator):
     """`schedule.retime(at, old_total, new_total)`: a run that was planned for old_total updates gets new_total.
 
     lr(t) = schedule(t) for t < at, schedule(at + (t - at) * (old_total - at) / (new_total - at)) after.
@@ -244,18 +212,17 @@ class Retime(Schedule):
         [1.0, 0.75, 0.5, 0.375, 0.25, 0.125, 0.0]
     """
 
-    schedule: Schedule
-    at: int
-    old_total: int
-    new_total: int
+    at: int = fields.updates(least=0)
+    old_total: int = fields.updates()
+    new_total: int = fields.updates()
+    _call = "retime"
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if self.schedule.unbound:
             raise unbound_error(self.schedule)
-        checks.whole("retime", 0, at=self.at)
         for name in ("old_total", "new_total"):
             value = getattr(self, name)
-            if checks.whole("retime", **{name: value}) <= self.at:
+            if value <= self.at:
                 rule = f"{name} must be above at, {self.at}"
                 raise ArgumentError("retime", rule, "Pass the updates of the whole run", **{name: value})
 
@@ -275,6 +242,3 @@ class Retime(Schedule):
         before = self.schedule.formula(xp.minimum(step, self.at), xp)
         after = self.schedule.formula(self.at + xp.real(xp.maximum(step - self.at, 0)) * pace, xp)
         return xp.where(step < self.at, before, after)
-
-    def __repr__(self) -> str:
-        return f"{dotted(self.schedule)}.retime({self.at}, {self.old_total}, {self.new_total})"

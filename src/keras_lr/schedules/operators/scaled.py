@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from fractions import Fraction
 from typing import Any, final
 
 import keras
 import numpy as np
 
 from keras_lr import backends
-from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.schedules.base import Schedule, register, schedule
-from keras_lr.schedules.length import Length, RunLength
-from keras_lr.schedules.operators.algebra import dotted
+from keras_lr.schedules import fields
+from keras_lr.schedules.base import CALL, Schedule, register, schedule
+from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import HOST, Arithmetic
 
 
@@ -37,7 +35,7 @@ class Adopted(Schedule):
 
     schedule: Any
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not isinstance(self.schedule, keras.optimizers.schedules.LearningRateSchedule):
             raise ArgumentError("Adopted", "schedule must be a schedule of Keras", "Pass one", schedule=self.schedule)
 
@@ -54,11 +52,8 @@ class Adopted(Schedule):
         return False
 
     @property
-    def extent(self) -> Length | None:
+    def extent(self) -> None:
         return None
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return self
 
     @functools.cached_property
     def _over(self) -> Callable[[Any], Any]:
@@ -89,7 +84,7 @@ class Adopted(Schedule):
 @final
 @register
 @schedule
-class Scaled(Schedule):
+class Scaled(Operator):
     """A schedule that a callback has scaled: within `low` and `high`, but never beyond the schedule itself.
 
     lr(t) = max(s * scale, min(s, low)) for a scale of 1 or less, min(s * scale, max(s, high)) above,  s = schedule(t).
@@ -106,23 +101,9 @@ class Scaled(Schedule):
         [0.1, 0.075, 0.05, 0.05, 0.0]
     """
 
-    schedule: Schedule
-    scale: float = 1.0
-    low: float = 0.0
-    high: float | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("scale", "low"):
-            object.__setattr__(self, name, checks.at_least_zero("Scaled", **{name: getattr(self, name)}))
-        if self.high is not None:
-            object.__setattr__(self, "high", checks.above_zero("Scaled", high=self.high))
-
-    @property
-    def extent(self) -> Length | None:
-        return self.schedule.extent
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return Scaled(self.schedule.placed(run, start), self.scale, self.low, self.high)
+    scale: float = fields.rate(1.0)
+    low: float = fields.rate(0.0)
+    high: float | None = fields.positive(None)
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         rate = self.schedule.formula(step, xp)
@@ -132,4 +113,4 @@ class Scaled(Schedule):
 
     def __repr__(self) -> str:
         bounds = "" if not self.low and self.high is None else f", low={self.low!r}, high={self.high!r}"
-        return f"Scaled({dotted(self.schedule)}, {self.scale!r}{bounds})"
+        return f"Scaled({self.schedule.code_in(CALL)}, {self.scale!r}{bounds})"

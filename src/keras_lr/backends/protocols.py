@@ -1,0 +1,76 @@
+"""The `stepper` module of a backend. mypy compares each backend with these protocols, in `backends/__init__.py`."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import numpy as np
+
+from keras_lr.backends.arrays import Batch, Chunk
+
+
+class Stepper(Protocol):
+    """Trains a built model, each update at a rate of its own, and always from the same start.
+
+    The start is the state that the model has when the stepper is created.
+
+    Attributes:
+        model: A compiled model, built with its optimizer, loss and metrics.
+    """
+
+    model: Any
+
+    def reset(self) -> None:
+        """Goes back to the start."""
+
+    def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
+        """Runs one training step on each batch, each at its own rate.
+
+        Returns:
+            By name, the raw losses before each step: "loss" and, if the model has several outputs, the loss of each output.
+        """
+        ...
+
+    def trainable(self) -> list[Any]:
+        """Returns the current trainable values, as tensors of the framework."""
+        ...
+
+    def evaluate(self, batches: Iterable[Batch]) -> np.ndarray:
+        """Returns the current loss of each batch, computed by the model's own test step."""
+        ...
+
+    def close(self) -> None:
+        """Brings the model back to the start."""
+
+
+class StepperModule(Protocol):
+    """The names in the `stepper` module of each backend."""
+
+    def devices(self) -> list[str]:
+        """Returns the devices that the framework can compute on, such as "CPU:0"."""
+        ...
+
+    def compiled(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """Returns a function as one program, or as it is where the framework runs eagerly."""
+        ...
+
+    def host_step(self, step: Any) -> int | None:
+        """Returns the step as an int if reading it costs nothing, else None."""
+        ...
+
+    def random_state(self) -> Any:
+        """Returns the state of the framework's global random generators."""
+        ...
+
+    def set_random_state(self, state: Any) -> None:
+        """Restores what `random_state` returned."""
+
+    def scope(self, model: Any) -> contextlib.AbstractContextManager[Any]:
+        """Returns the distribution scope that a model was created in."""
+        ...
+
+    def Stepper(self, model: Any) -> Stepper:
+        """Creates a stepper of a built model."""
+        ...
