@@ -1,4 +1,4 @@
-"""The private names of Keras that are used, each in one test, so that a new Keras that moves one is told at once."""
+"""Each private name of Keras that is used has a test, so that a new Keras that moves one is noticed at once."""
 
 import threading
 
@@ -69,7 +69,7 @@ def test_unbuilt_containers_are_given_back_unbuilt(line):
     x, y, make = line
     model = make(metrics=["mae"])
     containers = machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers)
+    machinery.build(model, (x[:4], y[:4]))
     assert model._compile_metrics.built
     containers.restore()
     assert not model._compile_metrics.built
@@ -124,15 +124,15 @@ def test_a_gradient_that_is_the_next_value_is_known():
 
 
 @pytest.mark.parametrize("name", ["SGD", "AdamW", "Nadam", "Muon", "Lamb"])
-@pytest.mark.parametrize(("scaled", "kept"), [(False, [0.9, 0.9]), (True, [0.9, 0.95])])
-def test_the_decay_of_each_variable_is_at_its_own_rate(name, scaled, kept):
+@pytest.mark.parametrize(("scaled", "expected"), [(False, [0.9, 0.9]), (True, [0.9, 0.95])])
+def test_the_decay_of_each_variable_is_at_its_own_rate(name, scaled, expected):
     """Under a gradient of 0 only the decay moves: 0.5 * 0.2 of the weight, or half of that."""
     own = {"adam_weight_decay": 0.2} if name == "Muon" else {}
     optimizer, variables = small(getattr(keras.optimizers, name)(0.5, weight_decay=0.2, **own))
     with scale_rates(optimizer, [0, 1], [1.0, 0.5], scaled):
         optimizer.apply([keras.ops.zeros(3)] * 2, variables)
     values = [float(keras.ops.convert_to_numpy(variable)[0]) for variable in variables]
-    assert values == pytest.approx(kept, abs=1e-6)
+    assert values == pytest.approx(expected, abs=1e-6)
     assert float(keras.ops.convert_to_numpy(optimizer.learning_rate)) == 0.5
     assert not {"update_step", "_parallel_update_step", "_apply_weight_decay"} & set(vars(optimizer))
 
@@ -202,7 +202,7 @@ def test_compiled_metrics_are_hidden_until_restored(line):
     x, y, make = line
     model = make(metrics=["mae"])
     own, containers = model._compile_metrics, machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    machinery.build(model, (x[:4], y[:4]), hide_metrics_of=containers)
     assert model._compile_metrics is None
     containers.restore()
     assert type(model._compile_metrics) is type(own)
@@ -213,7 +213,7 @@ def test_the_mean_of_the_losses_is_not_kept_until_restored(line):
     x, y, make = line
     model = make(1e-12)
     own, containers = model._loss_tracker, machinery.Containers(model)
-    machinery.build(model, (x[:4], y[:4]), containers, with_metrics=False)
+    machinery.build(model, (x[:4], y[:4]), hide_metrics_of=containers)
     assert [(metric.name, metric.variables) for metric in model.metrics] == [("loss", [])]
     model.metrics[0].update_state(keras.ops.convert_to_tensor(3.0), sample_weight=4)
     model.metrics[0].update_state(keras.ops.convert_to_tensor(0.1), sample_weight=2)

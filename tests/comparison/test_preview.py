@@ -54,7 +54,7 @@ def test_auto_asks_find_nothing(tmp_path, monkeypatch):
     def find(*args, **named):
         raise AssertionError("find was asked")
 
-    monkeypatch.setattr(auto_rates, "find", find)
+    monkeypatch.setattr(auto_rates, "find_for", find)
     arguments = {**PLAN, "learning_rates": "auto"}
     told = preview(build_line, X, Y, **arguments)
     assert (len(told.cases), told.runs) == (5, 15)

@@ -1,6 +1,6 @@
-"""Keras's own machinery: with `keras_rates.py` the only file that uses a Keras name with a leading underscore. Each has a test.
+"""Keras's internals. Only this file and `keras_rates.py` use Keras's private names, and each name has a test.
 
-It reads and swaps the rate of an optimizer, and lists what a training step changes, so that it can be put back.
+It reads and replaces the rate of an optimizer, and lists what a training step changes, so that it can be restored.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import keras
@@ -22,12 +22,11 @@ from keras_lr.core.errors import ArgumentError
 _NAME_COUNTERS = "object_name_uids"
 _GLOBAL_SEED = "global_seed_generator"
 _RANDOM_SEED = "global_random_seed"
-Rate = Any  # a keras.Variable, a LearningRateSchedule or a callable without arguments
 
 
 def optimizers_of(model: Any) -> list[Any]:
-    """The optimizers that hold a rate of their own: wrappers (loss scaling, several optimizers) are looked into."""
-    found: list[Any] = []
+    """Returns the optimizers that hold a rate, in place of those that wrap others (loss scaling, several optimizers)."""
+    optimizers: list[Any] = []
     pending = [model.optimizer]
     pending += [value for value in vars(model).values() if isinstance(value, keras.optimizers.Optimizer)]
     while pending:
@@ -38,72 +37,84 @@ def optimizers_of(model: Any) -> list[Any]:
             pending.insert(0, inner)
         elif several is not None:
             pending[:0] = list(several)
-        elif optimizer is not None and all(optimizer is not other for other in found):
-            found.append(optimizer)
-    return found
+        elif optimizer is not None and all(optimizer is not other for other in optimizers):
+            optimizers.append(optimizer)
+    return optimizers
 
 
 def wrappers_of(model: Any) -> list[Any]:
-    """The optimizers that hold another one, from the outside in."""
-    found, optimizer = [], model.optimizer
+    """Returns the optimizers that wrap another one, from the outside in."""
+    wrappers, optimizer = [], model.optimizer
     while getattr(optimizer, "inner_optimizer", None) is not None:
-        found.append(optimizer)
+        wrappers.append(optimizer)
         optimizer = optimizer.inner_optimizer
-    return found
+    return wrappers
 
 
-def rate_of(optimizer: Any) -> Rate:
-    """What the optimizer was given as its rate: a variable (for a float), a schedule or a callable."""
+def rate_of(optimizer: Any) -> Any:
+    """Returns the optimizer's rate: a variable (for a float), a LearningRateSchedule or a callable."""
     return optimizer._learning_rate
 
 
-def set_rate(optimizer: Any, rate: Rate) -> None:
-    """Puts a rate in the optimizer's place for it. No variable is added to the optimizer or taken from it."""
+def set_rate(optimizer: Any, rate: Any) -> None:
+    """Replaces the optimizer's rate. The variables of the optimizer stay the same."""
     object.__setattr__(optimizer, "_learning_rate", rate)
 
 
+def counter_of(optimizer: Any) -> Any:
+    """Returns the variable that counts the optimizer's steps: the input of a schedule (micro-batches in accumulation)."""
+    return optimizer._iterations
+
+
 def step_count(optimizer: Any) -> int:
-    """The optimizer's own count of steps, which is what a schedule gets (micro-batches under accumulation)."""
-    return int(keras.ops.convert_to_numpy(optimizer._iterations))
+    """Returns the value of `counter_of`."""
+    return int(keras.ops.convert_to_numpy(counter_of(optimizer)))
 
 
 def steps_of(model: Any) -> int:
-    """The count of the model's optimizers; one of several that no variable belongs to stays behind."""
+    """Returns the highest step count of the model's optimizers: one without variables does not count."""
     return max(step_count(optimizer) for optimizer in optimizers_of(model))
 
 
-@contextlib.contextmanager
-def replace_rate(model: Any, rate: Callable[[], Any]) -> Iterator[None]:
-    """Within the block every optimizer of the model takes its rate from `rate()`; around tracing, it is compiled in."""
-    optimizers = optimizers_of(model)
-    before = [rate_of(optimizer) for optimizer in optimizers]
-    try:
-        for optimizer in optimizers:
-            set_rate(optimizer, rate)
-        yield
-    finally:
-        for optimizer, own in zip(optimizers, before, strict=True):
-            set_rate(optimizer, own)
+def count_as(wrapper: Any, inner: Any) -> None:
+    """Makes a wrapper use the step counter of the optimizer inside."""
+    object.__setattr__(wrapper, "_iterations", inner._iterations)
+
+
+def micro_batches(model: Any) -> int:
+    """Returns the number of batches in an update: more than one under gradient accumulation."""
+    return max(optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model))
+
+
+def replace_rate(model: Any, rate: Callable[[], Any]) -> contextlib.AbstractContextManager[None]:
+    """Makes every optimizer of the model use `rate()` within the block. A step that is traced in it keeps that."""
+    return _replace(optimizers_of(model), {"_learning_rate": rate})
+
+
+def replace_settings(model: Any, settings: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
+    """Gives attributes of the model's optimizer, such as `beta_1`, other values within the block."""
+    return _replace([model.optimizer], settings)
 
 
 @contextlib.contextmanager
-def replace_settings(model: Any, settings: Mapping[str, Any]) -> Iterator[None]:
-    """Within the block the model's optimizer has other values in attributes such as `beta_1`."""
-    optimizer = model.optimizer
-    before = {name: getattr(optimizer, name) for name in settings}
+def _replace(owners: Iterable[Any], values: Mapping[str, Any]) -> Iterator[None]:
+    """Replaces attributes within the block, past the checks and the tracking of Keras."""
+    before = [(owner, {name: getattr(owner, name) for name in values}) for owner in owners]
     try:
-        for name, value in settings.items():
-            object.__setattr__(optimizer, name, value)
+        for owner, _ in before:
+            for name, value in values.items():
+                object.__setattr__(owner, name, value)
         yield
     finally:
-        for name, value in before.items():
-            object.__setattr__(optimizer, name, value)
+        for owner, own in before:
+            for name, value in own.items():
+                object.__setattr__(owner, name, value)
 
 
 def retrace(model: Any) -> None:
-    """Makes `fit` trace its training step again, so that a rate that was put in after the first trace is used.
+    """Makes `fit` trace its training step again, so that it uses a rate that was replaced after the first trace.
 
-    JAX remembers what it has traced by the function, and two bound methods are equal: it is given one that it can't know.
+    JAX caches traces by function, and two bound methods are equal, so it gets a new function.
     """
     if model.train_function is None:
         return
@@ -121,7 +132,7 @@ def retrace(model: Any) -> None:
 
 
 def replace_optimizer(model: Any, optimizer: Any) -> None:
-    """Gives a freshly compiled model another optimizer, wrapped for loss scaling if its own was."""
+    """Gives a freshly compiled model another optimizer, wrapped for loss scaling if the first one is."""
     scaled = keras.optimizers.LossScaleOptimizer
     if isinstance(model.optimizer, scaled) and not isinstance(optimizer, scaled):
         optimizer = scaled(optimizer)
@@ -131,49 +142,39 @@ def replace_optimizer(model: Any, optimizer: Any) -> None:
 
 
 class Containers:
-    """The compiled loss and metrics of a model, which are built by its first batch.
+    """The compiled loss and metrics of a model, which its first batch builds.
 
-    A built loss or metric changes what `fit` does next (on JAX and PyTorch it draws one batch less before it starts, and
-    a metric's name depends on how many were made before), so a model that came unbuilt is given unbuilt ones back.
+    A built loss or metric changes what `fit` does next: on JAX and PyTorch it draws one batch less before it starts, and the
+    name of a metric depends on how many exist. So a model that came unbuilt gets unbuilt ones back.
     """
 
     NAMES = ("_compile_loss", "_compile_metrics")
 
     def __init__(self, model: Any) -> None:
-        self.model = model
-        self.own = {name: getattr(model, name, None) for name in self.NAMES}
-        self.built = {name: own is None or own.built for name, own in self.own.items()}
+        self._model = model
+        self._own = {name: getattr(model, name) for name in self.NAMES}
+        self._unbuilt = [name for name, own in self._own.items() if own is not None and not own.built]
         self._tracker = getattr(model, "_loss_tracker", None)
 
-    def take_away(self) -> None:
-        """Hides them, so that the model and the optimizer can be built alone."""
-        for name in self.NAMES:
-            object.__setattr__(self.model, name, None)
-
-    def give_back(self) -> None:
-        """Undoes `take_away`."""
-        for name, own in self.own.items():
-            object.__setattr__(self.model, name, own)
-
     def hide_metrics(self) -> None:
-        """Until `restore` the model has no compiled metrics and keeps no mean of its losses; its updates stay the same."""
-        object.__setattr__(self.model, "_compile_metrics", None)
+        """Removes the compiled metrics and the mean of the losses, until `restore`. The updates stay the same."""
+        object.__setattr__(self._model, "_compile_metrics", None)
         if self._tracker is not None:
-            object.__setattr__(self.model, "_loss_tracker", LastLoss())
+            object.__setattr__(self._model, "_loss_tracker", LastLoss())
 
     def restore(self) -> None:
-        """Leaves those that were built as they are, and unbuilt ones as new."""
+        """Restores built ones as they are, and unbuilt ones as new."""
         if self._tracker is not None:
-            object.__setattr__(self.model, "_loss_tracker", self._tracker)
-        for name, own in self.own.items():
-            object.__setattr__(self.model, name, own if self.built[name] else _unbuilt(own))
+            object.__setattr__(self._model, "_loss_tracker", self._tracker)
+        for name, own in self._own.items():
+            object.__setattr__(self._model, name, _copy_unbuilt(own) if name in self._unbuilt else own)
 
 
 class LastLoss(keras.metrics.Metric):
-    """Stands in for the loss tracker of a model: tells the loss of the last batch, and has no variables.
+    """Stands in for the loss tracker of a model: it reports the loss of the last batch, and has no variables.
 
-    To empty the tracker and to take the mean again costs a tenth of an update of a small model. Each thread has a loss
-    of its own: the replicas of `tf.distribute` are threads that take turns in the middle of a step.
+    To reset the tracker and update its mean takes a tenth of an update of a small model. Each thread has its own loss: the
+    replicas of `tf.distribute` are threads that take turns in the middle of a step.
     """
 
     def __init__(self) -> None:
@@ -181,71 +182,67 @@ class LastLoss(keras.metrics.Metric):
         self._last = threading.local()
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Keeps the loss of a batch; the mean over one batch is the loss itself, whatever its weight."""
+        """Stores the loss of a batch. The mean over one batch is the loss itself, whatever its weight."""
         del sample_weight
         self._last.loss = keras.ops.cast(values, self.dtype)
 
     def result(self) -> Any:
-        """The loss of the last batch; 0 before the first, as a mean has it."""
+        """Returns the loss of the last batch; before the first, 0 like a mean."""
         return getattr(self._last, "loss", 0.0)
 
     def reset_state(self) -> None:
-        """Forgets it."""
+        """Forgets the loss."""
         vars(self._last).clear()
 
 
-def _unbuilt(container: Any) -> Any:
-    """A compiled loss or metric container as `compile` made it."""
+def _copy_unbuilt(container: Any) -> Any:
+    """Returns a compiled loss or metric container as `compile` creates it."""
     kind, names = type(container), container.output_names
     if hasattr(container, "_user_loss"):
         return kind(container._user_loss, container._user_loss_weights, output_names=names)
     return kind(container._user_metrics, container._user_weighted_metrics, output_names=names)
 
 
-def build(model: Any, batch: tuple[Any, ...], containers: Containers, *, with_metrics: bool = True) -> GlobalState:
-    """Builds what the first batch of `fit` would build; returns Keras's global state as it is to be put back.
-
-    The state is taken between the model and its metrics: a metric that is built again must get its name again.
+def build(model: Any, batch: tuple[Any, ...], hide_metrics_of: Containers | None = None) -> GlobalState:
+    """Builds what the first batch of `fit` builds.
 
     Args:
         model: A compiled model.
         batch: A first batch.
-        containers: Of the model.
-        with_metrics: False hides the compiled metrics and the loss tracker, until `containers.restore`.
+        hide_metrics_of: The containers of the model, to hide its metrics from the build. `restore` brings them back.
+
+    Returns:
+        Keras's global state after the model and before its metrics. If it is restored, metrics that are built again get
+        the same names.
     """
-    containers.take_away()
-    try:
+    with _replace([model], dict.fromkeys(Containers.NAMES)):  # builds the model and the optimizer alone
         model._symbolic_build(data_batch=batch)
         state = GlobalState()
-    finally:
-        containers.give_back()
-    if not with_metrics:
-        containers.hide_metrics()
+    if hide_metrics_of is not None:
+        hide_metrics_of.hide_metrics()
     model._symbolic_build(data_batch=batch)
     return state
 
 
 def has_plain_step(model: Any) -> bool:
-    """Whether steps and metrics are Keras's own, so that the metrics can be left out without a change of training."""
+    """Returns whether steps and metrics are Keras's own, so that training is the same without the metrics."""
     names = {"train_step", "test_step", "compute_metrics"}
     plain = all(getattr(type(model), name) is getattr(keras.Model, name) for name in names)
     return plain and not names & set(vars(model))
 
 
 def losses_in(model: Any, logs: dict[str, Any], step: str = "train_step") -> dict[str, Any]:
-    """Of what a step returned, the loss and, of a model with several outputs, that of each."""
+    """Returns the loss in the logs of a step and, if the model has several outputs, the loss of each output."""
     if "loss" not in logs:
-        told = ", ".join(map(repr, logs)) or "nothing"
-        raise ArgumentError(
-            f"{type(model).__name__}.{step}", f"{step} returns {told}, but no 'loss'", "Return it too", model=model
-        )
+        names, where = ", ".join(map(repr, logs)) or "nothing", f"{type(model).__name__}.{step}"
+        raise ArgumentError(where, f"{step} returns {names}, but no 'loss'", "Return it too", model=model)
     own = model._compile_loss
-    names = [] if own is None else [tracker.name for tracker in own.metrics]
-    return {"loss": logs["loss"]} | {name: logs[name] for name in names if name in logs}
+    outputs = [] if own is None else [tracker.name for tracker in own.metrics]
+    return {"loss": logs["loss"]} | {name: logs[name] for name in outputs if name in logs}
 
 
 class GlobalState:
-    """Keras's counters of names and its global seeds, as they are now."""
+    """A copy of Keras's name counters and global seeds."""
 
     def __init__(self) -> None:
         self.names = copy.copy(global_state.get_global_attribute(_NAME_COUNTERS))
@@ -254,7 +251,7 @@ class GlobalState:
         self.seed = None if self.generator is None else np.array(keras.ops.convert_to_numpy(self.generator.state))
 
     def restore(self) -> None:
-        """Puts them back."""
+        """Restores them."""
         global_state.set_global_attribute(_NAME_COUNTERS, copy.copy(self.names))
         global_state.set_global_attribute(_RANDOM_SEED, self.random_seed)
         global_state.set_global_attribute(_GLOBAL_SEED, self.generator)
@@ -263,86 +260,64 @@ class GlobalState:
 
 
 def variables_of(model: Any) -> list[Any]:
-    """Every variable that a training step may change, each once: model, seeds, optimizers, metrics."""
-    several = [model.variables, model.metrics_variables]
-    several += [optimizer.variables for optimizer in [model.optimizer, *optimizers_of(model)]]
-    return list({id(variable): variable for variables in several for variable in variables}.values())
+    """Returns every variable that a training step may change, each once: model, seeds, optimizers, metrics."""
+    lists = [model.variables, model.metrics_variables]
+    lists += [optimizer.variables for optimizer in [model.optimizer, *optimizers_of(model)]]
+    return list({id(variable): variable for variables in lists for variable in variables}.values())
+
+
+def values_of(model: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Returns the trainable and the non-trainable values of a built model, with the seeds of its dropout."""
+    lists = (model.trainable_variables, model.non_trainable_variables)
+    trainable, rest = ([np.array(keras.ops.convert_to_numpy(one)) for one in variables] for variables in lists)
+    return trainable, rest
 
 
 def step_takes_rate(model: Any) -> bool:
-    """Whether the model has an optimizer that a rate can be handed to."""
+    """Returns whether the model is compiled with an optimizer."""
     return bool(getattr(model, "compiled", False)) and model.optimizer is not None
 
 
-def batch_of(x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, ...]:
-    """A batch as a training step gets it."""
-    return keras.utils.pack_x_y_sample_weight(x, y, sample_weight)
-
-
-def micro_batches(model: Any) -> int:
-    """How many batches make one update: more than one under gradient accumulation."""
-    return max(optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model))
-
-
-def counter_of(optimizer: Any) -> Any:
-    """The variable that counts the optimizer's steps, which is what a schedule gets (micro-batches under accumulation)."""
-    return optimizer._iterations
-
-
-def count_as(wrapper: Any, inner: Any) -> None:
-    """Lets a wrapper's count be that of the optimizer inside."""
-    object.__setattr__(wrapper, "_iterations", inner._iterations)
-
-
 def trainable_variables_of(optimizer: Any) -> list[Any]:
-    """The variables that a built optimizer was built for."""
+    """Returns the variables that an optimizer was built for."""
     return list(optimizer._trainable_variables)
 
 
 def index_in(optimizer: Any, variable: Any) -> int:
-    """The place of a variable among those that the optimizer was built for; it may come as the framework's own."""
+    """Returns the index in `trainable_variables_of` of a variable, which may be the framework's own."""
     return optimizer._get_variable_index(variable)
 
 
 def takes_next_value(variable: Any) -> bool:
-    """Whether what comes as its gradient is its next value (the scales of float8 training), not a direction."""
+    """Returns whether the gradient of a variable is its next value (the scales of float8 training)."""
     return bool(getattr(variable, "overwrite_with_gradient", False))
 
 
+def loss_variables(model: Any) -> list[Any]:
+    """Returns the variables of the loss tracker: the sum of the losses in the epoch, and their number of examples."""
+    return list(model._loss_tracker.variables)
+
+
 def loss_sums(model: Any) -> tuple[float, float]:
-    """The sum of the losses of the examples of the epoch so far, and how many they are."""
+    """Returns the values of `loss_variables`."""
     tracker = model._loss_tracker
     total, count = keras.ops.convert_to_numpy(tracker.total), keras.ops.convert_to_numpy(tracker.count)
     return float(total), float(count)
 
 
-def loss_variables(model: Any) -> list[Any]:
-    """The variables in which a model sums the losses of an epoch: their total, and how many examples they are of."""
-    return list(model._loss_tracker.variables)
-
-
-def values_of(model: Any) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """The trainable and the non-trainable values of a built model, the seeds of its dropout included."""
-    trainable, rest = (
-        [np.array(keras.ops.convert_to_numpy(variable)) for variable in several]
-        for several in (model.trainable_variables, model.non_trainable_variables)
-    )
-    return trainable, rest
-
-
 def layers_of(model: Any) -> list[Any]:
-    """All layers of a model, those within layers too."""
+    """Returns all layers of a model, with those inside of layers."""
     return list(model._flatten_layers())
 
 
 def draws_before_training(model: Any) -> bool:
-    """Whether `fit` takes a batch to build with before its first epoch, and so draws one order more."""
+    """Returns whether `fit` draws one more order, because it builds with a batch before its first epoch."""
     containers = (model._compile_loss, model._compile_metrics)
     return not model.built or not all(one is None or one.built for one in containers)
 
 
 def training_part(x: Any, y: Any, sample_weight: Any, validation_split: float) -> tuple[Any, Any, Any]:
-    """The part of arrays that `fit` trains on under `validation_split`."""
+    """Returns the part of arrays that `fit` trains on under `validation_split`."""
     if not validation_split:
         return x, y, sample_weight
     (x, y, sample_weight), _ = array_slicing.train_validation_split((x, y, sample_weight), validation_split)
@@ -350,7 +325,7 @@ def training_part(x: Any, y: Any, sample_weight: Any, validation_split: float) -
 
 
 def arrays_of_fit(data: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...] | None]:
-    """Training and validation data as `fit` would hand them to its steps, in one batch each, unshuffled.
+    """Returns training and validation data as `fit` would give them to its steps, each in one batch, unshuffled.
 
     Args:
         data: Arguments of `fit`: x, y, sample_weight, class_weight, validation_data and validation_split, all arrays.
@@ -358,8 +333,8 @@ def arrays_of_fit(data: dict[str, Any]) -> tuple[tuple[Any, ...], tuple[Any, ...
     parts, validation = (data["x"], data["y"], data["sample_weight"]), data["validation_data"]
     if data["validation_split"]:
         parts, validation = array_slicing.train_validation_split(parts, validation_split=data["validation_split"])
-    trained = _one_batch(parts, data["class_weight"])
-    return trained, None if validation is None else _one_batch(validation, None)
+    train = _one_batch(parts, data["class_weight"])
+    return train, None if validation is None else _one_batch(validation, None)
 
 
 def _one_batch(parts: Any, class_weight: Any) -> tuple[Any, ...]:

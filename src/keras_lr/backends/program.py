@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,20 @@ State = Any
 """Members in training, in a form of the backend's own. A call that takes a state uses it up."""
 Logs = dict[str, np.ndarray]
 """Metrics by name."""
+
+
+class EpochInputs(NamedTuple):
+    """What varies between epochs and members. The first axis of a shape is missing where a state holds one member.
+
+    Attributes:
+        orders: The order of the rows, of shape (seeds, examples).
+        rates: The rate of each update, of shape (cases, updates).
+        settings: Floats of the optimizer by name, each of shape (cases,).
+    """
+
+    orders: np.ndarray
+    rates: np.ndarray
+    settings: Mapping[str, Any]
 
 
 class Program(abc.ABC):
@@ -59,8 +73,8 @@ class Program(abc.ABC):
         """Traces what is not traced yet. A framework that runs eagerly has nothing to trace.
 
         Args:
-            seeds: The number of seeds.
-            cases: The number of cases of each seed.
+            seeds: The number of seeds, on the first axis.
+            cases: The number of cases of each seed, on the second axis.
             complete: Whether to trace all that training needs, or only a full update, which is enough to time it.
             names: Floats of the optimizer that are inputs of the program, as the rate is.
 
@@ -85,16 +99,12 @@ class Program(abc.ABC):
         """
 
     @abc.abstractmethod
-    def epoch(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any]
-    ) -> tuple[State, np.ndarray, Logs]:
+    def epoch(self, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
         """Trains one epoch.
 
         Args:
             state: From `begin` or an earlier epoch.
-            orders: The order of the rows, of shape (seeds, examples), or (examples,) for one member.
-            rates: The rate of each update, of shape (cases, updates), or (updates,) for one member.
-            settings: Floats of the optimizer by name, each of shape (cases,), or a number for one member.
+            inputs: Of this epoch.
 
         Returns:
             The state, the raw loss of each update (updates on the last axis), and the metrics at the end of the epoch.
@@ -109,9 +119,7 @@ class Program(abc.ABC):
         """Returns for each member whether all its weights are finite."""
 
     @abc.abstractmethod
-    def seconds(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], count: int
-    ) -> float:
+    def seconds(self, state: State, inputs: EpochInputs, count: int) -> float:
         """Returns the seconds that a full update takes, measured over up to `count` of them after a first one."""
 
     def faster(self) -> Program | None:

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.program import Logs, Program, State
+from keras_lr.backends.program import EpochInputs, Logs, Program, State
 
 OWN_LOSS = "its train_step does not report the loss with the model's own loss tracker"
 
@@ -27,25 +27,21 @@ class SequentialProgram(Program):
         self._tracked = machinery.loss_variables(model)
 
     @abc.abstractmethod
-    def _run(self, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], stop: int) -> None:
+    def _run(self, inputs: EpochInputs, stop: int) -> None:
         """Runs the updates before `stop`, and waits for them."""
 
     def begin(self, starts: Sequence[tuple[Any, Any]], cases: int) -> State:
-        del cases
         model, (trainable, rest) = self.model, starts[0]
         variables = [*model.trainable_variables, *model.non_trainable_variables, *model.optimizer.variables]
         for variable, value in zip(variables, [*trainable, *rest, *self._optimizer], strict=True):
             variable.assign(value)
         return model
 
-    def seconds(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], count: int
-    ) -> float:
-        del state
+    def seconds(self, state: State, inputs: EpochInputs, count: int) -> float:
         updates = min(count, max(1, self.full))
-        self._run(orders, rates, settings, 1)
+        self._run(inputs, 1)
         start = time.perf_counter()
-        self._run(orders, rates, settings, updates)
+        self._run(inputs, updates)
         return (time.perf_counter() - start) / updates
 
     def finite(self, state: State) -> np.ndarray:

@@ -11,7 +11,7 @@ from keras_lr.report import text
 
 HEADER = ("case", "mean", "95 % interval", "difference to the best", "P(best)", "diverged", "verdict")
 """The header of `CaseRow.texts`."""
-NOT_MADE = ("not run", "dropped")
+NOT_EXECUTED = ("not run", "dropped")
 """Outcomes of runs that were planned and not made."""
 
 
@@ -119,19 +119,19 @@ class Case:
     @property
     def trained(self) -> bool:
         """Whether any of its runs was made."""
-        return any(run.outcome not in NOT_MADE for run in self.runs)
+        return any(run.outcome not in NOT_EXECUTED for run in self.runs)
 
     @property
     def lost(self) -> int:
         """How many of the runs that count diverged or failed."""
-        return sum(run.score is None and run.outcome not in NOT_MADE for run in self.runs if run.counts)
+        return sum(run.score is None and run.outcome not in NOT_EXECUTED for run in self.runs if run.counts)
 
     @property
     def scores(self) -> dict[int, float]:
         """The metric after the last epoch, by seed, of the runs that finished and count."""
         return {run.seed: run.score for run in self.runs if run.score is not None and run.counts}
 
-    def curve(self, metric: str) -> verdict.Curve:
+    def curve(self, metric: str) -> verdict.MeanCurve:
         """The mean of a metric over the runs that finished and count, epoch by epoch, with its t-interval."""
         return verdict.curve([run.history.get(metric, ()) for run in self.runs if run.seed in self.scores])
 
@@ -202,7 +202,7 @@ class CaseRow:
     def _lost(self) -> str:
         """How many runs diverged, failed and were not executed."""
         case = self.case
-        executed = sum(run.outcome not in NOT_MADE for run in case.runs)
+        executed = sum(run.outcome not in NOT_EXECUTED for run in case.runs)
         parts = [f"{case.diverged} of {executed}"] if executed else []
         counts = {"failed": case.failed, "not run": case.not_run}
         return ", ".join([*parts, *(f"{count} {word}" for word, count in counts.items() if count)]) or text.MISSING

@@ -14,12 +14,12 @@ from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.auto_rates import Ladders, notes_of, starts_of
 from keras_lr.comparison.planning.budget import Budget
 from keras_lr.comparison.planning.cost import cost_of_a_run
-from keras_lr.comparison.planning.halving import kept, rungs_of
-from keras_lr.comparison.planning.plan import planned
-from keras_lr.comparison.prepared import Prepared, prepared
+from keras_lr.comparison.planning.halving import promote, rungs_of
+from keras_lr.comparison.planning.plan import build_plan
+from keras_lr.comparison.prepared import Preparation, prepare
 from keras_lr.comparison.result import Comparison
-from keras_lr.comparison.store.store import opened, plan_in
-from keras_lr.comparison.summarize import Course, summarized
+from keras_lr.comparison.store.store import identity_in, open_store
+from keras_lr.comparison.summarize import Course, summarize
 
 
 def compare(
@@ -118,7 +118,7 @@ def compare(
     data |= {"validation_data": validation_data, "validation_split": validation_split}
     budget = Budget(budget_seconds)
     with backends.random_state():
-        plan = planned(
+        plan = build_plan(
             build_model,
             data,
             learning_rates=learning_rates,
@@ -131,9 +131,9 @@ def compare(
             mode=mode,
             prune=prune,
         )
-        there = plan_in(store)
-        ready = prepared(plan, engine, workers, lambda template: starts_of(plan, template.build, there))
-        with opened(store, ready.identity) as kept:
+        there = identity_in(store)
+        ready = prepare(plan, engine, workers, lambda template: starts_of(plan, template.build, there))
+        with open_store(store, ready.identity) as kept:
             executor = Executor(kept, budget, verbose)
             if budget.seconds is not None:
                 budget.estimate(cost_of_a_run(ready.plan, ready.template.build))
@@ -158,7 +158,7 @@ class _Work:
     dropped: Collection[int] = ()
 
 
-def _climbed(ready: Prepared, executor: Executor) -> _Work:
+def _climbed(ready: Preparation, executor: Executor) -> _Work:
     """All cases in the first rung, those that it keeps in the next, the last of them for all epochs."""
     every = range(len(ready.plan.cases))
     going, rungs = list(every), []
@@ -168,12 +168,12 @@ def _climbed(ready: Prepared, executor: Executor) -> _Work:
         rungs.append((epochs, going))
         if not complete:
             break
-        going = kept(plan, going, executor.runs)
+        going = promote(plan, going, executor.runs)
     executor.execute(ready.plan, ready.engine, going)
     return _Work(every, ready.engine, rungs, set(every) - set(going))
 
 
-def _widened(ready: Prepared, executor: Executor) -> _Work:
+def _widened(ready: Preparation, executor: Executor) -> _Work:
     """The first rates of each optimizer and schedule, and more of them while the best is at an edge."""
     ladders = Ladders(ready.plan, ready.starts)
     new = ladders.tried
@@ -183,7 +183,7 @@ def _widened(ready: Prepared, executor: Executor) -> _Work:
 
 
 def _summarized(
-    ready: Prepared, work: _Work, found: Mapping[RunKey, RunMeasurement], budget: Budget, stored: bool
+    ready: Preparation, work: _Work, found: Mapping[RunKey, RunMeasurement], budget: Budget, stored: bool
 ) -> Comparison:
     """The record of the cases that were come to."""
     plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in work.tried))
@@ -206,4 +206,4 @@ def _summarized(
         notes=notes,
         unmade="No case was trained for all epochs." if found else budget.unmade(plan.epochs),
     )
-    return summarized(plan, [ready.descriptions[case] for case in work.tried], own, course)
+    return summarize(plan, [ready.descriptions[case] for case in work.tried], own, course)

@@ -9,14 +9,14 @@ from typing import Any
 from keras_lr.comparison.execution.engines import Engine, stored_name
 from keras_lr.comparison.execution.workers import check_workers, engine_for
 from keras_lr.comparison.planning import auto_rates, halving
-from keras_lr.comparison.planning.auto_rates import Start
+from keras_lr.comparison.planning.auto_rates import RateStart
 from keras_lr.comparison.planning.plan import Plan
 from keras_lr.comparison.planning.reference_model import Description, Template
 from keras_lr.comparison.store.identity import identity_of
 
 
 @dataclasses.dataclass(frozen=True)
-class Prepared:
+class Preparation:
     """A comparison before its first run.
 
     Attributes:
@@ -35,7 +35,7 @@ class Prepared:
     descriptions: Sequence[Description]
     engine: Engine
     chosen: tuple[str, int]
-    starts: Sequence[Start]
+    starts: Sequence[RateStart]
 
     def identity(self) -> dict[str, Any]:
         """What a store knows the plan by."""
@@ -48,7 +48,7 @@ class Prepared:
         return plan, engine_for(plan, self.template.build, self.template.model, *self.chosen)
 
 
-def prepared(plan: Plan, engine: str, workers: int, starts: Callable[[Template], Sequence[Start]]) -> Prepared:
+def prepare(plan: Plan, engine: str, workers: int, starts: Callable[[Template], Sequence[RateStart]]) -> Preparation:
     """Looks at a first model and checks all that needs one.
 
     Args:
@@ -67,6 +67,6 @@ def prepared(plan: Plan, engine: str, workers: int, starts: Callable[[Template],
         halving.check_rates(template.model.optimizer)
     found = starts(template) if plan.auto else ()
     full = dataclasses.replace(auto_rates.with_rates(plan, found) if found else plan, metric=template.metric)
-    descriptions = [template.described(case) for case in full.cases] if found else template.descriptions
+    descriptions = [template.describe(case) for case in full.cases] if found else template.descriptions
     maker = engine_for(full, template.build, template.model, *chosen)
-    return Prepared(full, plan.metric, template, descriptions, maker, chosen, found)
+    return Preparation(full, plan.metric, template, descriptions, maker, chosen, found)

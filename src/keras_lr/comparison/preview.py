@@ -10,15 +10,15 @@ from typing import Any
 from keras_lr import backends
 from keras_lr.comparison.compare import compare
 from keras_lr.comparison.execution.workers import RemoteEngine
-from keras_lr.comparison.planning.auto_rates import AROUND, BEYOND, Ladders, stored_starts
+from keras_lr.comparison.planning.auto_rates import AROUND, BEYOND, Ladders, starts_in
 from keras_lr.comparison.planning.budget import Budget, duration
 from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
 from keras_lr.comparison.planning.halving import FACTOR, rungs_of
-from keras_lr.comparison.planning.plan import WHERE, Plan, planned
-from keras_lr.comparison.prepared import Prepared, prepared
+from keras_lr.comparison.planning.plan import WHERE, Plan, build_plan
+from keras_lr.comparison.prepared import Preparation, prepare
 from keras_lr.comparison.store.identity import difference
 from keras_lr.comparison.store.salvage import contents_of
-from keras_lr.comparison.store.store import plan_in
+from keras_lr.comparison.store.store import identity_in
 from keras_lr.core.errors import ArgumentError
 from keras_lr.report import text
 
@@ -119,15 +119,15 @@ def preview(build_model: Any, x: Any, y: Any = None, **arguments: Any) -> Previe
     data = {"x": x, "y": y} | {name: taken[name] for name in DATA}
     budget = Budget(taken["budget_seconds"])
     with backends.random_state():
-        plan = planned(build_model, data, **{name: taken[name] for name in PLANNED})
-        there = plan_in(taken["store"])
-        ready = prepared(plan, taken["engine"], taken["workers"], lambda _: stored_starts(plan, there))
+        plan = build_plan(build_model, data, **{name: taken[name] for name in PLANNED})
+        there = identity_in(taken["store"])
+        ready = prepare(plan, taken["engine"], taken["workers"], lambda _: starts_in(plan, there))
         stored = _stored(ready, taken["store"], there)
         cost = cost_of_a_run(plan, ready.template.build)
     return _told(ready, plan, cost, budget, taken["store"], stored)
 
 
-def _stored(ready: Prepared, store: Any, there: Mapping[str, Any] | None) -> int:
+def _stored(ready: Preparation, store: Any, there: Mapping[str, Any] | None) -> int:
     """How many of the runs are in the store."""
     if there is None or store is None:
         return 0
@@ -139,7 +139,7 @@ def _stored(ready: Prepared, store: Any, there: Mapping[str, Any] | None) -> int
     return sum(one.measured.run.outcome != "failed" for one in runs)
 
 
-def _told(ready: Prepared, plan: Plan, cost: Cost | None, budget: Budget, store: Any, stored: int) -> Preview:
+def _told(ready: Preparation, plan: Plan, cost: Cost | None, budget: Budget, store: Any, stored: int) -> Preview:
     cases, notes = _cases(ready, plan)
     rungs = _rungs(ready.plan, len(cases))
     last = max(1, -(-rungs[-1][1] // FACTOR)) if rungs else len(cases)
@@ -176,7 +176,7 @@ def _told(ready: Prepared, plan: Plan, cost: Cost | None, budget: Budget, store:
     )
 
 
-def _cases(ready: Prepared, plan: Plan) -> tuple[list[str], list[str]]:
+def _cases(ready: Preparation, plan: Plan) -> tuple[list[str], list[str]]:
     """The names of the cases that are tried first, and what is to be said of them."""
     if not plan.auto:
         return [case.name for case in plan.cases], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Collection, Mapping, Sequence
 
-from keras_lr.comparison.case import NOT_MADE, Case, Run, Rung
+from keras_lr.comparison.case import NOT_EXECUTED, Case, Run, Rung
 from keras_lr.comparison.measured import RunKey, RunMeasurement, versions
 from keras_lr.comparison.planning.plan import Plan, PlannedCase
 from keras_lr.comparison.planning.reference_model import Description
@@ -41,7 +41,7 @@ class Course:
     unmade: str = ""
 
 
-def summarized(
+def summarize(
     plan: Plan, descriptions: Sequence[Description], measured: Mapping[RunKey, RunMeasurement], course: Course
 ) -> Comparison:
     """The record of a plan that was carried out, as far as it was.
@@ -125,7 +125,7 @@ def _case(
     learning_rates: Sequence[float],
 ) -> Case:
     scores = [run.score for run in runs if run.score is not None and run.counts]
-    made = any(run.outcome not in NOT_MADE for run in runs)
+    made = any(run.outcome not in NOT_EXECUTED for run in runs)
     difference = decision.differences[place]
     return Case(
         name=planned.name,
@@ -149,7 +149,7 @@ def _reason(plan: Plan, cases: Sequence[Case], decision: Verdict, course: Course
     if decision.best is None:
         return _without_a_best(made) if made else course.unmade
     best = cases[decision.best]
-    seeds = sum(run.counts and run.outcome not in NOT_MADE for run in best.runs)
+    seeds = sum(run.counts and run.outcome not in NOT_EXECUTED for run in best.runs)
     word = "lowest" if plan.mode == "min" else "highest"
     value = text.measured(best.mean, best.interval)
     spread = "" if best.interval is None else f" (95 % interval {text.interval(best.interval)})"
@@ -174,7 +174,7 @@ def _dropped(course: Course) -> list[str]:
 
 
 def _without_a_best(cases: Sequence[Case]) -> str:
-    count = sum(run.outcome not in NOT_MADE for case in cases for run in case.runs)
+    count = sum(run.outcome not in NOT_EXECUTED for case in cases for run in case.runs)
     failed = sum(case.failed for case in cases)
     every = "The only run" if count == 1 else f"All {count} runs"
     if failed == 0:

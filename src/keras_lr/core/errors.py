@@ -17,6 +17,10 @@ from typing import Any
 class KerasLRError(Exception):
     """The base class of all errors of keras-lr."""
 
+    def __reduce__(self) -> Any:
+        """Pickles an error by its text: the arguments of its class are gone by then."""
+        return _from_text, (type(self), str(self))
+
 
 class ArgumentError(KerasLRError, ValueError):
     """An argument is invalid. The text always has the form `Where(argument=value): the rule. The repair.`.
@@ -37,10 +41,6 @@ class ArgumentError(KerasLRError, ValueError):
     def __init__(self, where: str, rule: str, repair: str, /, **argument: Any) -> None:
         shown = ", ".join(f"{name}={_short(value)}" for name, value in argument.items())
         super().__init__(f"{where}({shown}): {rule}. {repair}.")
-
-    def __reduce__(self) -> Any:
-        """As it is pickled, to come from another process: by its text."""
-        return type(self).__new__, (type(self), *self.args)
 
 
 class UserCodeError(KerasLRError, RuntimeError):
@@ -72,6 +72,12 @@ class MissingExtraError(KerasLRError, ImportError):
 
     def __init__(self, package: str, extra: str, purpose: str) -> None:
         super().__init__(f'{purpose} needs {package}, which is not installed. Run: pip install "keras-lr[{extra}]"')
+
+
+def _from_text(kind: type[KerasLRError], text: str) -> KerasLRError:
+    error = kind.__new__(kind)
+    error.args = (text,)
+    return error
 
 
 def _short(value: Any, limit: int = 120) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from keras_lr.backends.arrays import Chunk
+from keras_lr.backends.protocols import Stepper
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines import failures
@@ -162,7 +163,7 @@ def _pairs(model: Any, source: Arrays, order: np.random.Generator, bar: Any) -> 
     return pairs
 
 
-def _fitting(stepper: Any, source: Arrays, sizes: list[int], bar: Any) -> tuple[int, str | None]:
+def _fitting(stepper: Stepper, source: Arrays, sizes: list[int], bar: Any) -> tuple[int, str | None]:
     """How many of the sizes fit, and the error of the first that doesn't."""
     for count, size in enumerate(sizes):
         stepper.reset()

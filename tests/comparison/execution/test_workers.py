@@ -20,7 +20,7 @@ from keras_lr.comparison.execution.executor import Executor
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning.budget import Budget
 from keras_lr.comparison.planning.cost import Cost
-from keras_lr.comparison.planning.plan import planned
+from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.engines.workers import heartbeat
 from tests.comparison.execution import faults
 from tests.comparison.stored import stored
@@ -42,7 +42,7 @@ def plan_of(build_model=build_net, x=X, y=Y, **changed):
     data = {"x": x, "y": y, "sample_weight": None, "class_weight": None, "validation_data": None}
     data["validation_split"] = 0.0
     cases = {"learning_rates": None, "schedules": None, "optimizers": None} | changed
-    return planned(build_model, data, seeds=1, epochs=1, batch_size=None, metric="loss", mode="auto", **cases)
+    return build_plan(build_model, data, seeds=1, epochs=1, batch_size=None, metric="loss", mode="auto", **cases)
 
 
 # What travels

@@ -9,7 +9,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.planning import auto_rates
-from keras_lr.comparison.planning.auto_rates import Start, ladder
+from keras_lr.comparison.planning.auto_rates import RateStart, ladder
 from keras_lr.comparison.views.page import page_of
 from tests.comparison.store.test_store import after
 from tests.comparison.stored import Stop, X, Y, build_line, compare
@@ -141,7 +141,7 @@ def test_in_a_store_the_same_choices_are_made_again(found, tmp_path, monkeypatch
 
 @pytest.mark.once
 def test_the_ladder_is_in_half_decades():
-    rungs = ladder(Start("a", (0.00031, 0.00098, 0.0031, 0.0098, 0.031)))
+    rungs = ladder(RateStart("a", (0.00031, 0.00098, 0.0031, 0.0098, 0.031)))
     assert len(rungs) == 5 + 4 * auto_rates.TIMES
     assert all(2.9 < high / low < 3.5 for low, high in itertools.pairwise(rungs))
     assert rungs[6:11] == (0.00031, 0.00098, 0.0031, 0.0098, 0.031)

@@ -8,9 +8,9 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.execution import engines
-from keras_lr.comparison.planning.budget import Budget, portion
+from keras_lr.comparison.planning.budget import Budget, runs_to_start
 from keras_lr.comparison.planning.cost import Cost, cost_of_a_run, updates_per_epoch
-from keras_lr.comparison.planning.plan import planned
+from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.comparison.views.figures import figure_of
 from keras_lr.comparison.views.page import page_of
 from tests.comparison.stored import X, Y, build_line, compare
@@ -147,14 +147,14 @@ def test_the_population_gets_whole_seeds(monkeypatch):
 
     monkeypatch.setattr(compare_module, "Budget", functools.partial(Budget, clock=clock))
     monkeypatch.setattr(compare_module, "cost_of_a_run", lambda plan, build: Cost(4.0, 1.0, 0.0))
-    own = compare_module.prepared
+    own = compare_module.prepare
 
-    def prepared(*arguments):
+    def prepare(*arguments):
         ready = own(*arguments)
         object.__setattr__(ready, "engine", Together(ready.plan, ready.template.build))
         return ready
 
-    monkeypatch.setattr(compare_module, "prepared", prepared)
+    monkeypatch.setattr(compare_module, "prepare", prepare)
     result = compare(learning_rates=[0.1, 0.01, 0.001], seeds=6, budget_seconds=19.0)
     assert (asked, result.not_run) == ([3, 12, 3], 0)
     assert clock.now == 15.0
@@ -165,10 +165,10 @@ def test_the_population_gets_whole_seeds(monkeypatch):
 @pytest.mark.parametrize("first", [1, 3])
 def test_a_portion_is_a_part_of_the_first_seed_or_whole_seeds(allowed, first):
     missing = 9 + first
-    count = portion(allowed, missing, first, 3, False)
+    count = runs_to_start(allowed, missing, first, 3, False)
     assert count <= allowed and (count <= first or (count - first) % 3 == 0)
     assert allowed - count < 3 or count == missing
-    assert portion(allowed, missing, first, 3, True) == (missing if allowed == float("inf") else min(allowed, 1))
+    assert runs_to_start(allowed, missing, first, 3, True) == (missing if allowed == float("inf") else min(allowed, 1))
 
 
 @pytest.mark.once
@@ -192,7 +192,7 @@ def _planned(**changed):
     data = {"x": X, "y": Y, "sample_weight": None, "class_weight": None, "validation_data": None}
     data |= {"validation_split": 0.2}
     named = {"learning_rates": [0.1], "schedules": None, "optimizers": None, "seeds": 1, "epochs": 3, "batch_size": 8}
-    return planned(build_line, data, **{**named, **changed}, metric="loss", mode="auto")
+    return build_plan(build_line, data, **{**named, **changed}, metric="loss", mode="auto")
 
 
 def test_a_run_is_timed_without_a_trace():

@@ -8,7 +8,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.comparison.measured import RunKey, RunMeasurement
-from keras_lr.comparison.planning.halving import fixed_length, kept, rungs_of
+from keras_lr.comparison.planning.halving import fixed_length, promote, rungs_of
 from keras_lr.comparison.planning.plan import Plan
 from keras_lr.comparison.store.exports import rows_of
 from keras_lr.comparison.store.salvage import contents_of
@@ -132,7 +132,7 @@ def test_what_is_kept(scores, places):
             found[RunKey(1, case, seed)] = RunMeasurement(
                 run if score else TrainingRun({}, "diverged", (0, 0), 1.0), ()
             )
-    assert kept(plan, range(len(scores)), found) == places
+    assert promote(plan, range(len(scores)), found) == places
 
 
 def test_where_every_run_diverges_none_is_dropped():
@@ -239,7 +239,7 @@ def test_without_pruning_a_run_goes_on_to_its_end():
         assert (run.outcome, run.score, len(run.history["loss"])) == ("diverged", None, 3)
         assert np.isnan(run.history["loss"][-1]) and run.diverged_at is not None
     assert whole.cases[1].runs == cut.cases[1].runs
-    with pytest.raises(klr.ArgumentError, match="prune=None lets a run train on that diverged"):
+    with pytest.raises(klr.ArgumentError, match="prune=None keeps training runs that diverged"):
         compare(prune=None, engine="population")
 
 

@@ -9,7 +9,7 @@ import pytest
 from keras_lr.comparison.case import Run
 from keras_lr.comparison.result import Comparison
 from keras_lr.comparison.statistics import time_to_target
-from keras_lr.comparison.statistics.stability import Stability, Tried, sensitivity, stability, worst_of
+from keras_lr.comparison.statistics.stability import RateOutcome, Stability, sensitivity, stability, worst_of
 from keras_lr.comparison.views.tables import near_divergence
 from keras_lr.core.errors import ArgumentError
 from tests.comparison.results import case, result
@@ -20,7 +20,7 @@ NAN = pytest.approx(math.nan, nan_ok=True)
 
 
 def tried(rate, first=2.0, last=1.0, diverged=0):
-    return Tried(rate, {0: first}, {0: last}, diverged)
+    return RateOutcome(rate, {0: first}, {0: last}, diverged)
 
 
 def test_stable_up_to_the_first_rate_that_is_not():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.statistics.variance import alike, chances, critical, noise, quantile
+from keras_lr.comparison.statistics.variance import chances, critical, indistinguishable_from, noise, quantile
 
 pytestmark = pytest.mark.once
 
@@ -122,7 +122,7 @@ def test_the_stated_probability_is_the_frequency(seeds, correlation):
         for kind in (0.5, 1.0, 3.0, "parabola"):
             for true, scores in worlds(cases, cases, seeds, correlation, kind, 150):
                 found = noise(scores)
-                values = chances(found, alike(scores, found, int(found.means.argmin())), "min")
+                values = chances(found, indistinguishable_from(scores, found, int(found.means.argmin())), "min")
                 stated.extend(values)
                 held.extend(np.arange(cases) == true.argmin())
     stated, held = np.array(stated), np.array(held)
@@ -139,7 +139,7 @@ def test_the_truly_best_is_among_the_best_and_those_not_told_from_it(cases, seed
     held = []
     for true, scores in worlds(7, cases, seeds, 0.5, kind, 400):
         found = noise(scores)
-        held.append(alike(scores, found, int(found.means.argmin()))[true.argmin()])
+        held.append(indistinguishable_from(scores, found, int(found.means.argmin()))[true.argmin()])
     assert np.mean(held) >= 0.95
 
 

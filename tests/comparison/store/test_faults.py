@@ -13,7 +13,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.store import locks, schema
-from keras_lr.comparison.store.store import Store, opened
+from keras_lr.comparison.store.store import Store, open_store
 from tests.comparison.stored import KEYS, PLAN, RUNS, Stop, made, measured, same, stored
 
 pytestmark = pytest.mark.once
@@ -27,16 +27,16 @@ OLD = pathlib.Path(__file__).parent / "store_version_1.sql"
 def test_a_second_driver_is_refused(tmp_path):
     path = tmp_path / "runs.sqlite"
     link = tmp_path / "link.sqlite"
-    with opened(path, lambda: PLAN) as store:
+    with open_store(path, lambda: PLAN) as store:
         store.put(KEYS[0], RUNS[KEYS[0]])
         link.symlink_to(path)
         for name in (path, link):
             with (
                 pytest.raises(klr.StoreError, match=r"another process \(\d+\) is writing it\. Wait until it ends"),
-                opened(name, lambda: PLAN),
+                open_store(name, lambda: PLAN),
             ):
                 pass
-    with opened(path, lambda: PLAN) as store:
+    with open_store(path, lambda: PLAN) as store:
         assert list(store.runs) == [KEYS[0]]
 
 
@@ -46,7 +46,7 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
         "spec = importlib.util.spec_from_file_location('locks', sys.argv[1])\n"
         "locks = importlib.util.module_from_spec(spec)\n"
         "spec.loader.exec_module(locks)\n"
-        "with locks.held(pathlib.Path(sys.argv[2])):\n"
+        "with locks.lock(pathlib.Path(sys.argv[2])):\n"
         "    print('held', flush=True)\n"
         "    time.sleep(60)\n"
     )
@@ -56,11 +56,11 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
         assert other.stdout.readline() == "held\n"
         with (
             pytest.raises(klr.StoreError, match=rf"another process \({other.pid}\) is writing it"),
-            opened(tmp_path / "runs.sqlite", lambda: PLAN),
+            open_store(tmp_path / "runs.sqlite", lambda: PLAN),
         ):
             pass
         other.kill()
-    with opened(tmp_path / "runs.sqlite", lambda: PLAN) as store:
+    with open_store(tmp_path / "runs.sqlite", lambda: PLAN) as store:
         assert store.runs == {}
 
 
@@ -78,7 +78,7 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
 )
 def test_a_path_that_is_none(tmp_path, monkeypatch, store, said):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(klr.ArgumentError) as caught, opened(store, lambda: PLAN):
+    with pytest.raises(klr.ArgumentError) as caught, open_store(store, lambda: PLAN):
         pass
     assert said in str(caught.value)
 
@@ -184,14 +184,14 @@ def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
 FULL = """
 import resource, sys
 import keras_lr as klr
-from keras_lr.comparison.store.store import opened
+from keras_lr.comparison.store.store import open_store
 from tests.comparison.stored import KEYS, PLAN, measured
 
 for limit in (100, 30_000, 200_000, resource.RLIM_INFINITY):
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
     done = 0
     try:
-        with opened(sys.argv[1], lambda: PLAN) as store:
+        with open_store(sys.argv[1], lambda: PLAN) as store:
             for key in KEYS:
                 if key not in store.runs:
                     store.put(key, measured(key.case, key.seed, 3000))
@@ -237,7 +237,7 @@ def small_disk(tmp_path):
 
 def fill(path):
     """Stores runs of 3,000 numbers, until all are there or an error says that they can't be."""
-    with opened(path, lambda: PLAN) as store:
+    with open_store(path, lambda: PLAN) as store:
         for key in KEYS:
             if key not in store.runs:
                 store.put(key, measured(key.case, key.seed, 3000))
@@ -272,7 +272,7 @@ def test_on_a_disk_that_cannot_be_written_it_says_so(small_disk):
 def test_a_folder_that_cannot_be_written():
     with (
         pytest.raises(klr.StoreError, match="it can't be written: .* Pass another path"),
-        opened("/proc/a", lambda: PLAN),
+        open_store("/proc/a", lambda: PLAN),
     ):
         pass
 
@@ -280,8 +280,8 @@ def test_a_folder_that_cannot_be_written():
 def test_a_file_that_cannot_be_written(tmp_path, monkeypatch):
     from keras_lr.comparison.store import store
 
-    path, own = made(tmp_path / "runs.sqlite", KEYS[:1]), store.connected
-    monkeypatch.setattr(store, "connected", lambda path: own(path, "ro"))
+    path, own = made(tmp_path / "runs.sqlite", KEYS[:1]), store.connect
+    monkeypatch.setattr(store, "connect", lambda path: own(path, "ro"))
     with (
         pytest.raises(
             klr.StoreError, match="it can't be written: no permission. Make the file and its folder writable"

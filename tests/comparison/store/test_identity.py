@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.comparison.planning.plan import planned
+from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.comparison.planning.reference_model import Template
 from keras_lr.comparison.store.identity import _differences, difference, identity_of
 
@@ -26,7 +26,7 @@ def identity(build_model, x=X, y=X[:, 0], **changed):
         "validation_split": 0.0,
     }
     data |= {name: changed.pop(name) for name in list(changed) if name in data}
-    plan = planned(build_model, data, **{**NONE, **REST, **changed})
+    plan = build_plan(build_model, data, **{**NONE, **REST, **changed})
     probe = Template(plan)
     return identity_of(plan, probe.descriptions, probe.model, "sequential")
 

@@ -60,7 +60,7 @@ def test_runs_come_out_as_they_were_put_in(tmp_path):
 
 @pytest.mark.parametrize("values", [[], [0.1, np.inf, -np.inf, np.nan], [0.5, 1e39], [1 / 3, 5e-324], [0.5] * 3])
 def test_numbers_are_kept_to_the_last_bit(values):
-    assert repr(schema.unpacked(*schema.packed(values))) == repr(tuple(float(value) for value in values))
+    assert repr(schema.unpack(*schema.pack(values))) == repr(tuple(float(value) for value in values))
 
 
 def test_a_run_that_failed_is_replaced_and_one_that_is_done_is_known(tmp_path):

@@ -15,14 +15,14 @@ STEPS = 100
 
 
 class Timed:
-    """Updates that take as long as said, by a clock of their own."""
+    """Updates that take a fixed time, by a clock of their own."""
 
     def __init__(self, model, seconds):
-        self.model, self.seconds, self.now, self.made = model, seconds, 0.0, []
+        self.model, self.seconds, self.now, self.sizes = model, seconds, 0.0, []
 
     def updates(self, chunk, learning_rates):
         self.now += self.seconds * len(chunk)
-        self.made.append(len(chunk))
+        self.sizes.append(len(chunk))
         return {"loss": np.ones(len(learning_rates))}
 
 
@@ -36,7 +36,7 @@ class Rows:
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("seconds", "whole", "accumulated", "made"),
+    ("seconds", "whole", "accumulated", "sizes"),
     [
         (4e-5, True, None, [25, 75]),
         (2e-4, True, None, [25, 50, 25]),
@@ -47,14 +47,14 @@ class Rows:
     ],
     ids=["quick", "middling", "slow", "stacked", "accumulated", "accumulated more"],
 )
-def test_quick_updates_are_looked_at_less_often(seconds, whole, accumulated, made, line, monkeypatch):
+def test_quick_updates_are_looked_at_less_often(seconds, whole, accumulated, sizes, line, monkeypatch):
     model = line[2]()
     model.compile(keras.optimizers.SGD(gradient_accumulation_steps=accumulated), "mse")
     stepper = Timed(model, seconds)
     monkeypatch.setattr(ramp, "time", types.SimpleNamespace(perf_counter=lambda: stepper.now))
     rates, counter = np.geomspace(1e-6, 1.0, STEPS), types.SimpleNamespace(step=lambda: None)
     found = climb(stepper, Rows(whole), rates, lambda losses: None, counter)
-    assert stepper.made == made
+    assert stepper.sizes == sizes
     assert found.losses == (1.0,) * STEPS
 
 

@@ -16,9 +16,7 @@ from keras_lr.comparison.execution import placement
 from keras_lr.engines.programs import equivalence, jax_process
 
 L = keras.layers
-pytestmark = pytest.mark.skipif(
-    keras.backend.backend() == "jax", reason="there the runs are made in the process itself"
-)
+pytestmark = pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX trains the runs in the process itself")
 RNG = np.random.default_rng(0)
 X, Y = RNG.normal(size=(60, 8)).astype("float32"), RNG.integers(0, 3, 60)
 
@@ -32,14 +30,14 @@ def build(*more, loss="sparse_categorical_crossentropy", metrics=("accuracy",)):
     return model
 
 
-def compared(make=build, engine="population", **arguments):
+def run_compare(make=build, engine="population", **arguments):
     arguments = {"learning_rates": [0.01, 1e-9], "seeds": 2, "epochs": 2, "batch_size": 20, "verbose": 0} | arguments
     return klr.compare(make, X, Y, engine=engine, validation_split=0.2, **arguments)
 
 
 @pytest.fixture(scope="module")
 def found():
-    return compared()
+    return run_compare()
 
 
 def test_the_weights_are_those_of_this_backend(found):
@@ -57,7 +55,7 @@ def test_the_weights_are_those_of_this_backend(found):
 
 
 def test_it_has_what_a_run_of_fit_has(found):
-    plain = compared(engine="sequential", epochs=1, seeds=1)
+    plain = run_compare(engine="sequential", epochs=1, seeds=1)
     assert list(found.cases[0].runs[0].history) == list(plain.cases[0].runs[0].history)
     assert found.cases[0].learning_rates == (0.01,) * 6
     assert found.cases[0].mean < found.cases[1].mean
@@ -66,7 +64,7 @@ def test_it_has_what_a_run_of_fit_has(found):
 
 def test_it_is_the_same_again(found):
     """But for the rounding: together or one by one, whichever was faster."""
-    again = compared()
+    again = run_compare()
     for case, other in zip(again.cases, found.cases, strict=True):
         assert [run.score for run in case.runs] == pytest.approx([run.score for run in other.runs], rel=1e-4)
 
@@ -82,17 +80,17 @@ class Doubled(L.Layer):
     ids=["layer", "lambda"],
 )
 def test_what_is_the_users_own_stays_here(make, named, monkeypatch):
-    """The reason names it, and the runs are made in this process."""
+    """The reason names it, and the runs are trained in this process."""
     with pytest.raises(klr.ArgumentError, match=rf"the runs can't share a program: .*{named}"):
-        compared(make)
+        run_compare(make)
     monkeypatch.setattr(placement, "PROCESS", 0.0)
-    found = compared(make, engine="auto", learning_rates=[0.01, 0.001], seeds=1, epochs=1)
+    found = run_compare(make, engine="auto", learning_rates=[0.01, 0.001], seeds=1, epochs=1)
     assert (found.engine, named in found.engine_reason) == ("sequential", True)
 
 
 def test_few_short_runs_are_made_here(monkeypatch):
     monkeypatch.setattr(placement, "PROCESS", 1e9)  # however slow this process is at the moment
-    found = compared(engine="auto", epochs=1)
+    found = run_compare(engine="auto", epochs=1)
     assert found.engine == "sequential"
     assert "4 short runs take less time" in found.engine_reason
 
@@ -100,7 +98,7 @@ def test_few_short_runs_are_made_here(monkeypatch):
 def test_without_jax_the_extra_is_named(monkeypatch):
     monkeypatch.setattr("keras_lr.comparison.execution.engines.available", lambda: False)
     with pytest.raises(klr.ArgumentError, match=r"pip install 'keras-lr\[jax\]'"):
-        compared()
+        run_compare()
 
 
 def test_where_no_process_can_be_started_the_runs_are_made_here(monkeypatch):
@@ -109,9 +107,9 @@ def test_where_no_process_can_be_started_the_runs_are_made_here(monkeypatch):
 
     monkeypatch.setattr(jax_process.JaxProcess, "_start", refused)
     with pytest.raises(klr.ArgumentError, match="no process with JAX could be started: OSError: no semaphores"):
-        compared()
+        run_compare()
     monkeypatch.setattr(placement, "PROCESS", 0.0)
-    found = compared(engine="auto", learning_rates=[0.01, 0.001], seeds=1, epochs=1)
+    found = run_compare(engine="auto", learning_rates=[0.01, 0.001], seeds=1, epochs=1)
     assert (found.engine, "no semaphores" in found.engine_reason) == ("sequential", True)
 
 
@@ -139,15 +137,15 @@ def test_the_worker_is_kept_for_the_next_call():
 
 def test_a_store_goes_on_with_the_engine_that_began_it(tmp_path):
     """The orders of the data are another engine's own."""
-    begun = compared(engine="sequential", store=tmp_path / "runs.sqlite", epochs=1, seeds=1)
+    begun = run_compare(engine="sequential", store=tmp_path / "runs.sqlite", epochs=1, seeds=1)
     with pytest.raises(klr.ArgumentError, match="engine is 'sequential' there and 'population' here"):
-        compared(store=tmp_path / "runs.sqlite", epochs=1, seeds=1)
-    assert compared(engine="sequential", store=tmp_path / "runs.sqlite", epochs=1, seeds=1) == begun
+        run_compare(store=tmp_path / "runs.sqlite", epochs=1, seeds=1)
+    assert run_compare(engine="sequential", store=tmp_path / "runs.sqlite", epochs=1, seeds=1) == begun
 
 
 def test_runs_of_a_program_are_kept(found, tmp_path):
-    first = compared(store=tmp_path / "runs.sqlite")
-    again = compared(store=tmp_path / "runs.sqlite")
+    first = run_compare(store=tmp_path / "runs.sqlite")
+    again = run_compare(store=tmp_path / "runs.sqlite")
     assert (again, again.engine_reason) == (first, "Every run was in the store.")
     assert first.best.name == found.best.name
 
@@ -157,7 +155,7 @@ def test_a_worker_that_is_killed_is_replaced(found):
     process = jax_process.JaxProcess()._executor.submit(os.getpid).result()
     killer = threading.Timer(0.5, os.kill, (process, signal.SIGKILL))
     killer.start()
-    again = compared()
+    again = run_compare()
     killer.join()
     assert again.engine == "population"
     assert jax_process.JaxProcess()._executor.submit(os.getpid).result() != process
@@ -186,7 +184,7 @@ def test_a_worker_that_stands_still_is_ended_and_given_up(monkeypatch):
     with pytest.raises(
         klr.ArgumentError, match=r"with JAX made no progress for \d+ s at update \d+, in the last of 2 tries"
     ):
-        compared(epochs=20_000)
+        run_compare(epochs=20_000)
     assert len(stopped) == 2
     for process in stopped:
         with pytest.raises(ProcessLookupError):
@@ -199,7 +197,7 @@ def test_a_worker_that_is_killed_again_and_again_is_given_up(monkeypatch):
 
     monkeypatch.setattr(jax_process.JaxProcess, "_train", killed)
     with pytest.raises(klr.ArgumentError, match="the process with JAX was killed 2 times"):
-        compared()
+        run_compare()
 
 
 SCRIPT = """

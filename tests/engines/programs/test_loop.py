@@ -12,7 +12,7 @@ from keras_lr.backends import keras as machinery
 from keras_lr.comparison.execution import placement
 from keras_lr.engines.programs.loop import Loop
 from keras_lr.engines.programs.population import Members, SeedStart, train_alone
-from tests.engines.programs.test_population import MODELS, OPTIMIZERS, X, Y, compared, dense
+from tests.engines.programs.test_population import MODELS, OPTIMIZERS, X, Y, dense, run_compare
 
 L = keras.layers
 BATCH = 16  # of 72 examples, so that the last batch of an epoch has 8
@@ -26,10 +26,10 @@ def here(monkeypatch):
     monkeypatch.setattr(placement, "PROCESS", 1e9)
 
 
-def made(build, seed=1):
+def build_seeded(build, seed=1):
     keras.utils.set_random_seed(seed)
     model = build()
-    machinery.build(model, (MODELS_X[build][:BATCH], Y[:BATCH]), machinery.Containers(model))
+    machinery.build(model, (MODELS_X[build][:BATCH], Y[:BATCH]))
     return model
 
 
@@ -38,7 +38,7 @@ MODELS_X = {build: x for build, x in MODELS.values()}
 
 def program_and_start(build, epochs):
     """A program, the first values of its model, and orders that don't shuffle."""
-    x, model = MODELS_X[build], made(build)
+    x, model = MODELS_X[build], build_seeded(build)
     start = SeedStart(*machinery.values_of(model), np.tile(np.arange(72, dtype="int32"), (epochs, 1)))
     return backends.programs(model, (x, Y), (x[:20], Y[:20]), BATCH)(False), start
 
@@ -47,8 +47,8 @@ def program_and_start(build, epochs):
 def test_the_logs_are_those_of_fit(name):
     build, x = MODELS[name]
     program, start = program_and_start(build, 3)
-    plain = made(build)
-    if keras.backend.backend() == "torch":  # its dropout draws from PyTorch's chance, as the loader of `fit` does
+    plain = build_seeded(build)
+    if keras.backend.backend() == "torch":  # its dropout draws from PyTorch's random state, as the loader of `fit` does
         for layer in [*machinery.layers_of(program.model), *machinery.layers_of(plain)]:
             layer.rate = 0.0
     rates = np.full((1, 15), 0.05, "float32")
@@ -66,7 +66,7 @@ def test_the_logs_are_those_of_fit(name):
 
 def by_fit(build, start, rates, moved=False):
     """The raw loss of each update by Keras's `train_on_batch`, maybe from a first weight that is one float away."""
-    model, x, losses = made(build), MODELS_X[build], []
+    model, x, losses = build_seeded(build), MODELS_X[build], []
     for variable, value in zip(model.trainable_variables, start.trainable, strict=True):
         variable.assign(value)
     if moved:
@@ -119,10 +119,10 @@ def test_floats_of_the_optimizer_are_handed_in():
         "c": keras.optimizers.Adam(0.03, epsilon=0.1, weight_decay=0.3),
     }
     arguments = {"learning_rates": None, "seeds": 1, "engine": "auto"}
-    found = compared(dense, X, optimizers=optimizers, **arguments)
+    found = run_compare(dense, X, optimizers=optimizers, **arguments)
     assert "3 short runs" in found.engine_reason
     for name, case in zip(optimizers, found.cases, strict=True):
-        alone = compared(dense, X, optimizers={name: optimizers[name]}, **{**arguments, "seeds": [0, 1]})
+        alone = run_compare(dense, X, optimizers={name: optimizers[name]}, **{**arguments, "seeds": [0, 1]})
         assert case.runs[0].history["loss"] == pytest.approx(alone.cases[0].runs[0].history["loss"], rel=1e-5)
 
 
@@ -130,7 +130,7 @@ def test_floats_of_the_optimizer_are_handed_in():
 def test_it_is_traced_once_for_all_runs(monkeypatch):
     traced, own = [], keras.Model.train_step
     monkeypatch.setattr(keras.Model, "train_step", lambda self, data: traced.append(1) or own(self, data))
-    compared(dense, X, "auto", learning_rates=[0.1, 0.01, 0.001, 0.0001], seeds=2)
+    run_compare(dense, X, "auto", learning_rates=[0.1, 0.01, 0.001, 0.0001], seeds=2)
     assert len(traced) == 2  # a full batch and the last one
 
 
@@ -184,12 +184,12 @@ def of_class(kind, *layers):
 )
 def test_what_is_the_users_own_is_trained_by_a_program_here(build, said, monkeypatch):
     monkeypatch.setattr(placement, "PROCESS", 0.0)
-    found = compared(build, X, "auto", seeds=1)
+    found = run_compare(build, X, "auto", seeds=1)
     assert found.engine == "sequential"
     assert "one after the other, in this process: " in found.engine_reason
     assert re.search(said, found.engine_reason)
-    plain = compared(build, X, "sequential", seeds=1, batch_size=57)
-    whole = compared(build, X, "auto", seeds=1, batch_size=57)  # one batch an epoch: the order does not matter
+    plain = run_compare(build, X, "sequential", seeds=1, batch_size=57)
+    whole = run_compare(build, X, "auto", seeds=1, batch_size=57)  # one batch an epoch: the order does not matter
     for case, other in zip(whole.cases, plain.cases, strict=True):
         assert case.runs[0].history["loss"] == pytest.approx(other.runs[0].history["loss"], rel=1e-5)
 
@@ -199,7 +199,7 @@ def test_what_is_the_users_own_is_trained_by_a_program_here(build, said, monkeyp
     [(NoTracker, "does not report the loss with the model's own loss tracker"), (OwnFit, "OwnFit has its own fit")],
 )
 def test_what_no_program_can_tell_is_trained_by_fit(kind, said):
-    found = compared(of_class(kind), X, "auto", seeds=1, metric="loss")
+    found = run_compare(of_class(kind), X, "auto", seeds=1, metric="loss")
     assert (found.engine, said in found.engine_reason) == ("sequential", True)
     assert found.engine_reason.startswith("The runs are trained one after the other")
 
@@ -212,16 +212,16 @@ def test_chance_of_tensorflows_own_is_left_to_fit():
         def call(self, inputs):
             return inputs + tf.random.normal(tf.shape(inputs))
 
-    found = compared(of_class(keras.Model, Noise), X, "auto", seeds=1)
+    found = run_compare(of_class(keras.Model, Noise), X, "auto", seeds=1)
     assert "draws from TensorFlow's global random state" in found.engine_reason
 
 
 def test_a_run_that_diverges_ends_there_and_leaves_the_others():
-    found = compared(dense, X, "auto", learning_rates=[1e38, 0.01], seeds=2)
+    found = run_compare(dense, X, "auto", learning_rates=[1e38, 0.01], seeds=2)
     assert [case.diverged for case in found.cases] == [2, 0]
     for run in found.cases[0].runs:
         assert len(run.history["loss"]) == run.diverged_at[0] + 1
-    alone = compared(dense, X, "auto", learning_rates=[0.01], seeds=2)
+    alone = run_compare(dense, X, "auto", learning_rates=[0.01], seeds=2)
     assert found.cases[1].mean == pytest.approx(alone.cases[0].mean, rel=1e-5)
 
 
@@ -229,7 +229,7 @@ def test_chance_is_left_as_it_was():
     keras.utils.set_random_seed(3)
     expected = np.random.random(), keras.ops.convert_to_numpy(keras.random.normal([2]))
     keras.utils.set_random_seed(3)
-    compared(dense, X, "auto")
+    run_compare(dense, X, "auto")
     assert np.random.random() == expected[0]
     assert np.array_equal(keras.ops.convert_to_numpy(keras.random.normal([2])), expected[1])
 
@@ -239,17 +239,17 @@ def test_many_long_updates_go_to_the_process_and_slow_ones_come_back(monkeypatch
     """Where JAX turns out to be slower, the runs are trained here."""
     monkeypatch.setattr(placement, "PROCESS", 0.0)
     monkeypatch.setattr(Loop, "_timed", lambda *args: 1e-9)
-    found = compared(dense, X, "auto", seeds=1)
+    found = run_compare(dense, X, "auto", seeds=1)
     assert (found.engine, "JAX takes" in found.engine_reason) == ("sequential", True)
     assert "27 updates of" in found.engine_reason
     monkeypatch.setattr(Loop, "_timed", lambda *args: 10.0)
-    assert compared(dense, X, "auto", seeds=1).engine == "population"
+    assert run_compare(dense, X, "auto", seeds=1).engine == "population"
 
 
 def test_a_store_keeps_a_program_and_fit_apart(tmp_path):
     """The orders of the data are another one's own."""
-    begun = compared(dense, X, "auto", store=tmp_path / "runs.sqlite", epochs=1, seeds=1)
+    begun = run_compare(dense, X, "auto", store=tmp_path / "runs.sqlite", epochs=1, seeds=1)
     assert begun.engine == "sequential"
-    assert compared(dense, X, "auto", store=tmp_path / "runs.sqlite", epochs=1, seeds=1) == begun
+    assert run_compare(dense, X, "auto", store=tmp_path / "runs.sqlite", epochs=1, seeds=1) == begun
     with pytest.raises(klr.ArgumentError, match="engine is 'population' there and 'sequential' here"):
-        compared(dense, X, "sequential", store=tmp_path / "runs.sqlite", epochs=1, seeds=1)
+        run_compare(dense, X, "sequential", store=tmp_path / "runs.sqlite", epochs=1, seeds=1)

@@ -7,7 +7,7 @@ import pytest
 import keras_lr as klr
 from keras_lr import backends
 from keras_lr.comparison.execution.grouping import ProgramInputs
-from keras_lr.comparison.planning.plan import planned
+from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.engines.programs.population import Members, SeedStart, train_alone, train_together
 
 L = keras.layers
@@ -53,7 +53,7 @@ MODELS["convolution"] = (convolution, IMAGES)
 OPTIMIZERS = ["sgd", "adam", "adamw", "rmsprop", "adagrad", "lion"]
 
 
-def compared(build, x, engine, **arguments):
+def run_compare(build, x, engine, **arguments):
     arguments = {"learning_rates": RATES, "seeds": 2, "epochs": 3, "batch_size": 20, "verbose": 0} | arguments
     arguments = {"validation_split": 0.2} | arguments
     return klr.compare(build, x, Y, engine=engine, **arguments)
@@ -73,9 +73,9 @@ def assert_alike(found, expected, rel=2e-5):
 @pytest.mark.parametrize("name", MODELS)
 def test_each_run_is_that_of_fit(name):
     build, x = MODELS[name]
-    found = compared(build, x, "population", learning_rates=[0.01, 0.001])
+    found = run_compare(build, x, "population", learning_rates=[0.01, 0.001])
     assert found.engine == "population"
-    assert_alike(found, compared(build, x, "sequential", learning_rates=[0.01, 0.001]))
+    assert_alike(found, run_compare(build, x, "sequential", learning_rates=[0.01, 0.001]))
 
 
 def members_of(build, x, rates, epochs=10):
@@ -83,7 +83,7 @@ def members_of(build, x, rates, epochs=10):
     data = {"x": x, "y": Y, "sample_weight": None, "class_weight": None}
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": rates, "schedules": None, "optimizers": None, "seeds": [1, 2], "epochs": epochs}
-    plan = planned(build, data, **named, batch_size=16, metric="loss", mode="auto")
+    plan = build_plan(build, data, **named, batch_size=16, metric="loss", mode="auto")
     inputs = ProgramInputs(plan, build)
     (group,) = inputs.groups([plan.key(case, seed) for case in range(len(rates)) for seed in (1, 2)])
     return inputs.members(group), backends.programs(
@@ -139,9 +139,9 @@ def test_schedules_units_and_several_optimizers():
         },
         "optimizers": {"sgd": keras.optimizers.SGD(momentum=0.9), "adam": keras.optimizers.Adam()},
     }
-    found = compared(dense, X, "population", **arguments)
+    found = run_compare(dense, X, "population", **arguments)
     assert len(found.cases) == 8
-    assert_alike(found, compared(dense, X, "sequential", **arguments), rel=2e-4)
+    assert_alike(found, run_compare(dense, X, "sequential", **arguments), rel=2e-4)
 
 
 @on_jax
@@ -149,8 +149,8 @@ def test_a_momentum_that_follows_the_rate():
     cycle, coupled = klr.OneCycle(0.1, 9), klr.optimizers.Coupled(0.95, 0.85)
     optimizers = {"one": klr.optimizers.SGD(cycle, coupled), "other": klr.optimizers.SGD(0.1 * cycle, coupled)}
     arguments = {"learning_rates": None, "optimizers": optimizers}
-    found = compared(dense, X, "population", **arguments)
-    assert_alike(found, compared(dense, X, "sequential", **arguments), rel=2e-4)
+    found = run_compare(dense, X, "population", **arguments)
+    assert_alike(found, run_compare(dense, X, "sequential", **arguments), rel=2e-4)
 
 
 A = keras.optimizers
@@ -168,7 +168,7 @@ def groups_of(optimizers, x=X):
     data = {"x": x, "y": Y, "sample_weight": None, "class_weight": None}
     data |= {"validation_data": None, "validation_split": 0.0}
     named = {"learning_rates": None, "schedules": None, "seeds": [1], "epochs": 1}
-    plan = planned(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
+    plan = build_plan(dense, data, optimizers=optimizers, **named, batch_size=16, metric="loss", mode="auto")
     return list(ProgramInputs(plan, dense).groups([plan.key(case, 1) for case in range(len(plan.cases))]))
 
 
@@ -178,9 +178,9 @@ def test_members_differ_in_floats_of_the_optimizer(name):
     """One program for all of them makes the runs that each makes alone."""
     optimizers = {str(place): one for place, one in enumerate(FLOATS[name])}
     assert len(groups_of(optimizers)) == 1
-    found = compared(dense, X, "population", learning_rates=None, optimizers=optimizers)
+    found = run_compare(dense, X, "population", learning_rates=None, optimizers=optimizers)
     for case, own in zip(found.cases, FLOATS[name], strict=True):
-        alone = compared(dense, X, "population", learning_rates=None, optimizers={case.name: own})
+        alone = run_compare(dense, X, "population", learning_rates=None, optimizers={case.name: own})
         for run, other in zip(case.runs, alone.cases[0].runs, strict=True):
             assert run.history["loss"] == pytest.approx(other.history["loss"], rel=1e-5)
 
@@ -208,19 +208,19 @@ def test_weights_of_examples_and_classes_accumulation_and_validation_data():
     held_out = {"validation_split": 0.0, "validation_data": (X[:30], Y[:30])}
     for more in ({"sample_weight": weights}, {"class_weight": {0: 1.0, 1: 2.0, 2: 0.5}}, {"metric": "val_accuracy"}):
         arguments = {**held_out, **more, "learning_rates": None}
-        assert_alike(compared(build, X, "population", **arguments), compared(build, X, "sequential", **arguments))
+        assert_alike(run_compare(build, X, "population", **arguments), run_compare(build, X, "sequential", **arguments))
 
 
 @on_jax
 def test_too_little_memory_for_all_makes_several_groups(monkeypatch):
-    plain = compared(dense, X, "population", epochs=2)
+    plain = run_compare(dense, X, "population", epochs=2)
     program = "keras_lr.backends.jax.program.Program"
     monkeypatch.setattr(f"{program}.slower_together", lambda *args: False)
     for members, said in [(4, "as many at a time as the memory has room for"), (1, "the memory has room for one")]:
         monkeypatch.setattr(f"{program}.bytes_of", lambda *args: 1_000)
         monkeypatch.setattr(f"{program}.room", lambda *args, free=4_000 * members: free)
         monkeypatch.setattr(f"{program}.seconds", lambda self, *args: 1e-9 if self.together else 1.0)
-        found = compared(dense, X, "population", epochs=2)
+        found = run_compare(dense, X, "population", epochs=2)
         assert said in found.engine_reason
         assert_alike(found, plain)
 
@@ -237,14 +237,15 @@ def test_groups_are_few_and_nearly_equal(most, shapes):
 
 @on_jax
 def test_a_run_that_diverges_leaves_the_others_as_they_are():
-    found = compared(dense, X, "population", learning_rates=[1e38, 0.01])
+    found = run_compare(dense, X, "population", learning_rates=[1e38, 0.01])
     assert [case.diverged for case in found.cases] == [2, 0]
     assert_alike(
-        compared(dense, X, "population", learning_rates=[0.01]), compared(dense, X, "sequential", learning_rates=[0.01])
+        run_compare(dense, X, "population", learning_rates=[0.01]),
+        run_compare(dense, X, "sequential", learning_rates=[0.01]),
     )
     for run in found.cases[0].runs:
         assert len(run.history["loss"]) == run.diverged_at[0] + 1
-    alone = compared(dense, X, "population", learning_rates=[0.01])
+    alone = run_compare(dense, X, "population", learning_rates=[0.01])
     assert found.cases[1].mean == pytest.approx(alone.cases[0].mean, rel=1e-5)
 
 
@@ -253,7 +254,7 @@ def test_chance_is_left_as_it_was():
     keras.utils.set_random_seed(3)
     expected = np.random.random(), keras.random.normal([2])
     keras.utils.set_random_seed(3)
-    compared(dense, X, "population")
+    run_compare(dense, X, "population")
     assert np.random.random() == expected[0]
     assert np.array_equal(keras.random.normal([2]), expected[1])
 
@@ -271,15 +272,15 @@ def test_what_cannot_share_a_program_is_trained_by_fit_and_says_why():
         model.compile("sgd", "sparse_categorical_crossentropy")
         return model
 
-    found = compared(own_step, X, "auto", learning_rates=[0.1], epochs=1)
+    found = run_compare(own_step, X, "auto", learning_rates=[0.1], epochs=1)
     assert (found.engine, "OwnStep has its own train_step" in found.engine_reason) == ("sequential", True)
     with pytest.raises(
         klr.ArgumentError, match=r"compare\(engine='population'\): the runs can't share a program: OwnStep"
     ):
-        compared(own_step, X, "population", learning_rates=[0.1])
+        run_compare(own_step, X, "population", learning_rates=[0.1])
 
     layers = {"a": klr.PerLayer(keras.optimizers.SGD(0.05), {"bias": 0.0})}
-    found = compared(dense, X, "auto", learning_rates=None, optimizers=layers, epochs=1)
+    found = run_compare(dense, X, "auto", learning_rates=None, optimizers=layers, epochs=1)
     assert "a rate for each group of layers" in found.engine_reason
 
     def eager():
@@ -287,10 +288,10 @@ def test_what_cannot_share_a_program_is_trained_by_fit_and_says_why():
         model.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=True)
         return model
 
-    assert "run_eagerly=True" in compared(eager, X, "auto", learning_rates=[0.1, 0.2], epochs=1).engine_reason
+    assert "run_eagerly=True" in run_compare(eager, X, "auto", learning_rates=[0.1, 0.2], epochs=1).engine_reason
 
 
 @pytest.mark.once
 def test_an_unknown_engine_is_refused():
     with pytest.raises(klr.ArgumentError, match=r"compare\(engine='warp'\)"):
-        compared(dense, X, "warp")
+        run_compare(dense, X, "warp")

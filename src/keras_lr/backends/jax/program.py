@@ -19,7 +19,7 @@ from keras_lr.backends import keras as machinery
 from keras_lr.backends import program
 from keras_lr.backends.arrays import count_rows
 from keras_lr.backends.jax.stepper import fresh_metrics, has_slow_convolutions
-from keras_lr.backends.program import Logs
+from keras_lr.backends.program import EpochInputs, Logs
 from keras_lr.backends.traced_floats import Pairs, TracedFloat, pairs
 
 COPIES = 4  # of a member's state: before and after an update, gradients, and the values between layers
@@ -77,10 +77,8 @@ class Program(program.Program):
         ]
         return (*stacks, [_repeat(value, (*shape, *value.shape)) for value in optimizer], [])
 
-    def epoch(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any]
-    ) -> tuple[State, np.ndarray, Logs]:
-        state, losses, logs = self._run(state, orders, rates, settings, range(self.updates))
+    def epoch(self, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
+        state, losses, logs = self._run(state, inputs, range(self.updates))
         total, count = (state[3][place] for place in self._tracked)
         return (
             state,
@@ -103,14 +101,12 @@ class Program(program.Program):
             [np.isfinite(value.astype(np.float32)).all(axis=tuple(range(axes, value.ndim))) for value in weights]
         )
 
-    def seconds(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], count: int
-    ) -> float:
+    def seconds(self, state: State, inputs: EpochInputs, count: int) -> float:
         full = max(1, self.full)
-        state, losses, _ = self._run(state, orders, rates, settings, [0])
+        state, losses, _ = self._run(state, inputs, [0])
         jax.block_until_ready(losses)
         start = time.perf_counter()
-        _, losses, _ = self._run(state, orders, rates, settings, [update % full for update in range(count)])
+        _, losses, _ = self._run(state, inputs, [update % full for update in range(count)])
         jax.block_until_ready(losses)
         return (time.perf_counter() - start) / count
 
@@ -139,16 +135,17 @@ class Program(program.Program):
         return has_slow_convolutions(step, self._shapes(()), jax.tree.map(shape_of_batch, self._train))
 
     def _run(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], updates: Iterable[int]
+        self, state: State, inputs: EpochInputs, updates: Iterable[int]
     ) -> tuple[State, list[Any], dict[str, Any]]:
         """Runs updates with fresh metrics, without waiting for the device."""
         state = (*state[:3], self._fresh_like(state))
-        inputs = jnp.asarray(orders), jnp.asarray(rates), jax.device_put(pairs(settings, keras.config.floatx()))
+        settings = jax.device_put(pairs(inputs.settings, keras.config.floatx()))
+        arrays = jnp.asarray(inputs.orders), jnp.asarray(inputs.rates), settings
         losses, logs = [], {}
         for update in updates:
             first = update * self._size
             size = min(self._size, self.examples - first)
-            loss, logs, state = self._programs["update", size](state, self._train, *inputs, update, first)
+            loss, logs, state = self._programs["update", size](state, self._train, *arrays, update, first)
             losses.append(loss)
             self.on_update()
         return state, losses, logs

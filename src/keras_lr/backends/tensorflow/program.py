@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import count_rows, map_arrays
-from keras_lr.backends.program import Logs, State
+from keras_lr.backends.program import EpochInputs, Logs, State
 from keras_lr.backends.sequential import SequentialProgram, as_logs
 from keras_lr.backends.traced_floats import Pairs, TracedFloat, pairs
 
@@ -31,8 +31,8 @@ RANDOM_OPERATIONS = {
 class Program(SequentialProgram):
     """Loops over the updates of an epoch in the graph, which gathers each batch by its rows.
 
-    XLA is not used at first. With it a loop of dense layers is up to twice as fast, but one of convolutions on a CPU is
-    twenty times slower, and dropout differs from that of `fit`. See `faster`.
+    XLA is not used at first. It makes a loop of dense layers up to twice as fast, but one of convolutions on a CPU twenty
+    times slower. Its dropout differs from that of `fit`. See `faster`.
     """
 
     @staticmethod
@@ -45,7 +45,6 @@ class Program(SequentialProgram):
         self._graphs: dict[tuple[str, tuple[str, ...]], Any] = {}
 
     def trace(self, seeds: int, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
-        del seeds, cases
         settings = {name: tf.TensorSpec([2], keras.config.floatx()) for name in sorted(names)}
         order = tf.TensorSpec([self.examples], tf.int32)
         rates = tf.TensorSpec([self.updates], keras.config.floatx())
@@ -57,10 +56,8 @@ class Program(SequentialProgram):
             self._trace(TEST, self._test)
         return []  # TensorFlow compiles in the first call
 
-    def epoch(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any]
-    ) -> tuple[State, np.ndarray, Logs]:
-        losses, examples, metrics = self._call(EPOCH, orders, rates, settings)
+    def epoch(self, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
+        losses, examples, metrics = self._call(EPOCH, inputs)
         self._check_examples(examples.numpy())
         return state, losses.numpy(), as_logs(metrics)
 
@@ -78,11 +75,11 @@ class Program(SequentialProgram):
         other._xla, other._graphs = True, {key: graph for key, graph in self._graphs.items() if key[0] == TEST}
         return other
 
-    def _run(self, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], stop: int) -> None:
+    def _run(self, inputs: EpochInputs, stop: int) -> None:
         if self.full:
-            self._call(LOOP, orders, rates, settings, tf.constant(stop)).numpy()
+            self._call(LOOP, inputs, tf.constant(stop)).numpy()
         else:
-            self._call(EPOCH, orders, rates, settings)[0].numpy()
+            self._call(EPOCH, inputs)[0].numpy()
 
     def _trace(self, name: str, fn: Callable[..., Any], *specs: Any, xla: bool = False) -> None:
         key = name, next((tuple(spec) for spec in specs if isinstance(spec, dict)), ())
@@ -97,11 +94,11 @@ class Program(SequentialProgram):
             raise ValueError("its step draws from TensorFlow's global random state")
         self._graphs[key] = graph
 
-    def _call(self, name: str, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], *more: Any) -> Any:
+    def _call(self, name: str, inputs: EpochInputs, *more: Any) -> Any:
         floatx = keras.config.floatx()
-        inputs = {name: tf.constant(pair) for name, pair in sorted(pairs(settings, floatx).items())}
-        graph = self._graphs[name, tuple(inputs)]
-        return graph(tf.constant(orders, tf.int32), tf.constant(rates, floatx), inputs, *more)
+        settings = {name: tf.constant(pair) for name, pair in sorted(pairs(inputs.settings, floatx).items())}
+        order, rates = tf.constant(inputs.orders, tf.int32), tf.constant(inputs.rates, floatx)
+        return self._graphs[name, tuple(settings)](order, rates, settings, *more)
 
     def _loop(self, order: Any, rates: Any, settings: Pairs, stop: Any) -> Any:
         """Returns the raw losses of the updates before `stop`, all of full batches."""

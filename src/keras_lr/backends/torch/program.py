@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,7 +10,7 @@ import torch
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import count_rows, map_arrays
-from keras_lr.backends.program import Logs, State
+from keras_lr.backends.program import EpochInputs, Logs, State
 from keras_lr.backends.sequential import SequentialProgram, as_logs
 
 
@@ -22,11 +21,9 @@ class Program(SequentialProgram):
     def on_device(data: Any) -> Any:
         return map_arrays(keras.ops.convert_to_tensor, data)
 
-    def epoch(
-        self, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any]
-    ) -> tuple[State, np.ndarray, Logs]:
+    def epoch(self, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
         self.model.reset_metrics()
-        losses = self._losses(orders, rates, settings, self.updates)
+        losses = self._losses(inputs, self.updates)
         self._check_examples(_copy(self._tracked[1]).cpu().numpy())
         return state, losses.cpu().numpy(), as_logs(self.model.get_metrics_result())
 
@@ -40,14 +37,14 @@ class Program(SequentialProgram):
         self._loss_in(logs)
         return state, as_logs(self.model.get_metrics_result())
 
-    def _run(self, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], stop: int) -> None:
-        self._losses(orders, rates, settings, stop).cpu()
+    def _run(self, inputs: EpochInputs, stop: int) -> None:
+        self._losses(inputs, stop).cpu()
 
-    def _losses(self, order: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], stop: int) -> Any:
+    def _losses(self, inputs: EpochInputs, stop: int) -> Any:
         """Runs the updates before `stop` and returns their raw losses, which the loss tracker of the model sums up."""
-        model, sums, current = self.model, [], [0.0]
-        rows = keras.ops.convert_to_tensor(np.ascontiguousarray(order))
-        floats = {name: float(value) for name, value in settings.items()}
+        model, rates, sums, current = self.model, inputs.rates, [], [0.0]
+        rows = keras.ops.convert_to_tensor(np.ascontiguousarray(inputs.orders))
+        floats = {name: float(value) for name, value in inputs.settings.items()}
         model.train()
         with machinery.replace_rate(model, lambda: current[0]), machinery.replace_settings(model, floats):
             for update in range(stop):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from keras_lr.comparison.execution.engines import Engine
 from keras_lr.comparison.measured import RunKey, RunMeasurement
-from keras_lr.comparison.planning.budget import Budget, portion
+from keras_lr.comparison.planning.budget import Budget, runs_to_start
 from keras_lr.comparison.planning.plan import WHERE, Plan
 from keras_lr.comparison.store.store import Store
 from keras_lr.core.errors import UserCodeError
@@ -77,7 +77,7 @@ class Executor:
         first = sum(key.seed == missing[0].seed for key in missing)
         if not engine.separable and self._budget.left < self._shortest:
             return 0
-        return portion(self._budget.allows(plan.epochs), len(missing), first, row, engine.separable)
+        return runs_to_start(self._budget.allows(plan.epochs), len(missing), first, row, engine.separable)
 
     def _execute(
         self, plan: Plan, engine: Engine, keys: Sequence[RunKey], cases: Sequence[int], report: Report

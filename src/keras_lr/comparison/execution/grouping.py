@@ -52,7 +52,7 @@ def obstacle(plan: Plan, model: Any) -> str | None:
         return "a layer computes in float16, and each run would need its own loss scale"
     for case in {id(case.optimizer): case for case in plan.cases}.values():
         optimizer = case.optimizer_for(model.optimizer)
-        if not optimizers.holds_one(optimizer):
+        if not optimizers.has_one_rate(optimizer):
             return "the optimizer holds several optimizers, each with its rate"
         if isinstance(optimizer, PerLayer):
             return "the optimizer has a rate for each group of layers"
@@ -191,7 +191,7 @@ class ProgramInputs:
         for case in cases:
             rate = self._plan.cases[case].rate
             if rate is None:
-                rate = machinery.rate_of(optimizers.inside(self._plan.cases[case].optimizer_for(model.optimizer))[0])
+                rate = machinery.rate_of(optimizers.parts_of(self._plan.cases[case].optimizer_for(model.optimizer))[0])
             if not is_schedule(rate):
                 rows.append(np.full(len(steps), number(rate)))
                 continue
@@ -203,7 +203,7 @@ class ProgramInputs:
     def _complete(self, model: Any) -> None:
         """Builds what the first batch of `fit` would build."""
         first = keras.tree.map_structure(lambda array: array[: self.batch_size], self.train)
-        machinery.build(model, first, machinery.Containers(model))
+        machinery.build(model, first)
 
 
 def _without_rate(optimizer: Any) -> tuple[Any, bool]:

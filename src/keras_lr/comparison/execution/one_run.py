@@ -12,7 +12,7 @@ import keras
 from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.monitor import LearningRateMonitor
 from keras_lr.comparison.measured import RunKey, RunMeasurement
-from keras_lr.comparison.planning.plan import WHERE, Plan, called
+from keras_lr.comparison.planning.plan import WHERE, Plan, call_build_model
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.fit import TrainingRun, train
 from keras_lr.engines.workers.heartbeat import Heartbeat, HeartbeatCallback, interrupt_hangs
@@ -48,7 +48,7 @@ def execute_run(plan: Plan, key: RunKey, build: Callable[[], Any], watch: Watch 
 def execute_in_worker(plan: Plan, key: RunKey, heartbeat: Heartbeat) -> RunMeasurement:
     """Trains one case with one seed in a worker. The driver detects hangs, by the heartbeat."""
     heartbeat.start_run()
-    build = functools.partial(called, plan.build_model)
+    build = functools.partial(call_build_model, plan.build_model)
     measurement = execute_run(plan, key, build, lambda fit: fit(heartbeat))
     return dataclasses.replace(measurement, run=dataclasses.replace(measurement.run, exception=None))
 

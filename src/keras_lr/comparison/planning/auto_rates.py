@@ -32,7 +32,7 @@ HALF_DECADE = math.sqrt(10.0)
 
 
 @dataclasses.dataclass(frozen=True)
-class Start:
+class RateStart:
     """Where the rates of one optimizer and schedule start.
 
     Attributes:
@@ -46,7 +46,7 @@ class Start:
     reason: str | None = None
 
 
-def starts_of(plan: Plan, build: Callable[[], Any], there: Mapping[str, Any] | None) -> tuple[Start, ...]:
+def starts_of(plan: Plan, build: Callable[[], Any], there: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
     """Where the rates of each optimizer and schedule start.
 
     Args:
@@ -54,27 +54,27 @@ def starts_of(plan: Plan, build: Callable[[], Any], there: Mapping[str, Any] | N
         build: Makes a compiled model.
         there: The identity of the plan in the store, whose choices hold; None where there is none.
     """
-    stored = stored_starts(plan, there)
+    stored = starts_in(plan, there)
     return stored or tuple(_found(plan, case, build) for case in plan.cases)
 
 
-def stored_starts(plan: Plan, there: Mapping[str, Any] | None) -> tuple[Start, ...]:
+def starts_in(plan: Plan, there: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
     """Where the rates started in the plan of a store; nothing where that has other optimizers or schedules."""
-    known = tuple(Start(one["name"], tuple(one["rates"]), one["reason"]) for one in (there or {}).get("auto", ()))
+    known = tuple(RateStart(one["name"], tuple(one["rates"]), one["reason"]) for one in (there or {}).get("auto", ()))
     return known if [one.name for one in known] == [case.name for case in plan.cases] else ()
 
 
-def with_rates(plan: Plan, starts: Sequence[Start]) -> Plan:
+def with_rates(plan: Plan, starts: Sequence[RateStart]) -> Plan:
     """The plan with a case for every rate that may be tried."""
     cases = [at_rate(case, rate) for case, start in zip(plan.cases, starts, strict=True) for rate in ladder(start)]
     return dataclasses.replace(plan, cases=tuple(cases), auto=False)
 
 
-def ladder(start: Start) -> tuple[float, ...]:
+def ladder(start: RateStart) -> tuple[float, ...]:
     """All rates that may be tried, ascending.
 
     Example:
-        >>> ladder(Start("adam", (0.001, 0.0032)))
+        >>> ladder(RateStart("adam", (0.001, 0.0032)))
         (1e-06, 3.2e-06, 1e-05, 3.2e-05, 0.0001, 0.00032, 0.001, 0.0032, 0.01, 0.032, 0.1, 0.32, 1.0, 3.2)
     """
     more = range(1, BEYOND * TIMES + 1)
@@ -90,7 +90,7 @@ class Ladders:
         starts: Where each starts.
     """
 
-    def __init__(self, plan: Plan, starts: Sequence[Start]) -> None:
+    def __init__(self, plan: Plan, starts: Sequence[RateStart]) -> None:
         self._plan = plan
         self._spans: list[tuple[range, range]] = []  # the cases of each, and those that are tried
         first = 0
@@ -136,7 +136,7 @@ class Ladders:
         return tried[best]
 
 
-def notes_of(starts: Sequence[Start]) -> list[str]:
+def notes_of(starts: Sequence[RateStart]) -> list[str]:
     """A sentence for each optimizer and schedule for which `find` gave no rate."""
     return [
         f"find gave no rate for {start.name!r}, so it started at {len(start.rates)} rates from {start.rates[0]:g} to "
@@ -151,7 +151,7 @@ def short(rate: float) -> float:
     return float(f"{rate:.2g}")
 
 
-def _found(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> Start:
+def _found(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> RateStart:
     """The rates around what `find` gives for a case without a rate."""
     try:
         rate, reason = _asked(plan, case, build)
@@ -159,9 +159,9 @@ def _found(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> Start:
         rate, reason = None, f"{type(error).__name__}: {error}"
     if rate is None:
         low, high = WIDE
-        return Start(case.name, tuple(short(rate) for rate in np.geomspace(10**low, 10**high, 9)), reason)
+        return RateStart(case.name, tuple(short(rate) for rate in np.geomspace(10**low, 10**high, 9)), reason)
     places = range(-AROUND, AROUND + 1)
-    return Start(case.name, tuple(short(rate * HALF_DECADE**place) for place in places))
+    return RateStart(case.name, tuple(short(rate * HALF_DECADE**place) for place in places))
 
 
 def _asked(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> tuple[float | None, str]:

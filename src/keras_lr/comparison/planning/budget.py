@@ -94,7 +94,7 @@ def duration(seconds: float | None) -> str:
     return f"{seconds / unit:.2g} {word}" if seconds / unit < 10 else f"{seconds / unit:.0f} {word}"
 
 
-def portion(allowed: float, missing: int, first: int, row: int, one_by_one: bool) -> int:
+def runs_to_start(allowed: float, missing: int, first: int, row: int, one_by_one: bool) -> int:
     """How many runs to start at once.
 
     Args:
@@ -108,7 +108,7 @@ def portion(allowed: float, missing: int, first: int, row: int, one_by_one: bool
         All where they fit; else whole seeds, or a part of the first.
 
     Example:
-        >>> portion(100, 12, 4, 4, False), portion(9, 12, 4, 4, False), portion(3, 12, 4, 4, False), portion(9, 12, 4, 4, True)
+        >>> runs_to_start(100, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, False), runs_to_start(3, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, True)
         (12, 8, 3, 1)
     """
     if math.isinf(allowed):

@@ -79,7 +79,7 @@ def _timed(plan: Plan, build: Callable[[], Any], updates: int) -> Cost:
     started = time.perf_counter()
     model = build()
     case = dataclasses.replace(plan.cases[0], schedule=None, learning_rate=TINY)
-    if optimizers.holds_one(case.optimizer or model.optimizer):
+    if optimizers.has_one_rate(case.optimizer or model.optimizer):
         machinery.replace_optimizer(model, case.optimizer_for(model.optimizer))
     made = time.perf_counter() - started
 

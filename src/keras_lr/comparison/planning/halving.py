@@ -71,7 +71,7 @@ def check(plan: Plan) -> None:
 
 def check_rates(optimizer: Any) -> None:
     """Refuses an optimizer whose schedule can't be shortened."""
-    for one in optimizers.inside(optimizer):
+    for one in optimizers.parts_of(optimizer):
         rate = machinery.rate_of(one)
         check_shortens(rate if is_schedule(rate) else None)
 
@@ -104,7 +104,7 @@ def fixed_length(schedule: Schedule) -> str | None:
     return next((fixed for fixed in (*found, *own) if fixed is not None), None)
 
 
-def kept(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
+def promote(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
     """Which cases of a rung go on: the better third, and all that can't be told from the best.
 
     Args:

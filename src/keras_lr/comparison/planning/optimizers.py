@@ -42,9 +42,9 @@ def with_rate(optimizer: Any, rate: Any) -> Any:
     """A new optimizer from the config of another one, at another rate; at its own where `rate` is None."""
     inner = getattr(optimizer, "inner_optimizer", None)
     if inner is not None:
-        return rewrapped(optimizer, with_rate(inner, rate))
+        return rewrap(optimizer, with_rate(inner, rate))
     config = optimizer.get_config()
-    if rate is None and holds_one(optimizer):
+    if rate is None and has_one_rate(optimizer):
         own = machinery.rate_of(optimizer)
         rate = None if isinstance(own, keras.Variable) else own
     if rate is not None:
@@ -52,7 +52,7 @@ def with_rate(optimizer: Any, rate: Any) -> Any:
     return type(optimizer).from_config(config)
 
 
-def rewrapped(wrapper: Any, inner: Any) -> Any:
+def rewrap(wrapper: Any, inner: Any) -> Any:
     """Another optimizer in a new wrapper of the same settings; as it is where there is no wrapper."""
     if getattr(wrapper, "inner_optimizer", None) is None or hasattr(inner, "inner_optimizer"):
         return inner
@@ -85,14 +85,14 @@ def _unnumbered(config: Any) -> Any:
     return plain
 
 
-def holds_one(optimizer: Any) -> bool:
+def has_one_rate(optimizer: Any) -> bool:
     """Whether there is one rate in it, not several as in an optimizer of optimizers."""
-    return len(inside(optimizer)) == 1
+    return len(parts_of(optimizer)) == 1
 
 
 def rate_in(optimizer: Any) -> float | None:
     """The rate of an optimizer as a number, or None where it is a schedule or there are several."""
-    rate = machinery.rate_of(inside(optimizer)[0]) if holds_one(optimizer) else None
+    rate = machinery.rate_of(parts_of(optimizer)[0]) if has_one_rate(optimizer) else None
     return shortest(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
 
 
@@ -112,7 +112,7 @@ def floats_of(optimizer: Any) -> dict[str, float]:
     }
 
 
-def inside(optimizer: Any) -> list[Any]:
+def parts_of(optimizer: Any) -> list[Any]:
     """The optimizers that hold rates, within wrappers."""
     return machinery.optimizers_of(types.SimpleNamespace(optimizer=optimizer))
 
@@ -134,7 +134,7 @@ def code_of(optimizer: Any, rate: Any = None) -> str:
     if inner is not None:
         return f"{kind}({code_of(inner, rate)})"
     config = optimizer.get_config()
-    if "learning_rate" in config and holds_one(optimizer):
+    if "learning_rate" in config and has_one_rate(optimizer):
         own = machinery.rate_of(optimizer)
         rate = rate or (schedule_code(own) if is_schedule(own) else repr(shortest(config["learning_rate"])))
     return f"{kind}({_arguments(type(optimizer), config, rate)})"

@@ -47,7 +47,7 @@ class PlannedCase:
             return template
         if self.optimizer is None:
             return optimizers.with_rate(template, self.rate)
-        return optimizers.rewrapped(template, optimizers.with_rate(self.optimizer, self.rate))
+        return optimizers.rewrap(template, optimizers.with_rate(self.optimizer, self.rate))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Plan:
         return self.data["validation_data"] is not None or self.data["validation_split"] > 0.0
 
 
-def planned(
+def build_plan(
     build_model: Any,
     data: Mapping[str, Any],
     *,
@@ -139,7 +139,7 @@ def planned(
     return plan
 
 
-def called(build_model: Callable[[], Any]) -> Any:
+def call_build_model(build_model: Callable[[], Any]) -> Any:
     """What the user's function makes.
 
     Raises:

@@ -12,7 +12,7 @@ import keras
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison.planning import data_checks, optimizers
-from keras_lr.comparison.planning.plan import WHERE, Plan, PlannedCase, called
+from keras_lr.comparison.planning.plan import WHERE, Plan, PlannedCase, call_build_model
 from keras_lr.core.errors import ArgumentError
 
 
@@ -26,7 +26,7 @@ class Description:
     kind: str
 
 
-def describe(case: PlannedCase, template: Any) -> Description:
+def _describe(case: PlannedCase, template: Any) -> Description:
     """Describes the optimizer that a case gives to a model compiled with `template`."""
     optimizer = case.optimizer_for(template)
     rate = None if case.rate is None else optimizers.product_code(case.learning_rate, case.schedule)
@@ -56,7 +56,7 @@ class Template:
             keras.utils.set_random_seed(plan.seeds[0])
             self.model = self._call()
             self._check_model()
-            self.descriptions = [self.described(case) for case in plan.cases]
+            self.descriptions = [self.describe(case) for case in plan.cases]
             self.metric = self._checked_metric()
 
     def build(self) -> Any:
@@ -71,7 +71,7 @@ class Template:
         return model
 
     def _call(self) -> Any:
-        return called(self._plan.build_model)
+        return call_build_model(self._plan.build_model)
 
     def _check_model(self) -> None:
         model, function = self.model, self._plan.build_model
@@ -87,17 +87,17 @@ class Template:
             rule = "build_model returned a model that is not compiled"
             raise ArgumentError(WHERE, rule, "Call model.compile(optimizer, loss) in it", build_model=function)
 
-    def described(self, case: PlannedCase) -> Description:
+    def describe(self, case: PlannedCase) -> Description:
         """What a case's optimizer will be.
 
         Raises:
             ArgumentError: There is no one rate in it, and the case has one.
         """
         template = self.model.optimizer if case.optimizer is None else case.optimizer
-        if (case.rate is not None or self._plan.auto) and not optimizers.holds_one(template):
+        if (case.rate is not None or self._plan.auto) and not optimizers.has_one_rate(template):
             rule = "the optimizer holds several optimizers, so there is no one rate to set"
             raise ArgumentError(WHERE, rule, "Leave out learning_rates and schedules", optimizer=template)
-        return describe(case, self.model.optimizer)
+        return _describe(case, self.model.optimizer)
 
     def _checked_metric(self) -> str:
         """Looks for the metric among those of the compiled model, built by a batch of the arrays."""
@@ -105,7 +105,7 @@ class Template:
         if not data_checks.arrays_of(data["x"]) or type(self.model).train_step is not keras.Model.train_step:
             return plan.metric
         batch = data_checks.first_batch(data["x"], data["y"], data["sample_weight"], plan.batch_size)
-        machinery.build(self.model, batch, machinery.Containers(self.model))
+        machinery.build(self.model, batch)
         known = list(self.model.get_metrics_result())
         return logged_name(plan.metric, [*known, *([f"val_{name}" for name in known] if plan.has_validation else [])])
 

@@ -15,7 +15,7 @@ FAR = 10.0  # a loss of so many times the median loss blew up
 
 
 @dataclasses.dataclass(frozen=True)
-class Tried:
+class RateOutcome:
     """What happened at one rate.
 
     Attributes:
@@ -44,15 +44,15 @@ class Stability:
     unstable: float | None
 
 
-def stability(tried: Sequence[Tried]) -> Stability:
+def stability(tried: Sequence[RateOutcome]) -> Stability:
     """The largest stable rate.
 
     A rate is stable when no run diverged, and no run's loss after the last epoch is above the loss that the smallest rate
     had after the first, with the same seed: it would have ended worse than a model that is hardly trained.
 
     Example:
-        >>> small, good = Tried(0.01, {0: 2.2}, {0: 1.0}), Tried(0.1, {0: 1.5}, {0: 0.2})
-        >>> stability([small, good, Tried(1.0, {0: 9.0}, {0: 2.3}), Tried(10.0, {}, {}, diverged=1)])
+        >>> small, good = RateOutcome(0.01, {0: 2.2}, {0: 1.0}), RateOutcome(0.1, {0: 1.5}, {0: 0.2})
+        >>> stability([small, good, RateOutcome(1.0, {0: 9.0}, {0: 2.3}), RateOutcome(10.0, {}, {}, diverged=1)])
         Stability(largest=0.1, unstable=1.0)
     """
     by_rate = sorted(tried, key=lambda one: one.rate)
@@ -115,7 +115,7 @@ def blown_up_from(means: Sequence[float], mode: str) -> float:
     return FAR * middle if mode == "min" and middle > 0.0 else math.inf
 
 
-def _stable(tried: Tried, untrained: Mapping[int, float]) -> bool:
+def _stable(tried: RateOutcome, untrained: Mapping[int, float]) -> bool:
     if tried.diverged or not tried.last:
         return False
     return all(loss <= untrained.get(seed, math.inf) for seed, loss in tried.last.items())

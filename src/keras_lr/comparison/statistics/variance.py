@@ -72,7 +72,7 @@ def noise(scores: Array) -> Noise:
     return Noise(means, moderated / seeds, prior + seeds - 1)
 
 
-def alike(scores: Array, found: Noise, best: int) -> Array:
+def indistinguishable_from(scores: Array, found: Noise, best: int) -> Array:
     """Which cases can't be told from `best`, as a row of booleans.
 
     A case is told from it when both are so: its own paired difference leaves 0 out of its t-interval, and

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_lr.comparison.statistics.variance import Array, alike, chances, noise, quantile
+from keras_lr.comparison.statistics.variance import Array, chances, indistinguishable_from, noise, quantile
 
 Scores = Mapping[int, float]
 """The scores of one case, by seed."""
@@ -40,7 +40,7 @@ class Verdict:
 
 
 @dataclasses.dataclass(frozen=True)
-class Curve:
+class MeanCurve:
     """The mean over runs, epoch by epoch, with its t-interval where there are two runs or more."""
 
     epochs: tuple[int, ...]
@@ -110,21 +110,21 @@ def difference(scores: Scores, best: Scores) -> tuple[float, Bounds | None] | No
     return (_mean(pairs), interval(pairs)) if pairs else None
 
 
-def curve(runs: Sequence[Sequence[float]]) -> Curve:
+def curve(runs: Sequence[Sequence[float]]) -> MeanCurve:
     """The mean of several runs at each epoch, counted from 1, as far as all of them go."""
     length = min((len(run) for run in runs), default=0)
     epochs = tuple(range(1, length + 1))
     if length == 0:
-        return Curve((), (), None, None)
+        return MeanCurve((), (), None, None)
     values: Array = np.array([run[:length] for run in runs], float)
     with np.errstate(invalid="ignore", over="ignore"):
         apart = values - values[0]
         center = values[0] + apart.mean(axis=0)
         if len(runs) < 2:
-            return Curve(epochs, tuple(center.tolist()), None, None)
+            return MeanCurve(epochs, tuple(center.tolist()), None, None)
         half = quantile(len(runs) - 1) * apart.std(axis=0, ddof=1) / math.sqrt(len(runs))
         bounds = (center, center - half, center + half)
-    return Curve(epochs, *(tuple(line.tolist()) for line in bounds))
+    return MeanCurve(epochs, *(tuple(line.tolist()) for line in bounds))
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -145,12 +145,12 @@ def _contest(rivals: Sequence[Scores], mode: str) -> tuple[Sequence[bool], Seque
         return [True] * len(rivals), [None] * len(rivals)
     scores: Array = np.array([[scores[seed] for seed in seeds] for scores in rivals])
     found = noise(scores)
-    close = alike(scores, found, 0)
+    close = indistinguishable_from(scores, found, 0)
     if mode == "max" or scores.min() <= 0.0:
         return close.tolist(), chances(found, close, mode)
     logs = np.log(scores)
     ratios = noise(logs)
-    close &= alike(logs, ratios, 0)
+    close &= indistinguishable_from(logs, ratios, 0)
     likely: Array = np.array(chances(found, close, mode))
     likely = np.where(close, likely, np.minimum(likely, chances(ratios, close, mode)))
     return close.tolist(), (likely / likely.sum()).tolist()

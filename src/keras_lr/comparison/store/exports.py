@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from keras_lr.comparison.store.salvage import Contents
-from keras_lr.comparison.store.schema import Stored
+from keras_lr.comparison.store.schema import StoredRun
 from keras_lr.core.errors import ArgumentError, MissingExtraError
 
 COLUMNS = ("case", "learning_rate", "optimizer", "seed", "outcome", "per", "name", "step", "value")
@@ -133,7 +133,7 @@ def _needed(package: str, extra: str, purpose: str) -> Any:
         raise MissingExtraError(package, extra, purpose) from error
 
 
-def _case(contents: Contents, stored: Stored) -> Mapping[str, Any]:
+def _case(contents: Contents, stored: StoredRun) -> Mapping[str, Any]:
     """The case of a run, with its rung in its name."""
     plan: Mapping[str, Any] = contents.plan or {}
     case = plan["cases"][stored.key.case]
@@ -144,7 +144,7 @@ def _name(plan: Mapping[str, Any], case: Mapping[str, Any], rung: int) -> str:
     return str(case["name"]) if rung == 0 else f"{case['name']}, rung of {plan['rungs'][rung - 1]} epochs"
 
 
-def _curves(stored: Stored) -> Iterator[tuple[str, str, Any]]:
+def _curves(stored: StoredRun) -> Iterator[tuple[str, str, Any]]:
     measured = stored.measured
     for name, values in measured.run.history.items():
         yield "epoch", name, values

@@ -23,7 +23,7 @@ from keras_lr.comparison.planning.plan import Plan
 from keras_lr.comparison.planning.reference_model import Description
 
 if TYPE_CHECKING:
-    from keras_lr.comparison.planning.auto_rates import Start
+    from keras_lr.comparison.planning.auto_rates import RateStart
 
 MOST_DIFFERENCES = 4  # in a sentence
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
@@ -31,7 +31,7 @@ _NUMBER = re.compile(r"_\d+$")
 
 
 def identity_of(
-    plan: Plan, descriptions: Sequence[Description], model: Any, engine: str, starts: Sequence[Start] = ()
+    plan: Plan, descriptions: Sequence[Description], model: Any, engine: str, starts: Sequence[RateStart] = ()
 ) -> dict[str, Any]:
     """The identity of a plan.
 

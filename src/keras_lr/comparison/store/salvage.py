@@ -18,7 +18,7 @@ from typing import Any
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning.halving import HALVING
 from keras_lr.comparison.store import schema
-from keras_lr.comparison.store.store import connected, known_version, mode_to_read, told, transaction
+from keras_lr.comparison.store.store import connect, known_version, mode_to_read, transaction, translate_errors
 from keras_lr.core.errors import ArgumentError, StoreError
 
 _LINES = 3  # of what SQLite says about broken pages
@@ -37,7 +37,7 @@ class Contents:
     """
 
     plan: Mapping[str, Any] | None
-    runs: tuple[schema.Stored, ...]
+    runs: tuple[schema.StoredRun, ...]
     problems: tuple[str, ...]
 
     @property
@@ -72,7 +72,7 @@ def contents_of(path: str | os.PathLike[str], where: str = "check") -> Contents:
     if not target.is_file():
         raise ArgumentError(where, "there is no such file", "Pass the path of a store", store=str(path))
     try:
-        with told(where, target), reading(target) as connection:
+        with translate_errors(where, target), open_to_read(target) as connection:
             return _contents(connection, target, where)
     except ArgumentError as error:
         if error.__cause__ is None:
@@ -97,15 +97,15 @@ def salvage(contents: Contents, path: str | os.PathLike[str], where: str = "chec
         raise ArgumentError(where, "the file exists", "Pass a new path", salvage=str(path))
     if contents.plan is None:
         raise StoreError(where, "its plan can't be read, so no store can be made of it", "Start anew", path)
-    with told(where, target), contextlib.closing(connected(target)) as connection, transaction(connection):
-        schema.bring_up(connection, 0)
+    with translate_errors(where, target), contextlib.closing(connect(target)) as connection, transaction(connection):
+        schema.upgrade(connection, 0)
         schema.write_plan(connection, contents.plan)
         for stored in contents.runs:
             schema.write_run(connection, stored)
 
 
 @contextlib.contextmanager
-def reading(path: pathlib.Path) -> Iterator[sqlite3.Connection]:
+def open_to_read(path: pathlib.Path) -> Iterator[sqlite3.Connection]:
     """A connection that only reads, in one moment of a store that may be written meanwhile; also from a read-only folder."""
     with contextlib.ExitStack() as stack:
         try:
@@ -118,7 +118,7 @@ def reading(path: pathlib.Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def _opened(path: pathlib.Path, mode: str) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(connected(path, mode)) as connection:
+    with contextlib.closing(connect(path, mode)) as connection:
         connection.execute("PRAGMA writable_schema = ON")  # lets a file be read that was cut off
         connection.execute("PRAGMA schema_version").fetchone()
         yield connection
@@ -152,9 +152,9 @@ def _broken_pages(connection: sqlite3.Connection) -> list[str]:
     return [] if lines == ["ok"] else lines[:_LINES]
 
 
-def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> tuple[list[schema.Stored], list[str]]:
+def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> tuple[list[schema.StoredRun], list[str]]:
     """The runs that are whole, and a line on those that aren't. Row by row: a broken page hides only those on it."""
-    found: dict[RunKey, schema.Stored] = {}
+    found: dict[RunKey, schema.StoredRun] = {}
     numbers, complete = _numbers(connection, planned)
     for number in numbers:
         try:

@@ -42,7 +42,7 @@ class DamagedError(Exception):
 
 
 @dataclasses.dataclass(frozen=True)
-class Stored:
+class StoredRun:
     """A run in a store.
 
     Attributes:
@@ -66,7 +66,7 @@ def version_of(connection: sqlite3.Connection) -> int | None:
     return 0 if (application, version, tables) == (0, 0, 0) else None
 
 
-def bring_up(connection: sqlite3.Connection, version: int) -> None:
+def upgrade(connection: sqlite3.Connection, version: int) -> None:
     """Creates the tables, or upgrades those of an older version, within the caller's transaction."""
     for step in STEPS[version:]:
         step(connection)
@@ -96,7 +96,7 @@ def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
     raise DamagedError("its plan can't be read")
 
 
-def write_run(connection: sqlite3.Connection, stored: Stored) -> None:
+def write_run(connection: sqlite3.Connection, stored: StoredRun) -> None:
     """Writes a run, in the place of one that failed there, within the caller's transaction."""
     fields, curves = _fields(stored), _curves(stored.measured)
     same = f"SELECT id FROM run WHERE ({_KEY}) = (?, ?, ?)"
@@ -112,7 +112,7 @@ def write_run(connection: sqlite3.Connection, stored: Stored) -> None:
     connection.executemany("INSERT INTO curve (id, kind, name, width, points) VALUES (?, ?, ?, ?, ?)", rows)
 
 
-def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iterator[Stored]:
+def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iterator[StoredRun]:
     """Every run of a store, one after the other.
 
     Args:
@@ -126,7 +126,7 @@ def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iter
         yield read_run(connection, number, places)
 
 
-def read_run(connection: sqlite3.Connection, number: int, places: int | None = None) -> Stored:
+def read_run(connection: sqlite3.Connection, number: int, places: int | None = None) -> StoredRun:
     """The run in a row.
 
     Args:
@@ -157,7 +157,7 @@ def _numbers(run: int) -> tuple[int, int]:
     return run * CURVES, run * CURVES + CURVES - 1
 
 
-def _fields(stored: Stored) -> tuple[Any, ...]:
+def _fields(stored: StoredRun) -> tuple[Any, ...]:
     run = stored.measured.run
     epoch, batch = run.diverged_at or (None, None)
     versions = json.dumps(dict(stored.versions))
@@ -165,27 +165,27 @@ def _fields(stored: Stored) -> tuple[Any, ...]:
 
 
 def _curves(measured: RunMeasurement) -> list[tuple[str, str, int, bytes]]:
-    curves = [("epoch", name, *packed(values)) for name, values in measured.run.history.items()]
-    curves.append(("update", _RATES, *packed(measured.learning_rates)))
+    curves = [("epoch", name, *pack(values)) for name, values in measured.run.history.items()]
+    curves.append(("update", _RATES, *pack(measured.learning_rates)))
     if measured.losses is not None:
-        curves.append(("update", _LOSSES, *packed(measured.losses)))
+        curves.append(("update", _LOSSES, *pack(measured.losses)))
     return curves
 
 
-def _stored(fields: Sequence[Any], curves: Sequence[tuple[str, str, int, bytes]]) -> Stored:
+def _stored(fields: Sequence[Any], curves: Sequence[tuple[str, str, int, bytes]]) -> StoredRun:
     rung, case, seed, outcome, epoch, batch, seconds, error, versions = fields
-    values = {(kind, name): unpacked(width, points) for kind, name, width, points in curves}
+    values = {(kind, name): unpack(width, points) for kind, name, width, points in curves}
     history = {name: points for (kind, name), points in values.items() if kind == "epoch"}
     run = TrainingRun(history, outcome, None if epoch is None else (epoch, batch), seconds, error)
     measured = RunMeasurement(run, values["update", _RATES], values.get(("update", _LOSSES)))
-    return Stored(RunKey(rung, case, seed), measured, json.loads(versions))
+    return StoredRun(RunKey(rung, case, seed), measured, json.loads(versions))
 
 
-def packed(values: Sequence[float]) -> tuple[int, bytes]:
+def pack(values: Sequence[float]) -> tuple[int, bytes]:
     """Numbers as bytes, and the bytes of each: 4 where that loses nothing, else 8.
 
     Example:
-        >>> packed([0.5, 1.0])[0], packed([0.1])[0]
+        >>> pack([0.5, 1.0])[0], pack([0.1])[0]
         (4, 8)
     """
     wide = np.asarray(values, "<f8")
@@ -196,7 +196,7 @@ def packed(values: Sequence[float]) -> tuple[int, bytes]:
     return 8, wide.tobytes()
 
 
-def unpacked(width: int, points: bytes) -> tuple[float, ...]:
+def unpack(width: int, points: bytes) -> tuple[float, ...]:
     """What was packed."""
     return tuple(np.frombuffer(points, f"<f{width}").astype(float).tolist())
 

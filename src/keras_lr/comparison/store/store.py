@@ -46,8 +46,8 @@ class Store:
         self.path = path
         self.runs: dict[RunKey, RunMeasurement] = {}
         self._versions = versions()
-        with told(WHERE, path):
-            self._connection = connected(path)
+        with translate_errors(WHERE, path):
+            self._connection = connect(path)
             try:
                 self._open(identity)
             except BaseException:
@@ -60,8 +60,8 @@ class Store:
         Raises:
             StoreError: It can't be written; nothing of it is then.
         """
-        with told(WHERE, self.path), transaction(self._connection):
-            schema.write_run(self._connection, schema.Stored(key, measured, self._versions))
+        with translate_errors(WHERE, self.path), transaction(self._connection):
+            schema.write_run(self._connection, schema.StoredRun(key, measured, self._versions))
 
     def close(self) -> None:
         """Moves what is in the write-ahead log into the file, if that can be done now."""
@@ -75,23 +75,23 @@ class Store:
         connection.execute("PRAGMA synchronous = FULL")
         if version == 0:
             with transaction(connection):
-                schema.bring_up(connection, 0)
+                schema.upgrade(connection, 0)
                 schema.write_plan(connection, identity)
             return
-        check_pages(connection)
+        _check_pages(connection)
         told_apart = difference(schema.read_plan(connection), identity)
         if told_apart:
             repair = "Pass another path, or the arguments of the plan in it"
             raise ArgumentError(WHERE, f"it holds another plan: {told_apart}", repair, store=str(self.path))
         if version < len(schema.STEPS):
             with transaction(connection):
-                schema.bring_up(connection, version)
+                schema.upgrade(connection, version)
         stored = {one.key: one.measured for one in schema.read_runs(connection)}
         self.runs = {key: one for key, one in stored.items() if one.run.outcome != "failed"}
 
 
 @contextlib.contextmanager
-def opened(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator[Store | None]:
+def open_store(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator[Store | None]:
     """The store at a path, for one driver.
 
     Args:
@@ -108,7 +108,7 @@ def opened(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator[Sto
     target = _checked(path)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(locks.held(target.resolve()))
+            stack.enter_context(locks.lock(target.resolve()))
         except BlockingIOError as error:
             other = f"another process ({error})" if str(error) else "another process"
             raise StoreError(
@@ -119,7 +119,7 @@ def opened(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator[Sto
         yield stack.enter_context(contextlib.closing(Store(target, identity())))
 
 
-def plan_in(path: Any) -> Mapping[str, Any] | None:
+def identity_in(path: Any) -> Mapping[str, Any] | None:
     """The identity of the plan in a store, before it is opened; None where there is none that can be read.
 
     Raises:
@@ -129,13 +129,13 @@ def plan_in(path: Any) -> Mapping[str, Any] | None:
     if target is None or not target.is_file():
         return None
     try:
-        with contextlib.closing(connected(target, mode_to_read(target))) as connection:
+        with contextlib.closing(connect(target, mode_to_read(target))) as connection:
             return schema.read_plan(connection)
     except (sqlite3.Error, schema.DamagedError):
         return None  # whoever opens it says what is wrong
 
 
-def connected(path: pathlib.Path, mode: str = "rwc") -> sqlite3.Connection:
+def connect(path: pathlib.Path, mode: str = "rwc") -> sqlite3.Connection:
     """A connection without transactions of Python's own making."""
     name = f"{path.resolve().as_uri()}?mode={mode}"
     return sqlite3.connect(name, uri=True, timeout=PATIENCE, isolation_level=None)
@@ -171,7 +171,7 @@ def known_version(connection: sqlite3.Connection, path: pathlib.Path, where: str
     return version
 
 
-def check_pages(connection: sqlite3.Connection) -> None:
+def _check_pages(connection: sqlite3.Connection) -> None:
     """Refuses a file whose pages don't fit together."""
     ((answer,), *_) = connection.execute("PRAGMA integrity_check(1)")
     if answer != "ok":
@@ -179,7 +179,7 @@ def check_pages(connection: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def told(where: str, path: pathlib.Path) -> Iterator[None]:
+def translate_errors(where: str, path: pathlib.Path) -> Iterator[None]:
     """Says in the words of keras-lr what SQLite says in its own."""
     try:
         yield

@@ -10,7 +10,7 @@ import itertools
 import math
 from collections.abc import Sequence
 
-from keras_lr.comparison.case import NOT_MADE, Case
+from keras_lr.comparison.case import NOT_EXECUTED, Case
 from keras_lr.comparison.record import ComparisonRecord
 from keras_lr.comparison.statistics.stability import blown_up_from
 from keras_lr.comparison.views.tables import Family, families, family_of
@@ -73,7 +73,7 @@ def epochs_panel(result: ComparisonRecord, groups: Sequence[ColorGroup]) -> Pane
 
 
 def _title(result: ComparisonRecord, bands: int, groups: int) -> str:
-    counts = [sum(run.counts and run.outcome not in NOT_MADE for run in case.runs) for case in result.cases]
+    counts = [sum(run.counts and run.outcome not in NOT_EXECUTED for run in case.runs) for case in result.cases]
     seeds, planned = max(counts, default=0), len(result.seeds)
     some = _count(seeds, "seed") if seeds == planned else f"{seeds} of {_count(planned, 'seed')}"
     if seeds <= 1:
@@ -246,7 +246,7 @@ def best_title(result: ComparisonRecord) -> str:
     """A title with the best case, or why there is none."""
     if result.best_name:
         return f"Best: {result.best_name}"
-    outcomes = {run.outcome for case in result.cases for run in case.runs if case.trained} - set(NOT_MADE)
+    outcomes = {run.outcome for case in result.cases for run in case.runs if case.trained} - set(NOT_EXECUTED)
     if not outcomes:
         return "No run was trained"
     if outcomes == {"failed"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from keras_lr.comparison.case import HEADER, NOT_MADE, Case, Run
+from keras_lr.comparison.case import HEADER, NOT_EXECUTED, Case, Run
 from keras_lr.comparison.record import ComparisonRecord
 from keras_lr.comparison.views import tables
 from keras_lr.comparison.views.figures import figure_of
@@ -114,7 +114,7 @@ def _settings(result: ComparisonRecord) -> list[tuple[str, str]]:
 def _outcome(run: Run) -> str:
     if run.outcome == "failed":
         return f"failed, {failures.summary(run.error or 'without a message')}"
-    if run.outcome in NOT_MADE:
+    if run.outcome in NOT_EXECUTED:
         return run.outcome
     if run.diverged_at is None:
         return "finished" if run.counts else "finished, not counted: not all cases have this seed"

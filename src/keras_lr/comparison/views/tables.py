@@ -162,11 +162,11 @@ def _rate_statistics(result: ComparisonRecord, cases: Sequence[Case], cap: float
     )
 
 
-def _tried(case: Case, name: str, sign: float) -> stability.Tried:
+def _tried(case: Case, name: str, sign: float) -> stability.RateOutcome:
     losses = {run.seed: [sign * loss for loss in run.history[name]] for run in case.runs if run.history.get(name)}
     first = {seed: values[0] for seed, values in losses.items() if math.isfinite(values[0])}
     last = {seed: values[-1] for seed, values in losses.items() if seed in case.scores}
-    return stability.Tried(_rate(case), first, last, case.diverged)
+    return stability.RateOutcome(_rate(case), first, last, case.diverged)
 
 
 def _seconds(run: Run, epoch: int | None) -> float:

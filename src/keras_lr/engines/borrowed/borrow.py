@@ -28,7 +28,7 @@ def borrow(model: Any, first: Callable[[], Batch]) -> Iterator[Stepper]:
         batch = first()
         try:
             with _delay_interrupts():  # Keras can't continue with a model that is half built
-                state = machinery.build(model, batch, containers, with_metrics=not machinery.has_plain_step(model))
+                state = machinery.build(model, batch, containers if machinery.has_plain_step(model) else None)
                 stepper = backends.active().Stepper(model)
             yield stepper
         finally:

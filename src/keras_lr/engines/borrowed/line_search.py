@@ -28,7 +28,7 @@ class LineSearch:
     """The losses of one batch along its update.
 
     Attributes:
-        loss: The loss before the update.
+        loss: At rate 0.
         points: Each rate with the loss at w + rate * d.
     """
 

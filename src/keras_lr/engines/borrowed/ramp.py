@@ -71,7 +71,7 @@ def climb(
         stepper: The model's updates, at their start.
         source: The training data.
         learning_rates: The rate of each update.
-        stop: The rule.
+        stop: Decides where the ramp ends; see `Stop`.
         progress: Counts the updates.
     """
     batches = micro_batches(stepper.model)
@@ -108,7 +108,7 @@ def restart(
         stepper: The model's updates.
         source: The training data.
         learning_rates: The rates, in rising order.
-        stop: The rule.
+        stop: Decides where the ramp ends; see `Stop`.
         progress: Counts the rates.
     """
     batches = micro_batches(stepper.model)

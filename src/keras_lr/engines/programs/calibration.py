@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
-
 from keras_lr.backends.program import Program
 from keras_lr.engines.programs.population import (
     MemberRun,
@@ -31,7 +29,7 @@ def train_fastest(make: Callable[[bool], Program], members: Members, slowest: fl
 
     Args:
         make: Creates a program, for members together (True) or for one at a time (False).
-        members: The runs.
+        members: What to train.
         slowest: The seconds of an update from which on nothing is trained. None: no limit.
     """
     alone, together = make(False), make(True)
@@ -55,11 +53,8 @@ def train_fastest(make: Callable[[bool], Program], members: Members, slowest: fl
 
 def seconds_per_update(program: Program, members: Members) -> float:
     """Measures an update of all members, or of the first one if the program trains one at a time."""
-    orders, rates, settings = members.starts[0].orders[0], members.rates[0], members.settings_of(0)
-    if program.together:
-        orders = np.stack([start.orders[0] for start in members.starts])
-        rates, settings = members.rates, dict(members.settings)
-    return program.seconds(first_state(program, members), orders, rates[..., : program.updates], settings, UPDATES)
+    inputs = members.inputs(0, program.updates, None if program.together else (0, 0))
+    return program.seconds(first_state(program, members), inputs, UPDATES)
 
 
 def _train_groups(

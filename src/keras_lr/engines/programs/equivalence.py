@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -22,7 +22,7 @@ def describe(model: Any) -> str:
     Raises:
         Exception: A part of it can't be serialized.
     """
-    config = _portable(keras.saving.serialize_keras_object(model))
+    config = _map_dicts(_portable, keras.saving.serialize_keras_object(model))
     config["compile_config"]["jit_compile"] = True
     return json.dumps(config)
 
@@ -59,7 +59,7 @@ def reference_losses(
         batches: One for each update, as a step gets them.
         eager: Whether to leave the updates uncompiled, which is quicker where compiling is slow.
     """
-    config = _without_randomness(json.loads(description))
+    config = _map_dicts(_without_randomness, json.loads(description))
     optimizer = keras.optimizers.serialize(keras.optimizers.SGD(LEARNING_RATE))
     plain = {"optimizer": optimizer, "metrics": None, "weighted_metrics": None, "run_eagerly": eager}
     config["compile_config"] |= plain | {"jit_compile": not eager}
@@ -77,27 +77,26 @@ def agree(one: tuple[float, float], other: tuple[float, float]) -> bool:
     return bool(np.allclose(one, other, rtol=TOLERANCE, atol=0.0))
 
 
-def _portable(config: Any) -> Any:
-    """Replaces the optimizer classes that Keras has for PyTorch alone."""
+def _map_dicts(fn: Callable[[dict[str, Any]], dict[str, Any]], config: Any) -> Any:
+    """Applies a function to each dict of a nest, from the inside out."""
     if isinstance(config, (list, tuple)):
-        return [_portable(item) for item in config]
+        return [_map_dicts(fn, item) for item in config]
     if not isinstance(config, dict):
         return config
-    plain = {key: _portable(value) for key, value in config.items()}
-    if str(plain.get("module", "")).startswith("keras.src.backend."):
-        plain |= {"module": "keras.optimizers", "registered_name": None}
-    return plain
+    return fn({key: _map_dicts(fn, value) for key, value in config.items()})
 
 
-def _without_randomness(config: Any) -> Any:
-    """Sets the rate of each dropout and noise layer to almost 0."""
-    if isinstance(config, list):
-        return [_without_randomness(item) for item in config]
-    if not isinstance(config, dict):
+def _portable(config: dict[str, Any]) -> dict[str, Any]:
+    """Replaces an optimizer class that Keras has for PyTorch alone."""
+    if not str(config.get("module", "")).startswith("keras.src.backend."):
         return config
-    quiet = {key: _without_randomness(value) for key, value in config.items()}
-    own = quiet.get("config")
+    return config | {"module": "keras.optimizers", "registered_name": None}
+
+
+def _without_randomness(config: dict[str, Any]) -> dict[str, Any]:
+    """Sets the rates of a dropout or noise layer to almost 0."""
+    own = config.get("config")
     if isinstance(own, dict):
         names = (*RATES, "rate") if "Dropout" in str(config.get("class_name")) else RATES
         own |= {name: ALMOST_ZERO for name in names if isinstance(own.get(name), float) and own[name] > 0.0}
-    return quiet
+    return config

@@ -42,7 +42,7 @@ class Job:
         train: The training data as a step gets it.
         validation: The validation data, or None.
         batch_size: Examples in a batch.
-        members: The runs.
+        members: What to train.
         slowest: See `train_fastest`.
         heartbeat: The path of the file in which the process counts its updates.
         floatx: Keras's setting in the user's process.
@@ -162,7 +162,7 @@ def train_on_jax(job: Job) -> ProgramResult:
     job.apply_settings()
     model, start = equivalence.rebuild(job.description), job.members.starts[0]
     equivalence.assign_values(model, start.trainable, start.non_trainable)
-    machinery.build(model, job.batches()[0], machinery.Containers(model))
+    machinery.build(model, job.batches()[0])
     types = [variable.dtype for variable in model.non_trainable_variables]
     starts = tuple(
         dataclasses.replace(

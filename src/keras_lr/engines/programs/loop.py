@@ -22,7 +22,7 @@ class Loop:
 
     Args:
         make: Creates a program, as `backends.programs` returns it.
-        members: The runs.
+        members: What to train.
         long: The seconds of all runs from which on a faster program is tried.
 
     Attributes:

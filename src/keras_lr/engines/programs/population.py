@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from keras_lr.backends.program import Program, State
+from keras_lr.backends.program import EpochInputs, Logs, Program, State
 from keras_lr.engines.fit import TrainingRun
 
 THREADS = 2  # that compile at a time
@@ -26,8 +26,8 @@ class SeedStart:
     """What a seed decides.
 
     Attributes:
-        trainable: The first trainable values.
-        non_trainable: The other first values of the model, with the seeds of its dropout.
+        trainable: The weights that a run starts with.
+        non_trainable: The other values that it starts with, such as the seeds of dropout.
         orders: The order of the rows in each epoch, of shape (epochs, examples).
         seed: Seeds the global random state, for models that draw from it.
     """
@@ -80,6 +80,14 @@ class Members:
         """Returns the settings of one case or of several."""
         return {name: values[cases] for name, values in self.settings.items()}
 
+    def inputs(self, epoch: int, updates: int, member: tuple[int, int] | None = None) -> EpochInputs:
+        """Returns the inputs of an epoch of so many updates, of all members or of one: the numbers of its seed and case."""
+        rates = self.rates[:, epoch * updates : (epoch + 1) * updates]
+        if member is None:
+            return EpochInputs(np.stack([start.orders[epoch] for start in self.starts]), rates, self.settings)
+        seed, case = member
+        return EpochInputs(self.starts[seed].orders[epoch], rates[case], self.settings_of(case))
+
 
 @dataclasses.dataclass(frozen=True)
 class MemberRun:
@@ -108,9 +116,9 @@ def compile_all(programs: Sequence[Program], members: Members, complete: bool) -
         list(pool.map(lambda compile_trace: compile_trace(), traces))
 
 
-def first_state(program: Program, members: Members) -> State:
-    """Returns the first state of the members, or of the first member if the program trains one at a time."""
-    starts = members.starts if program.together else members.starts[:1]
+def first_state(program: Program, members: Members, seed: int = 0) -> State:
+    """Returns the first state of the members, or of one with this seed if the program trains one at a time."""
+    starts = members.starts if program.together else members.starts[seed : seed + 1]
     return program.begin([(start.trainable, start.non_trainable) for start in starts], len(members.rates))
 
 
@@ -125,8 +133,7 @@ def train_together(program: Program, members: Members) -> list[list[MemberRun]]:
     state = first_state(program, members)
     losses, logs = [], []
     for epoch in range(members.epochs):
-        orders = np.stack([one.orders[epoch] for one in members.starts])
-        state, epoch_losses, epoch_logs = _epoch(program, state, orders, members.rates, members.settings, epoch)
+        state, epoch_losses, epoch_logs = _epoch(program, state, members.inputs(epoch, program.updates))
         losses.append(epoch_losses)
         logs.append(epoch_logs)
         if not np.isfinite(epoch_losses[..., -1]).any():
@@ -134,11 +141,12 @@ def train_together(program: Program, members: Members) -> list[list[MemberRun]]:
     finite = program.finite(state)
     seconds = (time.perf_counter() - start) / len(members)
 
-    def member(*place: int) -> MemberRun:
-        own = [{name: float(values[place]) for name, values in epoch_logs.items()} for epoch_logs in logs]
-        return _member([epoch_losses[place] for epoch_losses in losses], own, bool(finite[place]), seconds)
+    def member(*index: int) -> MemberRun:
+        own = [{name: float(values[index]) for name, values in epoch_logs.items()} for epoch_logs in logs]
+        return _member([epoch_losses[index] for epoch_losses in losses], own, bool(finite[index]), seconds)
 
-    return [[member(seed, case) for case in range(len(members.rates))] for seed in range(len(members.starts))]
+    seeds, cases = members.shape
+    return [[member(seed, case) for case in range(cases)] for seed in range(seeds)]
 
 
 def train_alone(
@@ -148,43 +156,35 @@ def train_alone(
 
     Args:
         program: A program for one member at a time.
-        members: The runs.
+        members: What to train.
         begin: Called with its seed before each run.
 
     Returns:
         For each seed its members in the order of the cases.
     """
     compile_all([program], members, complete=True)
-    cases = [(rates, members.settings_of(case)) for case, rates in enumerate(members.rates)]
 
-    def member(start: SeedStart, rates: np.ndarray, settings: dict[str, Any]) -> MemberRun:
-        begin(start.seed)
-        return _train_one(program, start, rates, settings, members.epochs)
+    def member(seed: int, case: int) -> MemberRun:
+        begin(members.starts[seed].seed)
+        start = time.perf_counter()
+        state = first_state(program, members, seed)
+        losses, logs = [], []
+        for epoch in range(members.epochs):
+            inputs = members.inputs(epoch, program.updates, (seed, case))
+            state, epoch_losses, epoch_logs = _epoch(program, state, inputs)
+            losses.append(epoch_losses)
+            logs.append({name: float(value) for name, value in epoch_logs.items()})
+            if _divergence(losses, logs, True) is not None:
+                break
+        return _member(losses, logs, bool(program.finite(state)), time.perf_counter() - start)
 
-    return [[member(start, *case) for case in cases] for start in members.starts]
-
-
-def _train_one(
-    program: Program, start: SeedStart, rates: np.ndarray, settings: dict[str, Any], epochs: int
-) -> MemberRun:
-    began = time.perf_counter()
-    state = program.begin([(start.trainable, start.non_trainable)], 1)
-    losses, logs = [], []
-    for epoch in range(epochs):
-        state, epoch_losses, epoch_logs = _epoch(program, state, start.orders[epoch], rates, settings, epoch)
-        losses.append(epoch_losses)
-        logs.append({name: float(value) for name, value in epoch_logs.items()})
-        if _divergence(losses, logs, True) is not None:
-            break
-    return _member(losses, logs, bool(program.finite(state)), time.perf_counter() - began)
+    seeds, cases = members.shape
+    return [[member(seed, case) for case in range(cases)] for seed in range(seeds)]
 
 
-def _epoch(
-    program: Program, state: State, orders: np.ndarray, rates: np.ndarray, settings: Mapping[str, Any], epoch: int
-) -> tuple[State, np.ndarray, dict[str, np.ndarray]]:
-    """Trains an epoch and validates; the logs have the names of `History`."""
-    own = rates[..., epoch * program.updates : (epoch + 1) * program.updates]
-    state, losses, logs = program.epoch(state, orders, own, settings)
+def _epoch(program: Program, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
+    """Trains an epoch and validates. The logs have the names of `History`."""
+    state, losses, logs = program.epoch(state, inputs)
     if program.validates:
         state, metrics = program.validate(state)
         logs |= {f"val_{name}": value for name, value in metrics.items()}

@@ -14,7 +14,6 @@ import keras
 import numpy as np
 
 from keras_lr.backends.arrays import Chunk
-from keras_lr.backends.keras import batch_of
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.ramp import Source
@@ -218,7 +217,7 @@ def batches(
     size = checks.whole(where, batch_size=32 if batch_size is None else batch_size)
     parts = tuple(_map(lambda value: _to_array(where, value), part) for part in (x, y, sample_weight))
     _check_arrays(where, dict(zip(("x", "y", "sample_weight"), parts, strict=True)), size)
-    return Arrays(_with_weights(where, batch_of(*parts), class_weight), size)
+    return Arrays(_with_weights(where, keras.utils.pack_x_y_sample_weight(*parts), class_weight), size)
 
 
 def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from keras_lr.backends.protocols import Stepper
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.line_search import search_lines
 from keras_lr.engines.borrowed.ramp import RampResult, climb, restart
@@ -91,7 +92,7 @@ def measure(
     return dataclasses.replace(measurement, critical=edge, sprints=sprints)
 
 
-def _critical(stepper: Any, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:
+def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:
     """The critical rate; the search starts at the last rate of a ramp."""
     start = rates[min(max(len(ramp.losses), 1), len(rates)) - 1]
     chunk = source.reader(seed).take(BATCHES)
@@ -100,7 +101,7 @@ def _critical(stepper: Any, source: Batches, seed: int, ramp: RampResult, rates:
 
 
 def _ramps(
-    stepper: Any, source: Batches, rates: tuple[float, ...], ramp: str, repeats: int, seed: int, bar: Any
+    stepper: Stepper, source: Batches, rates: tuple[float, ...], ramp: str, repeats: int, seed: int, bar: Any
 ) -> list[RampResult]:
     """The ramps; fewer than `repeats` if the data ends."""
     train = restart if ramp == "restart" else climb
@@ -116,7 +117,9 @@ def _ramps(
     return ramps
 
 
-def _sprints(stepper: Any, source: Batches, curve: Curve, ramp: str, steps: int, seed: int, bar: Any) -> Sprints | None:
+def _sprints(
+    stepper: Stepper, source: Batches, curve: Curve, ramp: str, steps: int, seed: int, bar: Any
+) -> Sprints | None:
     """Sprints from one start, on the same batches, with the same random numbers, until they show an answer."""
     start = sprint_start(curve) if steps else None
     if start is None:
