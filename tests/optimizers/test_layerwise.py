@@ -93,7 +93,10 @@ WRONG = [
         lambda: klr.layerwise_decay(unbuilt()),
         "the model has no trainable weights yet. Build it first: give it an Input",
     ),
-    (lambda: klr.layerwise_decay(twins()), "two variables have the path 'part/same/kernel'. Give the layers different names"),
+    (
+        lambda: klr.layerwise_decay(twins()),
+        "two variables have the path 'part/same/kernel'. Give the layers different names",
+    ),
 ]
 
 
