@@ -56,8 +56,8 @@ class ReduceLROnPlateau(keras.callbacks.Callback):
         up_factor: Above 1: the factor of the rate after `patience` consecutive improvements.
         max_lr: The highest rate that a raise leads to. It never lowers the schedule.
         after: Measurements count only from here on: "warmup" (of the schedule), updates, or a length in epochs or percent.
-        state_path: A JSON file for the scale and the counters, written after each epoch and read at the start, so that an
-            interrupted run continues as if it had not been interrupted.
+        state_path: A JSON file for the scale and the counters. It is written after each epoch and read at the start; an
+            interrupted run then continues as if it had not been interrupted.
 
     Raises:
         ArgumentError: An argument is invalid, or the state file belongs to another run.
