@@ -35,7 +35,7 @@ def row(shape):
         with contextlib.closing(Store(path, plan)) as store:
             start = time.perf_counter()
             for seed in range(RUNS):
-                store.put(RunKey(0, 0, seed), one)
+                store.write(RunKey(0, 0, seed), one)
             writing = time.perf_counter() - start
         start = time.perf_counter()
         with contextlib.closing(Store(path, plan)) as store:

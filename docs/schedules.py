@@ -106,7 +106,7 @@ OPERATORS = {
 }
 SECTIONS = {
     "Atoms": ("Each has one formula. Their ends are reached at t = T and held.", ATOMS),
-    "Named schedules": ("Short words for expressions of atoms; what they are made of is `.expression`.", NAMED),
+    "Named schedules": ("Short names for expressions of atoms; `.expression` shows the expression.", NAMED),
     "Operators": ("Written as `>>`, `*`, `+` and methods of any schedule.", OPERATORS),
 }
 INTRODUCTION = """\
@@ -161,7 +161,7 @@ def entry(name, code, peers, folder):
         draw.draw(picture(parse(code), code), path=folder / f"{name}.svg")
         lines += [f"![{code}](images/schedules/{name}.svg)", "", f"Drawn: `{code}`", ""]
     else:
-        lines += ["Drawn: whatever is in it.", ""]
+        lines += ["Not drawn: it can be any function.", ""]
     lines += [f"Elsewhere: {peers}.", ""] if peers else []
     return lines + ([f"Source: {references}", ""] if references else [])
 

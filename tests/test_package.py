@@ -85,7 +85,7 @@ def test_every_public_name_is_there_and_says_what_it_is():
 def test_importing_it_loads_no_library_that_only_some_need(fresh):
     own = set(fresh["keras_lr"]) - set(fresh["keras"])
     assert "keras_lr" in own
-    lazy = {"keras_lr.finder", "keras_lr.comparison", "keras_lr.schedules.importers.api"}
+    lazy = {"keras_lr.callbacks", "keras_lr.finder", "keras_lr.comparison", "keras_lr.schedules.importers.api"}
     assert not {"scipy.stats", "pandas", "matplotlib", "typer", "sklearn", *lazy} & own
     assert not ({"tensorflow", "torch"} - {keras.backend.backend()}) & set(fresh["keras_lr"])
 

@@ -1,15 +1,12 @@
 """keras-lr finds, schedules, watches and compares learning rates for Keras 3 models.
 
-`import keras_lr` loads the schedules, the optimizers and the callbacks, so that a saved model can be loaded. The finder,
-the comparison and the importers load on first use.
+`import keras_lr` loads the schedules and the optimizers, so that Keras can load a saved model that has them. Everything
+else loads on first use.
 """
 
 from typing import TYPE_CHECKING
 
 from keras_lr import optimizers, schedules
-from keras_lr.callbacks.control import LearningRateControl
-from keras_lr.callbacks.monitor import LearningRateMonitor
-from keras_lr.callbacks.plateau import ReduceLROnPlateau
 from keras_lr.core.errors import ArgumentError, KerasLRError, MissingExtraError, StoreError, UserCodeError
 from keras_lr.core.version import __version__ as __version__
 from keras_lr.optimizers import PerLayer, layerwise_decay
@@ -18,7 +15,6 @@ from keras_lr.schedules import (
     InverseSqrt, InverseTime, KDecay, Linear, MultiStepDecay, Noam, OneCycle, Piecewise, Polynomial, PowerLaw, Ramp,
     Rex, Scaled, Schedule, SlantedTriangular, StepDecay, Tanh, TimeDecay, Triangular, WarmupStableDecay,
 )  # fmt: skip
-from keras_lr.schedules.compare import compare_schedules
 
 __all__ = [
     "Adopted", "ArgumentError", "BatchSize", "Bound", "Budgeted", "Case", "Comparison", "Constant", "Cosine",
@@ -32,16 +28,23 @@ __all__ = [
 ]  # fmt: skip
 
 _LAZY = {
+    "keras_lr.callbacks.control": ("LearningRateControl",),
+    "keras_lr.callbacks.monitor": ("LearningRateMonitor",),
+    "keras_lr.callbacks.plateau": ("ReduceLROnPlateau",),
     "keras_lr.comparison": ("Case", "Comparison", "compare"),
     "keras_lr.finder": (
         "BatchSize", "CriticalRate", "FindResult", "FoundThenFitted", "find", "find_batch_size", "find_then_fit",
     ),
+    "keras_lr.schedules.compare": ("compare_schedules",),
     "keras_lr.schedules.importers.api": (
         "from_keras", "from_optax", "from_timm", "from_torch", "from_transformers",
     ),
 }  # fmt: skip
 
 if TYPE_CHECKING:
+    from keras_lr.callbacks.control import LearningRateControl
+    from keras_lr.callbacks.monitor import LearningRateMonitor
+    from keras_lr.callbacks.plateau import ReduceLROnPlateau
     from keras_lr.comparison.case import Case
     from keras_lr.comparison.compare import compare
     from keras_lr.comparison.result import Comparison
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from keras_lr.finder.find_batch_size import BatchSize, find_batch_size
     from keras_lr.finder.find_then_fit import FoundThenFitted, find_then_fit
     from keras_lr.finder.result import FindResult
+    from keras_lr.schedules.compare import compare_schedules
     from keras_lr.schedules.importers.api import from_keras, from_optax, from_timm, from_torch, from_transformers
 else:
     del TYPE_CHECKING

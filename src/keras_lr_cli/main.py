@@ -44,7 +44,7 @@ app.add_typer(stores, name="store")
 
 
 def main() -> None:
-    """The entry point of the console script."""
+    """Runs the console script."""
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, OSError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
@@ -223,7 +223,7 @@ def doctor(*, backend: options.BackendOption = None, as_json: options.JsonOption
 
 
 def _run(function: str, arguments: Mapping[str, Any], backend: options.Backend | None, as_json: bool) -> ExitCode:
-    """Starts the framework in silence and runs one command. Only `doctor` runs without a framework too."""
+    """Starts the framework silently and runs one command. `doctor` also runs if the framework does not start."""
     module, _, name = function.rpartition(".")
     try:
         problem = _start(backend, module == "doctor")
@@ -238,7 +238,7 @@ def _run(function: str, arguments: Mapping[str, Any], backend: options.Backend |
 
 
 def _start(backend: options.Backend | None, is_doctor: bool) -> str | None:
-    """Chooses and imports the framework, for `doctor` NumPy if that fails. Returns what went wrong, or None."""
+    """Chooses and imports the framework; if that fails, `doctor` gets NumPy's backend. Returns the problem or None."""
     quiet()
     problem = _choose(backend)
     if problem is None:
@@ -276,7 +276,7 @@ def _choose(option: options.Backend | None) -> str | None:
 
 
 def _configured() -> str:
-    """The backend of Keras's own configuration file, else Keras's default."""
+    """Returns the backend in Keras's own configuration file, else Keras's default."""
     home = pathlib.Path(os.environ.get("KERAS_HOME") or pathlib.Path.home() / ".keras")
     try:
         return str(json.loads((home / "keras.json").read_text(encoding="utf-8"))["backend"])

@@ -35,12 +35,12 @@ def _argument(metavar: str, text: str) -> Any:
 
 
 # Several commands
-ModelArgument = Annotated[str, _argument("MODEL", f"Returns the compiled model: {_FORMS.format('build_model')}.")]
-DataOption = Annotated[str, _option("--data", f"Loads the data: {_FORMS.format('load_data')}. {_RETURNS}", "DATA")]
-BackendOption = Annotated[
-    Backend | None,
-    _option("--backend", "The framework. Default: KERAS_BACKEND, else Keras's setting, else one installed."),
-]
+_MODEL = f"Function that returns the compiled model: {_FORMS.format('build_model')}."
+ModelArgument = Annotated[str, _argument("MODEL", _MODEL)]
+_DATA = f"Function that loads the data: {_FORMS.format('load_data')}. {_RETURNS}"
+DataOption = Annotated[str, _option("--data", _DATA, "DATA")]
+_BACKEND = "The framework. Default: KERAS_BACKEND, else Keras's setting, else the first one installed."
+BackendOption = Annotated[Backend | None, _option("--backend", _BACKEND)]
 JsonOption = Annotated[bool, _option("--json", "Print one JSON document on stdout and nothing else there.")]
 BatchSizeOption = Annotated[
     int | None, _option("--batch-size", "Examples in a batch. Default: the data's, else Keras's.", least=1)
@@ -54,9 +54,8 @@ _DEMO_DATA = "[bold]digits[/bold], [bold]mnist[/bold] or a file .npz with x_trai
 DemoDataOption = Annotated[str, _option("--data", _DEMO_DATA, "DATA")]
 OutputOption = Annotated[Path, _option("--output", "Folder for the pictures, the report and result.json.", "FOLDER")]
 # find
-ScheduleOption = Annotated[
-    str | None, _option("--schedule", f"Find the peak of this schedule: {_EXPR}. Default: a constant rate.", "EXPR")
-]
+_PEAK = f"Find the peak of this schedule: {_EXPR}. Default: a constant rate."
+ScheduleOption = Annotated[str | None, _option("--schedule", _PEAK, "EXPR")]
 MinOption = Annotated[float, _option("--min-lr", "First rate of a ramp.")]
 MaxOption = Annotated[float, _option("--max-lr", "Last rate of a ramp.")]
 StepsOption = Annotated[int, _option("--steps", "Updates in a ramp.")]
@@ -74,19 +73,15 @@ CriticalOption = Annotated[bool, _option("--critical", _CRITICAL)]
 SmallestOption = Annotated[int, _option("--smallest", "Smallest size to try.", least=1)]
 LargestOption = Annotated[int | None, _option("--largest", "Largest size to try. Default: all examples.", least=1)]
 # compare
-RatesOption = Annotated[
-    str | None, _option("--learning-rates", "Such as [bold]0.1,0.01,0.001[/bold], or [bold]auto[/bold].", "RATES")
-]
-SchedulesOption = Annotated[
-    list[str] | None, _option("--schedule", f"Such as cosine={_EXPR}; repeatable. Rates multiply it.", "NAME=EXPR")
-]
-OptimizersOption = Annotated[
-    str | None, _option("--optimizers", "Keras names: [bold]adam,sgd[/bold]. Default: the model's own.", "NAMES")
-]
+_RATES = "The rates, as in [bold]0.1,0.01,0.001[/bold], or [bold]auto[/bold]."
+RatesOption = Annotated[str | None, _option("--learning-rates", _RATES, "RATES")]
+_SCHEDULE = f"A named schedule, such as cosine={_EXPR}; repeatable. Rates multiply it."
+SchedulesOption = Annotated[list[str] | None, _option("--schedule", _SCHEDULE, "NAME=EXPR")]
+_OPTIMIZERS = "Keras names: [bold]adam,sgd[/bold]. Default: the model's own."
+OptimizersOption = Annotated[str | None, _option("--optimizers", _OPTIMIZERS, "NAMES")]
 SeedsOption = Annotated[str, _option("--seeds", "Number of runs per case, or the seeds: [bold]0,1,2[/bold].", "N")]
-EngineOption = Annotated[
-    str, _option("--engine", "How runs are executed: auto, sequential, population (one JAX program) or ray.", "NAME")
-]
+_ENGINE = "How runs are executed: auto, sequential, population (one JAX program) or ray."
+EngineOption = Annotated[str, _option("--engine", _ENGINE, "NAME")]
 _WORKERS = "Number of processes that train runs, each with its share of the cores."
 WorkersOption = Annotated[int, _option("--workers", _WORKERS, "N", least=1)]
 _PRUNE = "Which runs stop early: divergence, halving (short rungs first) or none."
@@ -95,9 +90,8 @@ BudgetOption = Annotated[str | None, _option("--budget", "Time limit, such as [b
 DryRunOption = Annotated[bool, _option("--dry-run", "Print the plan and its estimated time, and train nothing.")]
 MetricOption = Annotated[str, _option("--metric", "The metric to compare, after the last epoch.", "NAME")]
 SplitOption = Annotated[float | None, _option("--validation-split", "Share of the data to hold out.", "SHARE")]
-StoreOption = Annotated[
-    Path | None, _option("--store", "Store every finished run in this file, and resume from it.", "PATH")
-]
+_STORE = "Store every finished run in this file, and resume from it."
+StoreOption = Annotated[Path | None, _option("--store", _STORE, "PATH")]
 ReportOption = Annotated[Path | None, _option("--report", "Save one self-contained HTML page.", "PATH")]
 # schedule
 ExpressionArgument = Annotated[str, _argument("EXPR", f"The schedule as code: {_EXPR}.")]

@@ -1,4 +1,4 @@
-"""Prints what a command returns or raises, and gives the exit code. Imports `keras_lr` only while a command runs.
+"""Prints what a command returns or raises, and picks the exit code. Imports `keras_lr` only while a command runs.
 
 With `--json`, stdout holds one document and nothing else, whatever the user's code and the libraries print.
 """
@@ -88,7 +88,7 @@ def fail(text: str, code: ExitCode, as_json: bool) -> ExitCode:
 
 
 def screen() -> Console:
-    """A console on stderr for progress, because stdout is for the answer."""
+    """Returns a console on stderr for progress, because stdout is for the answer."""
     return _console(sys.stderr)
 
 
@@ -143,7 +143,7 @@ def _print(answer: Answer, as_json: bool) -> ExitCode:
 
 
 def _console(stream: Any) -> Console:
-    """A console as wide as the terminal; in a pipe, wide enough for a table."""
+    """Returns a console as wide as the terminal; in a pipe, wide enough for a table."""
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_WIDTH
     return Console(file=stream, width=width, highlight=False)
 

@@ -15,7 +15,7 @@ PICTURES = (".png", ".svg", ".pdf")
 
 
 def writable(where: str, endings: tuple[str, ...] = (), **argument: pathlib.Path | None) -> None:
-    """Checks an output path, and its ending if only some are allowed, before the work starts, so that no result is lost."""
+    """Checks that an output path is valid before the work starts. `endings` are the allowed file name endings."""
     ((name, path),) = argument.items()
     if path is None:
         return

@@ -14,7 +14,7 @@ _BARS = "▁▂▃▄▅▆▇█"
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """A number in few digits; anything else as it is."""
+    """Formats a number in few digits, an interval as `low to high`, and anything else with `str`."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return "-"
     if isinstance(value, (tuple, list)) and value and all(isinstance(part, (int, float)) for part in value):
@@ -23,7 +23,7 @@ def number(value: Any, digits: int = 3) -> str:
 
 
 def pairs(title: str, rows: Mapping[str, Any]) -> Table:
-    """A table of names and values."""
+    """Builds a table of names and values. Leaves out values that are None."""
     table = Table(title=title or None, title_justify="left", title_style="bold", box=box.ROUNDED, show_header=False)
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
@@ -34,7 +34,7 @@ def pairs(title: str, rows: Mapping[str, Any]) -> Table:
 
 
 def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], best: int | None = None) -> Table:
-    """A table with a header; the row `best` is bold."""
+    """Builds a table with a header. The row `best` is bold."""
     table = Table(title=title or None, title_justify="left", title_style="bold", box=box.ROUNDED, header_style="dim")
     for index, column in enumerate(columns):
         numeric = any(isinstance(row[index], (int, float)) for row in rows)
@@ -45,7 +45,7 @@ def grid(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], best
 
 
 def sparkline(values: Sequence[float]) -> str:
-    """A curve in one line of text."""
+    """Draws a curve in one line of text."""
     low, high = min(values), max(values)
     if high <= low:
         return _BARS[3] * len(values)

@@ -139,7 +139,7 @@ def test_a_state_that_went_through_a_file_decides_the_same(cut):
             {"every_steps": 5},
             r"ReduceLROnPlateau\(monitor='val_loss'\): with every_steps the training loss is measured",
         ),
-        ({"after": "10 parsecs"}, "after is no length"),
+        ({"after": "10 parsecs"}, "after is not a valid length"),
     ],
 )
 def test_bad_arguments_say_what_to_do(words, message):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import os
@@ -142,7 +141,7 @@ def test_schedule_saves_a_picture(quick, folder):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("Constant(0.1",), "this is no Python expression"),
+        (("Constant(0.1",), "this is not a Python expression"),
         (("__import__('os')",), "__import__ is not allowed"),
         (
             (COSINE,),
@@ -180,9 +179,10 @@ def test_interrupted_is_130(script, folder):
     )
     (folder / "slow.py").write_text((folder / "slow.py").read_text() + "\n\ndef load():\n    return build()\n")
     command = [str(script), "find", "slow.py:build", "--data", "slow.py:load"]
-    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    process = subprocess.Popen(command, cwd=folder, preexec_fn=heard, **pipes)  # noqa: PLW1509 - it sets a signal, no more
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # the child of a background job would ignore it
+    process = subprocess.Popen(command, cwd=folder, **pipes)
+    signal.signal(signal.SIGINT, previous)
     deadline = time.monotonic() + 100
     while not (folder / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

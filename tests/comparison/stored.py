@@ -62,7 +62,7 @@ def made(path, keys=KEYS, plan=PLAN):
     """A store with these runs, closed."""
     with contextlib.closing(Store(path, plan)) as store:
         for key in keys:
-            store.put(key, RUNS[key])
+            store.write(key, RUNS[key])
     return path
 
 

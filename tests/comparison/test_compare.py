@@ -213,7 +213,7 @@ def test_the_edge_of_the_grid_is_told():
     assert result.warnings == (
         "The best learning rate, 0.1, is the largest of those tried: the best may lie beyond. Add larger ones, such as 1.",
     )
-    assert "With one seed there is no interval" in result.reason
+    assert "With one seed no interval can be computed" in result.reason
     assert [case.name for case in result.indistinguishable] == ["lr 0.0001"]
 
 

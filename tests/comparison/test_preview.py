@@ -34,7 +34,7 @@ def test_the_store_is_looked_at_and_left_as_it_is(tmp_path):
     before = path.read_bytes(), sorted(one.name for one in tmp_path.iterdir())
     told = preview(build_line, X, Y, **PLAN, store=path)
     assert (told.stored, told.seconds) == (6, 0.0)
-    assert told.rows["store"] == f"{path}: 6 of 6 runs are there"
+    assert told.rows["store"] == f"{path}: has 6 of 6 runs"
     assert (path.read_bytes(), sorted(one.name for one in tmp_path.iterdir())) == before
     with pytest.raises(klr.ArgumentError, match="it holds another plan: epochs is 4 there and 5 here"):
         preview(build_line, X, Y, **{**PLAN, "epochs": 5}, store=path)
@@ -46,7 +46,7 @@ def test_halving_and_budget_are_told():
     assert told.rungs == ((1, 9), (3, 3))
     assert told.runs == 3 * (9 + 3 + 1)
     assert told.rows["epochs"] == "9 cases x 1 epochs; then 3 cases x 3 epochs; then 9"
-    assert "The budget is 0.001 s: not all runs may be made." in told.notes
+    assert "The budget is 0.001 s: it may not be enough for all runs." in told.notes
 
 
 def test_auto_asks_find_nothing(tmp_path, monkeypatch):
@@ -58,7 +58,7 @@ def test_auto_asks_find_nothing(tmp_path, monkeypatch):
     arguments = {**PLAN, "learning_rates": "auto"}
     told = preview(build_line, X, Y, **arguments)
     assert (len(told.cases), told.runs) == (5, 15)
-    assert told.notes[0] == "find will give the 5 rates that it starts at."
+    assert told.notes[0] == "find will select the first 5 rates."
 
 
 def test_no_state_of_chance_is_touched():

@@ -19,7 +19,7 @@ def breaking(t):
 
 
 @pytest.mark.parametrize(
-    ("schedule", "steps", "found"),
+    ("schedule", "steps", "expected"),
     [
         (klr.Cosine(0.1, 0.0, 100).warmup(10), None, []),
         (klr.Constant(0.1), 50, []),
@@ -35,8 +35,8 @@ def breaking(t):
     ],
     ids=repr,
 )
-def test_each_kind_of_finding(schedule, steps, found):
-    assert kinds(schedule, steps) == found
+def test_each_kind_of_finding(schedule, steps, expected):
+    assert kinds(schedule, steps) == expected
 
 
 def test_a_finding_names_the_step_and_the_rates():
@@ -110,7 +110,7 @@ def test_longer_and_later():
 
 
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: klr.Ramp(1.0, 0.0, 5, "geometric"), r"Ramp\(end=0.0\): a geometric ramp can't go through 0"),
         (lambda: klr.Ramp(0.0, 1.0, 5, "geometric"), r"Ramp\(start=0.0\): start must be above 0"),
@@ -146,6 +146,6 @@ def test_longer_and_later():
         ),
     ],
 )
-def test_bad_arguments_say_what_to_do(make, told):
-    with pytest.raises(klr.ArgumentError, match=told):
+def test_bad_arguments_say_what_to_do(make, message):
+    with pytest.raises(klr.ArgumentError, match=message):
         make()

@@ -1,4 +1,4 @@
-"""What holds for any schedule that the algebra can make, tried on ones that nobody thought of."""
+"""What holds for any schedule that the algebra can make, tried on generated ones."""
 
 import json
 

@@ -70,6 +70,33 @@ def test_a_step_below_zero_is_step_zero_or_finite(schedule):
     assert np.isfinite(schedule.evaluate([-3, -1])).all()
 
 
+ENDLESS = klr.Linear(1.0, 0.5, 10) * klr.Exponential(1.0, 0.9)  # has a length, and changes after it
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        ENDLESS,
+        0.1 * ENDLESS,
+        ENDLESS.warmup(2),
+        ENDLESS.clip(0.01),
+        ENDLESS.delay(1),
+        ENDLESS.skip(1),
+        ENDLESS.every(2),
+        ENDLESS.retime(2, 10, 12),
+        klr.Scaled(ENDLESS, 0.5),
+        klr.Constant(1.0, 2) >> ENDLESS,
+        ENDLESS >> klr.Constant(0.1),
+        ENDLESS.cooldown(3),
+        (klr.Linear(1.0, 0.5, "50%") * klr.Exponential(1.0, 0.9)).bind(steps_per_epoch=10, epochs=2),
+    ],
+    ids=repr,
+)
+def test_what_changes_after_its_length_changes_on_the_backend_too(schedule):
+    rates = keras.ops.convert_to_numpy(schedule(STEPS))
+    assert rates == pytest.approx(schedule.evaluate(STEPS), rel=1e-6, abs=1e-7)
+
+
 def test_boundaries_are_exact_past_what_float32_can_count():
     late = klr.Constant(1.0, 2**24) >> klr.Piecewise([1], [0.5, 0.25])
     steps = keras.ops.convert_to_tensor([2**24 - 1, 2**24, 2**24 + 1], dtype="int32")

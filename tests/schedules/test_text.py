@@ -74,12 +74,12 @@ def test_the_repr_of_a_schedule_is_read_back(schedule):
 
 
 def test_every_schedule_class_is_read_back_above():
-    seen, pending = set(), list(EACH)
+    kinds, pending = set(), list(EACH)
     while pending:
         schedule = pending.pop()
-        seen.add(type(schedule).__name__)
+        kinds.add(type(schedule).__name__)
         pending += [value for value in vars(schedule).values() if isinstance(value, schedules.Schedule)]
-    assert seen - {"Bound"} == set(names())
+    assert kinds - {"Bound"} == set(names())
 
 
 def test_names_are_the_public_schedules_without_those_that_hold_code_or_a_run():
@@ -136,14 +136,14 @@ HOSTILE = {
     "Constant(0.1) - 1": "Constant(0.1) - 1 is not allowed",
     "-Constant(0.1)": "a minus may stand only before a number, not before Constant(0.1)",
     "Constant(0.1) and Constant(0.2)": "is not allowed",
-    "import os": "this is no Python expression",
-    "Constant(0.1": "this is no Python expression",
-    "Constant(0.1); Constant(0.2)": "this is no Python expression",
-    "": "this is no Python expression",
-    "'0.1'": "is no schedule",
-    "None": "is no schedule",
-    "[Constant(0.1)]": "is no schedule",
-    "Constant(0.1) >> 'x'": "'x' in Constant(0.1) >> 'x' is no schedule",
+    "import os": "this is not a Python expression",
+    "Constant(0.1": "this is not a Python expression",
+    "Constant(0.1); Constant(0.2)": "this is not a Python expression",
+    "": "this is not a Python expression",
+    "'0.1'": "is not a schedule",
+    "None": "is not a schedule",
+    "[Constant(0.1)]": "is not a schedule",
+    "Constant(0.1) >> 'x'": "'x' in Constant(0.1) >> 'x' is not a schedule",
     "Cosine": "Cosine needs its arguments. Write Cosine(start, end, steps, power=1.0)",
     "Cosine(1.0)": "missing a required argument: 'end'. Write Cosine(start, end, steps, power=1.0)",
     "Linear(1.0, 0.0, 4, 5)": "too many positional arguments",
@@ -153,17 +153,17 @@ HOSTILE = {
     "Warmup(None, 5)": "None",
     "Product('a', 2)": "'a'",
     "Cosine(1.0, 0.0, -3)": "steps must be",
-    "Cosine(1.0, 0.0, '5 parsecs')": "steps is no length",
+    "Cosine(1.0, 0.0, '5 parsecs')": "steps is not a valid length",
     "Constant(0.1) >> Cosine(1.0, 0.0, 4)": "the left side has no end",
     "Constant(1e999)": "value must be a finite number",
     "Constant(Cosine(1.0, 0.0, 4))": "value must be a finite number",
-    "(" * 150 + "1" + ")" * 150 + "+" * 3: "this is no Python expression",
-    "(" * 3000 + "1" + ")" * 3000: "this is no Python expression",
-    "1" * 5000: "no Python expression",
+    "(" * 150 + "1" + ")" * 150 + "+" * 3: "this is not a Python expression",
+    "(" * 3000 + "1" + ")" * 3000: "this is not a Python expression",
+    "1" * 5000: "not a Python expression",
     "Constant(" + "9" * 400 + ")": "",
     "+".join(["1"] * 4000): "nested too deeply",
     "0.1 * " * 20_000 + "1": "at most 10000 characters",
-    "Constant(0.1)\0": "this is no Python expression",
+    "Constant(0.1)\0": "this is not a Python expression",
 }
 
 

@@ -81,7 +81,6 @@ class Program(abc.ABC):
         Returns:
             Functions that compile what was traced. They can be called from any thread.
         """
-        del seeds, cases, complete, names
         return ()
 
     @staticmethod

@@ -31,15 +31,12 @@ class Stepper(Protocol):
         Returns:
             By name, the raw losses before each step: "loss" and, if the model has several outputs, the loss of each output.
         """
-        ...
 
     def trainable(self) -> list[Any]:
         """Returns the current trainable values, as tensors of the framework."""
-        ...
 
     def evaluate(self, batches: Iterable[Batch]) -> np.ndarray:
         """Returns the current loss of each batch, computed by the model's own test step."""
-        ...
 
     def close(self) -> None:
         """Brings the model back to the start."""
@@ -50,27 +47,21 @@ class StepperModule(Protocol):
 
     def devices(self) -> list[str]:
         """Returns the devices that the framework can compute on, such as "CPU:0"."""
-        ...
 
     def compiled(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """Returns a function as one program, or as it is where the framework runs eagerly."""
-        ...
 
     def host_step(self, step: Any) -> int | None:
         """Returns the step as an int if reading it costs nothing, else None."""
-        ...
 
     def random_state(self) -> Any:
         """Returns the state of the framework's global random generators."""
-        ...
 
     def set_random_state(self, state: Any) -> None:
         """Restores what `random_state` returned."""
 
     def scope(self, model: Any) -> contextlib.AbstractContextManager[Any]:
         """Returns the distribution scope that a model was created in."""
-        ...
 
     def Stepper(self, model: Any) -> Stepper:
         """Creates a stepper of a built model."""
-        ...

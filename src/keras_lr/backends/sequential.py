@@ -24,7 +24,7 @@ class SequentialProgram(Program):
             raise NotImplementedError("only JAX trains members together")
         super().__init__(model, train, validation, batch_size, together)
         self._optimizer = [_to_numpy(variable) for variable in model.optimizer.variables]
-        self._tracked = machinery.loss_variables(model)
+        self._loss_variables = machinery.loss_variables(model)
 
     @abc.abstractmethod
     def _run(self, inputs: EpochInputs, stop: int) -> None:

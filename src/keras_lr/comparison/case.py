@@ -1,4 +1,4 @@
-"""One way to train in the record of a comparison, with its runs."""
+"""A case of a comparison with its runs, and its row in tables."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from keras_lr.report import text
 HEADER = ("case", "mean", "95 % interval", "difference to the best", "P(best)", "diverged", "verdict")
 """The header of `CaseRow.texts`."""
 NOT_EXECUTED = ("not run", "dropped")
-"""Outcomes of runs that were planned and not made."""
+"""Outcomes of runs that were planned and not executed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,15 +20,15 @@ class Run:
     """One case trained with one seed.
 
     Attributes:
-        seed: It set the initial weights, the order of the data and the dropout.
-        outcome: "finished", "diverged", "failed" where an exception was raised, "not run" where the budget ended before it,
-            or "dropped" where its case was not good enough in a shorter rung.
-        score: The metric after the last epoch; None where the run did not finish.
-        history: What `fit` logged after each epoch, by name; "learning_rate" is the rate of the epoch's last update.
-        diverged_at: The epoch and the update in it, counted from 0, that diverged; or None.
-        seconds: How long it took. Two runs that differ in nothing else are equal.
-        error: Of a failed run what was raised, in a line, and its traceback below; or None.
-        counts: Whether the statistics use it. They leave out the seeds that the budget did not let all cases have.
+        seed: Sets the initial weights, the order of the data and the dropout.
+        outcome: "finished", "diverged", "failed" after an exception, "not run" if the budget left it out, or "dropped" if its
+            case was dropped in a shorter rung.
+        score: The metric after the last epoch; None if the run did not finish.
+        history: The logs of `fit` after each epoch, by name; "learning_rate" is the rate of the epoch's last update.
+        diverged_at: The epoch and its update, counted from 0, at which the loss was not finite; or None.
+        seconds: The wall time. It does not count for equality.
+        error: The exception of a failed run in a line, and its traceback below; or None.
+        counts: Whether the statistics use it. They use the seeds that all cases have.
     """
 
     seed: int
@@ -41,18 +41,19 @@ class Run:
     counts: bool = True
 
     def __post_init__(self) -> None:
-        # One NaN for all, so that equal histories are equal.
-        one = {name: tuple(math.nan if math.isnan(v) else v for v in values) for name, values in self.history.items()}
-        object.__setattr__(self, "history", one)
+        # One NaN object for all, so that equal histories compare as equal.
+        items = self.history.items()
+        history = {name: tuple(math.nan if math.isnan(v) else v for v in values) for name, values in items}
+        object.__setattr__(self, "history", history)
 
 
 @dataclasses.dataclass(frozen=True)
 class Rung:
-    """The runs of a case in a shorter comparison, whose schedules were shortened with it.
+    """The runs of a case in a shorter round of successive halving.
 
     Attributes:
-        epochs: Epochs of each of its runs.
-        runs: The runs, one a seed. Their scores tell nothing of those after all epochs.
+        epochs: Epochs of each run.
+        runs: One for each seed. Their scores can't be compared with those after all epochs.
     """
 
     epochs: int
@@ -64,20 +65,21 @@ class Case:
     """One way to train, over all seeds.
 
     Attributes:
-        name: The names of its optimizer, schedule and rate, as far as they were compared.
-        learning_rate: The rate; None where a schedule alone gives it.
-        optimizer: The optimizer's config, for `keras.optimizers.deserialize`.
-        schedule: The name of its schedule, or None.
-        code: Python that makes the optimizer.
+        name: The names of the optimizer, the schedule and the rate that distinguish it.
+        learning_rate: The rate; None if a schedule alone sets it.
+        optimizer: The config, for `keras.optimizers.deserialize`.
+        schedule: The name of the schedule, or None.
+        code: Python that builds the optimizer.
         mean: Mean of the metric after the last epoch over the runs that finished, or None.
         interval: 95 % t-interval of that mean; None with fewer than two such runs.
         difference: Mean difference to the best case over their common seeds; None for the best.
         difference_interval: 95 % t-interval of that difference, or None.
-        learning_rates: The rate of every update, of the run that went furthest.
-        runs: The runs, one a seed.
+        learning_rates: The rate of every update of the longest run.
+        runs: One for each seed.
+        optimizer_name: The name of the optimizer or of its class.
         p_best: The probability that its true mean is the best, among the cases with the fewest diverged runs; 0 for the
-            others, None where fewer than two seeds are common or it was dropped.
-        rungs: Of `prune="halving"`, the shorter rungs that it was in.
+            others, None if it was dropped or fewer than two seeds are common.
+        rungs: With `prune="halving"`, the shorter rungs that it was in.
     """
 
     name: str
@@ -97,33 +99,33 @@ class Case:
 
     @property
     def diverged(self) -> int:
-        """How many of its runs ended without a finite score, but for those that failed."""
+        """The number of runs that ended without a finite score, except those that failed."""
         return sum(run.score is None and run.outcome in ("finished", "diverged") for run in self.runs)
 
     @property
     def failed(self) -> int:
-        """How many of its runs were ended by an exception."""
+        """The number of runs that an exception ended."""
         return sum(run.outcome == "failed" for run in self.runs)
 
     @property
     def not_run(self) -> int:
-        """How many of its runs the budget left out."""
+        """The number of runs that the budget left out."""
         return sum(run.outcome == "not run" for run in self.runs)
 
     @property
     def dropped_after(self) -> int | None:
-        """The epochs of the shorter rung in which it was not good enough, or None."""
+        """The epochs of the shorter rung in which it was dropped, or None."""
         dropped = any(run.outcome == "dropped" for run in self.runs)
         return self.rungs[-1].epochs if dropped and self.rungs else None
 
     @property
     def trained(self) -> bool:
-        """Whether any of its runs was made."""
+        """Whether any run for all epochs was executed."""
         return any(run.outcome not in NOT_EXECUTED for run in self.runs)
 
     @property
     def lost(self) -> int:
-        """How many of the runs that count diverged or failed."""
+        """The number of counting runs that diverged or failed."""
         return sum(run.score is None and run.outcome not in NOT_EXECUTED for run in self.runs if run.counts)
 
     @property
@@ -132,7 +134,7 @@ class Case:
         return {run.seed: run.score for run in self.runs if run.score is not None and run.counts}
 
     def curve(self, metric: str) -> verdict.MeanCurve:
-        """The mean of a metric over the runs that finished and count, epoch by epoch, with its t-interval."""
+        """The mean of a metric at each epoch over the runs that finished and count, with its t-interval."""
         return verdict.curve([run.history.get(metric, ()) for run in self.runs if run.seed in self.scores])
 
     def __repr__(self) -> str:
@@ -147,7 +149,7 @@ class CaseRow:
     """A case as a row of a table: of pandas, of a page or of the command line.
 
     Attributes:
-        case: The case.
+        case: Gives the numbers.
         verdict: "best", "worse", "dropped" and the like.
         epochs: Epochs of each run of the comparison.
     """

@@ -1,4 +1,4 @@
-"""`compare`: carries a plan out, one run after the other, and hands the record back."""
+"""`compare`: prepare a plan, execute its runs, and summarize them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from keras_lr import backends
-from keras_lr.comparison.execution.engines import Engine
 from keras_lr.comparison.execution.executor import Executor
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning.auto_rates import Ladders, notes_of, starts_of
@@ -46,61 +45,58 @@ def compare(
     budget_seconds: float | None = None,
     verbose: str | int = "auto",
 ) -> Comparison:
-    """Trains every case with every seed and says which is best, and which can't be told from it.
+    """Trains every case with every seed; reports the best case and the cases that are indistinguishable from it.
 
-    The cases are `optimizers` x `schedules` x `learning_rates`; what is not given is as `build_model` compiled it. Seeds
-    are common to all cases, so that cases are compared seed by seed. A run that diverges is an outcome: it has no score.
-    So is a run that fails, out of memory for instance: the others go on, and its traceback is in the record. Every global
-    source of chance is left as it was found.
+    The cases are `optimizers` x `schedules` x `learning_rates`; what you leave out stays as `build_model` compiled it. All
+    cases share the seeds, so they are compared seed by seed. A run that diverges or fails (out of memory, for example) has
+    no score, and the other runs go on; the record has the traceback. Global random states are left unchanged.
 
     Args:
-        build_model: Makes a new, compiled model: its loss, its metrics and its optimizer are the template.
-        x: Arrays, a PyDataset, a `tf.data.Dataset` or a DataLoader, as `fit` takes them.
+        build_model: Returns a new, compiled model; its loss, metrics and optimizer are the template of every case.
+        x: Arrays, a PyDataset, a `tf.data.Dataset` or a DataLoader, as for `fit`.
         y: The targets, with arrays.
         sample_weight: Weights of the examples, with arrays.
         class_weight: Weights of the classes, a dict.
-        validation_data: As `fit` takes it.
+        validation_data: As for `fit`.
         validation_split: The share of arrays to validate on, their last part.
-        learning_rates: A list of rates. With `schedules`, a rate multiplies each schedule. "auto" starts, for each
-            optimizer and schedule, at five rates half a decade apart around the one that `find` gives for it, and goes on
-            by two beyond an edge while the best is there, for three decades at most.
-        schedules: A dict from names to schedules, Keras's or of keras-lr; lengths may have units such as "10%".
+        learning_rates: A list of rates; with `schedules`, a rate multiplies each schedule. "auto" runs `find` for each
+            optimizer and schedule and starts at five rates, half a decade apart, around its answer. While the best rate
+            is the smallest or the largest, it adds two more beyond, for up to three decades.
+        schedules: A dict from names to schedules of Keras or keras-lr; lengths may have units such as "10%".
         optimizers: A list of Keras's names, or a dict from names to optimizers, which are cloned and never trained.
-        seeds: How many, or a list of them. One seed sets initial weights, order and dropout.
+        seeds: A count, or a list of seeds. A seed sets initial weights, order of the data and dropout.
         epochs: Epochs of every run.
         batch_size: Examples in a batch of arrays; None is Keras's 32.
-        metric: What to compare by, after the last epoch, by its name in `History`.
-        mode: "min", "max", or "auto": by the name, as accuracy and the like are better when larger.
-        store: A file that keeps every finished run, such as "runs.sqlite". Where it exists the call goes on where it
-            stopped, if all other arguments are the same; datasets are known by their type alone, not by what is in them.
-        engine: "sequential" makes a `fit` for each run. "population" trains runs that differ in their rates and seeds by
-            one compiled program on JAX, with the raw loss of every update; it needs arrays and a model without steps of
-            its own. "auto" takes what is fastest, which may be a program that trains one run after the other in this
-            process, and `engine_reason` says why. "ray" makes the runs of "sequential" on a Ray cluster: that of
-            `RAY_ADDRESS`, else one of this machine alone.
-        workers: In how many processes the runs are made, each by a `fit` with its share of the cores. A process that is
-            killed, or stands still for `KERAS_LR_HANG_SECONDS` (600), is replaced and its run made again. With "ray",
-            how many runs at once; 1 is as many as the cluster has room for.
-        prune: "divergence" ends a run at the first loss that is not finite. None lets it train on to its last epoch; it is
-            diverged if it isn't finite then. "halving" trains all cases for a ninth of the epochs (a third, of three
-            cases or fewer), the better third and those that can't be told from the best for a third, and the better
-            third of these for all epochs. Each rung starts anew and has schedules as short as itself, so that their
-            lengths must be shares. Short horizons mislead: what learns fast is not what ends best, so the rate that is
-            best after few epochs is mostly too small, or too large where a task overfits late. A dropped case has no
-            score and is never said to be as good as the best.
-        budget_seconds: How long it may take. No run starts that is expected to end later; one that has started is
-            finished. Cases get their seeds in turn, and the statistics use the seeds that all of them have. With a
-            `store`, a later call makes the runs that are missing.
-        verbose: 0 for silence, 1 for a line a run, "auto" for a bar where stderr is a terminal.
+        metric: The metric to compare after the last epoch, by its name in `History`.
+        mode: "min", "max", or "auto", which decides by the name: larger is better for accuracy and the like.
+        store: A file for the runs, such as "runs.sqlite". If it exists, the call continues where it stopped; all other
+            arguments must be the same. A dataset is identified by its type only, not by its contents.
+        engine: "sequential" calls `fit` for each run. "population" trains runs that differ in rates and seeds by one
+            compiled program on JAX and records the raw loss of every update; it needs arrays and a model without its own
+            training step. "auto" selects the fastest, and `engine_reason` says why. "ray" executes the runs on a Ray
+            cluster, that of `RAY_ADDRESS` or else a local one, each as "sequential" does.
+        workers: The number of processes. Each calls `fit` with its share of the cores. A process that dies, or makes no
+            progress for `KERAS_LR_HANG_SECONDS` (600), is replaced and its run starts again. With "ray", the number of
+            concurrent runs; 1 is as many as fit the cluster.
+        prune: "divergence" ends a run at its first loss that is not finite. None trains on to the last epoch; a run is
+            diverged if its loss is not finite then. "halving" compares all cases over a ninth of the epochs (with three
+            cases or fewer, over a third). The better third continues over a third of the epochs, and the better third of
+            these over all. Indistinguishable cases stay. Each rung is trained anew and its schedules shrink with it, so their
+            lengths must be shares. Beware of short horizons: the best rate over few epochs is mostly too small, or too
+            large if the task overfits later. A dropped case has no score and never counts as indistinguishable.
+        budget_seconds: The time limit. No run starts that is expected to end later; a run that has started is finished.
+            Cases get their seeds in turn, and the statistics use the seeds that all of them have. With a `store`, a
+            later call executes the missing runs.
+        verbose: 0 for silence, 1 for a line a run, "auto" for a bar if stderr is a terminal.
 
     Returns:
         A `Comparison`, with `.best`, `.indistinguishable`, `.table()`, `.plot()`, `.report()` and `.save()`.
 
     Raises:
-        ArgumentError: An argument breaks a rule; before anything is trained, but for the name of a metric that a
-            model makes up on its own, which is known after the first epoch.
-        MissingExtraError: Ray is asked for and not installed.
-        StoreError: The store can't be read or written now; the runs in it are kept.
+        ArgumentError: An argument is invalid. It is raised before any training, unless a model logs its metrics under
+            names of its own: then a wrong `metric` shows after the first epoch.
+        MissingExtraError: `engine="ray"`, and Ray is not installed.
+        StoreError: The store can't be read or written; the runs in it are intact.
         UserCodeError: `build_model` raised before the first run, or every case failed with the first seed.
 
     Example:
@@ -131,79 +127,79 @@ def compare(
             mode=mode,
             prune=prune,
         )
-        there = identity_in(store)
-        ready = prepare(plan, engine, workers, lambda template: starts_of(plan, template.build, there))
-        with open_store(store, ready.identity) as kept:
-            executor = Executor(kept, budget, verbose)
+        identity = identity_in(store)
+        ready = prepare(plan, engine, workers, lambda template: starts_of(plan, template.build, identity))
+        with open_store(store, ready.identity) as writable:
+            executor = Executor(writable, budget, verbose)
             if budget.seconds is not None:
                 budget.estimate(cost_of_a_run(ready.plan, ready.template.build))
-            work = _widened(ready, executor) if ready.starts else _climbed(ready, executor)
-    return _summarized(ready, work, executor.runs, budget, store is not None)
+            progress = _widen(ready, executor) if ready.starts else _halve(ready, executor)
+    return _summarize(ready, progress, executor.runs, budget, store is not None)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Work:
-    """What was done of a plan.
+class _Progress:
+    """How far a plan was executed.
 
     Attributes:
-        tried: The numbers of the cases that it came to.
-        engine: What made the runs of all epochs, or was to make them.
-        rungs: The epochs of each shorter rung, and the cases in it.
-        dropped: The cases that did not come to the last rung.
+        cases: The numbers of the cases that were tried.
+        rungs: For each shorter rung its epochs and the number of its cases.
+        dropped: The cases that did not reach the last rung.
     """
 
-    tried: Sequence[int]
-    engine: Engine
-    rungs: Sequence[tuple[int, Sequence[int]]] = ()
+    cases: Sequence[int]
+    rungs: Sequence[tuple[int, int]] = ()
     dropped: Collection[int] = ()
 
 
-def _climbed(ready: Preparation, executor: Executor) -> _Work:
-    """All cases in the first rung, those that it keeps in the next, the last of them for all epochs."""
+def _halve(ready: Preparation, executor: Executor) -> _Progress:
+    """Executes the shorter rungs, if there are any, and the remaining cases for all epochs."""
     every = range(len(ready.plan.cases))
-    going, rungs = list(every), []
+    cases, rungs = list(every), []
     for rung, epochs in enumerate(rungs_of(ready.plan), 1):
         plan, engine = ready.shorter(rung, epochs)
-        complete = executor.execute(plan, engine, going)
-        rungs.append((epochs, going))
-        if not complete:
+        rungs.append((epochs, len(cases)))
+        if not executor.execute(plan, engine, cases):
             break
-        going = promote(plan, going, executor.runs)
-    executor.execute(ready.plan, ready.engine, going)
-    return _Work(every, ready.engine, rungs, set(every) - set(going))
+        cases = promote(plan, cases, executor.runs)
+    executor.execute(ready.plan, ready.engine, cases)
+    return _Progress(every, rungs, set(every) - set(cases))
 
 
-def _widened(ready: Preparation, executor: Executor) -> _Work:
-    """The first rates of each optimizer and schedule, and more of them while the best is at an edge."""
+def _widen(ready: Preparation, executor: Executor) -> _Progress:
+    """Executes the first rates of each optimizer and schedule, and further ones while the best is at an edge."""
     ladders = Ladders(ready.plan, ready.starts)
     new = ladders.tried
     while new and executor.execute(ready.plan, ready.engine, new):
         new = ladders.widen(executor.runs)
-    return _Work(ladders.tried, ready.engine)
+    return _Progress(ladders.tried)
 
 
-def _summarized(
-    ready: Preparation, work: _Work, found: Mapping[RunKey, RunMeasurement], budget: Budget, stored: bool
+def _summarize(
+    ready: Preparation,
+    progress: _Progress,
+    runs: Mapping[RunKey, RunMeasurement],
+    budget: Budget,
+    stored: bool,
 ) -> Comparison:
-    """The record of the cases that were come to."""
-    plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in work.tried))
-    places = {case: place for place, case in enumerate(work.tried)}
-    own = {dataclasses.replace(key, case=places[key.case]): one for key, one in found.items()}
-    cases = len(work.tried) - len(work.dropped) + sum(len(cases) for _, cases in work.rungs)
-    planned_runs = cases * len(plan.seeds)
+    """Builds the result from the cases that were tried."""
+    plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in progress.cases))
+    numbers = {case: number for number, case in enumerate(progress.cases)}
+    measured = {dataclasses.replace(key, case=numbers[key.case]): run for key, run in runs.items()}
+    last = len(progress.cases) - len(progress.dropped)
+    total = (last + sum(count for _, count in progress.rungs)) * len(plan.seeds)
     notes = notes_of(ready.starts)
-    if len(found) < planned_runs:
-        first = sum(key.rung == plan.rung and key.seed == plan.seeds[0] for key in own)
-        shared = first == len(work.tried) - len(work.dropped)
-        notes.append(budget.told(planned_runs - len(found), planned_runs, stored, shared))
-    why = work.engine.reason or ("Every run was in the store." if found else "No run was made.")
+    if len(runs) < total:
+        shared = last == sum(key.rung == plan.rung and key.seed == plan.seeds[0] for key in measured)
+        notes.append(budget.shortfall(total - len(runs), total, stored, shared))
     course = Course(
-        engine=(work.engine.name, why),
+        engine=ready.engine.name,
+        engine_reason=ready.engine.reason or ("Every run was in the store." if runs else "No run was executed."),
         seconds=budget.elapsed,
         budget_seconds=budget.seconds,
-        rungs=[epochs for epochs, _ in work.rungs],
-        dropped=work.dropped,
+        rungs=[epochs for epochs, _ in progress.rungs],
+        dropped=progress.dropped,
         notes=notes,
-        unmade="No case was trained for all epochs." if found else budget.unmade(plan.epochs),
+        no_result="No case was trained for all epochs." if runs else budget.refusal(plan.epochs),
     )
-    return summarize(plan, [ready.descriptions[case] for case in work.tried], own, course)
+    return summarize(plan, [ready.descriptions[case] for case in progress.cases], measured, course)

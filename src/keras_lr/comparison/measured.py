@@ -16,12 +16,12 @@ from keras_lr.engines.fit import TrainingRun
 
 @dataclasses.dataclass(frozen=True, order=True)
 class RunKey:
-    """Identifies a run of a comparison: one case, trained with one seed, in one rung.
+    """Identifies a run of a comparison: a case, trained with a seed, in a rung.
 
     Attributes:
-        rung: 0 for a run of all epochs; of `prune="halving"` the number of its shorter rung, from 1 for the shortest.
-        case: The number of its case in the plan, from 0.
-        seed: Its seed.
+        rung: 0 for a run of all epochs; for `prune="halving"` the number of a shorter rung, from 1 for the shortest.
+        case: The number of the case in the plan, from 0.
+        seed: As in `compare`.
     """
 
     rung: int
@@ -31,7 +31,7 @@ class RunKey:
 
 @dataclasses.dataclass(frozen=True)
 class RunMeasurement:
-    """One run, the rate of each of its updates, and their raw losses where the engine measures them."""
+    """A run with the rate of each update, and with their raw losses if the engine measures them."""
 
     run: TrainingRun
     learning_rates: Sequence[float]

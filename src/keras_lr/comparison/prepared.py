@@ -1,4 +1,4 @@
-"""All that is known of a comparison before its first run: the checked plan, the template, the engine."""
+"""Everything that a comparison knows before its first run: the checked plan, the template and the engine."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ class Preparation:
     """A comparison before its first run.
 
     Attributes:
-        plan: The plan, with every case that may be tried, and the metric under the name that it will be logged by.
-        metric: The metric as it was asked for.
-        template: The first model.
+        plan: The plan, with every case that may be tried, and the metric by the name that Keras logs.
+        metric: The metric as the user named it.
+        template: Builds the models.
         descriptions: One for each case.
-        engine: Makes the runs.
-        chosen: The engine and the number of workers that were asked for.
-        starts: Of learning_rates="auto", where the rates of each optimizer and schedule start.
+        engine: Executes the runs of all epochs.
+        engine_arguments: The `engine` and the `workers` of the call.
+        starts: Of learning_rates="auto", the first rates of each optimizer and schedule.
     """
 
     plan: Plan
@@ -34,39 +34,42 @@ class Preparation:
     template: Template
     descriptions: Sequence[Description]
     engine: Engine
-    chosen: tuple[str, int]
+    engine_arguments: tuple[str, int]
     starts: Sequence[RateStart]
 
     def identity(self) -> dict[str, Any]:
-        """What a store knows the plan by."""
-        asked = dataclasses.replace(self.plan, metric=self.metric)
-        return identity_of(asked, self.descriptions, self.template.model, stored_name(self.engine), self.starts)
+        """Returns the identity of the plan, for a store."""
+        plan = dataclasses.replace(self.plan, metric=self.metric)
+        return identity_of(plan, self.descriptions, self.template.model, stored_name(self.engine), self.starts)
 
     def shorter(self, rung: int, epochs: int) -> tuple[Plan, Engine]:
-        """The plan of a shorter rung, and what makes its runs."""
+        """Returns the plan of a shorter rung and the engine for its runs."""
         plan = dataclasses.replace(self.plan, epochs=epochs, rung=rung)
-        return plan, engine_for(plan, self.template.build, self.template.model, *self.chosen)
+        return plan, engine_for(plan, self.template.build, self.template.model, *self.engine_arguments)
 
 
 def prepare(plan: Plan, engine: str, workers: int, starts: Callable[[Template], Sequence[RateStart]]) -> Preparation:
-    """Looks at a first model and checks all that needs one.
+    """Builds a first model and checks everything that needs one.
 
     Args:
-        plan: The plan.
-        engine: The engine that was asked for.
-        workers: In how many processes.
-        starts: Gives the first rates where the plan leaves them to `find`.
+        plan: As `build_plan` returns it.
+        engine: The `engine` of the call.
+        workers: The `workers` of the call.
+        starts: Returns the first rates if the plan leaves them to `find`.
 
     Raises:
-        ArgumentError: An argument breaks a rule.
+        ArgumentError: An argument is invalid.
     """
-    chosen = (engine, check_workers(engine, workers))
+    engine_arguments = (engine, check_workers(engine, workers))
     halving.check(plan)
     template = Template(plan)
     if plan.prune == halving.HALVING and any(case.rate is None and case.optimizer is None for case in plan.cases):
         halving.check_rates(template.model.optimizer)
-    found = starts(template) if plan.auto else ()
-    full = dataclasses.replace(auto_rates.with_rates(plan, found) if found else plan, metric=template.metric)
-    descriptions = [template.describe(case) for case in full.cases] if found else template.descriptions
-    maker = engine_for(full, template.build, template.model, *chosen)
-    return Preparation(full, plan.metric, template, descriptions, maker, chosen, found)
+    first_rates = starts(template) if plan.auto else ()
+    metric, descriptions = plan.metric, template.descriptions
+    if first_rates:
+        plan = auto_rates.with_rates(plan, first_rates)
+        descriptions = [template.describe(case) for case in plan.cases]
+    plan = dataclasses.replace(plan, metric=template.metric)
+    chosen = engine_for(plan, template.build, template.model, *engine_arguments)
+    return Preparation(plan, metric, template, descriptions, chosen, engine_arguments, first_rates)

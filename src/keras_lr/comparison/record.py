@@ -13,23 +13,23 @@ class ComparisonRecord:
     """The cases with their runs, and the verdict.
 
     Attributes:
-        metric: The metric that they are compared by, after the last epoch.
-        mode: "min" where less is better, "max" where more is.
+        metric: The metric to compare after the last epoch.
+        mode: "min" if less is better, "max" if more is.
         cases: All cases, in the order of the plan.
         best_name: The name of the best case, or None.
-        alike: The names of the other cases that can't be told from the best, from best to worst.
-        reason: What the scores say, in a sentence or two.
-        warnings: What to look at before trusting it.
-        seeds: The seeds, common to all cases.
+        alike: The names of the other cases that are indistinguishable from the best, from best to worst.
+        reason: The verdict in a sentence or two.
+        warnings: What to check before you trust the verdict.
+        seeds: Those that every case was planned with.
         epochs: Epochs of each run.
-        batch_size: As it was passed to `fit`.
-        template: The name of the function that built the models.
-        engine: How the runs were made.
-        engine_reason: Why so.
+        batch_size: As for `fit`.
+        template: The name of `build_model`.
+        engine: The engine that executed the runs.
+        engine_reason: Why this engine.
         versions: Of Python and of the packages.
-        seconds: How long it took.
-        prune: Which runs were cut, as it was passed.
-        budget_seconds: How long it was allowed to take, or None.
+        seconds: The time of the call.
+        prune: As in `compare`.
+        budget_seconds: As in `compare`.
     """
 
     metric: str
@@ -52,17 +52,17 @@ class ComparisonRecord:
 
     @property
     def best(self) -> Case | None:
-        """The best case, or None where no run has a score; `reason` says why."""
+        """The best case; None if no run has a score, and `reason` says why."""
         return None if self.best_name is None else self._case(self.best_name)
 
     @property
     def indistinguishable(self) -> tuple[Case, ...]:
-        """The other cases that can't be told from the best with these seeds, from best to worst."""
+        """The other cases that are indistinguishable from the best with these seeds, from best to worst."""
         return tuple(self._case(name) for name in self.alike)
 
     @property
     def ranked(self) -> tuple[Case, ...]:
-        """All cases from best to worst: fewer runs without a score first, then the mean; last those that were not made."""
+        """All cases from best to worst: by the runs without a score, then by the mean; at the end those not trained."""
         sign = 1.0 if self.mode == "min" else -1.0
 
         def key(case: Case) -> tuple[bool, int, float]:
@@ -77,15 +77,15 @@ class ComparisonRecord:
 
     @property
     def not_run(self) -> int:
-        """How many of the planned runs the budget left out."""
+        """The number of planned runs that the budget left out."""
         return sum(case.not_run for case in self.cases)
 
     def verdict(self, case: Case) -> str:
-        """What is said of a case: "best", "not told from the best", "worse", "diverged", "failed", "dropped" or "not run"."""
+        """Returns "best", "indistinguishable", "worse", "diverged", "failed", "dropped" or "not run"."""
         if case.name == self.best_name:
             return "best"
         if case.name in self.alike:
-            return "not told from the best"
+            return "indistinguishable"
         if case.mean is not None:
             return "worse"
         if case.dropped_after is not None:

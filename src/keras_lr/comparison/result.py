@@ -33,28 +33,28 @@ class Comparison(ComparisonRecord):
     """
 
     def table(self) -> pandas.DataFrame:
-        """A pandas table, a row a case, from best to worst.
+        """Returns a pandas table with a row for each case, from best to worst.
 
         Returns:
-            Columns: case, optimizer, schedule, learning_rate, mean, low, high (of the metric's 95 % t-interval),
-            difference, difference_low, difference_high (to the best, paired by seed), p_best, runs, diverged, failed,
-            not_run, dropped_after (epochs of the rung, or NaN), verdict.
+            Columns: case, optimizer, schedule, learning_rate; mean, low, high (95 % t-interval of the metric); difference,
+            difference_low, difference_high (to the best, paired by seed); p_best; runs, diverged, failed, not_run,
+            dropped_after (epochs of the rung, or NaN); verdict.
         """
         import pandas
 
         return pandas.DataFrame([row.values for row in self.rows])
 
     def curves(self, metric: str | None = None) -> pandas.DataFrame:
-        """A metric epoch by epoch: the mean over the runs that finished, with its 95 % t-interval.
+        """Returns a metric at each epoch: the mean over the runs that finished, with its 95 % t-interval.
 
         Args:
-            metric: Its name in `History`, such as "loss" or "learning_rate". Default: the metric compared by.
+            metric: Its name in `History`, such as "loss" or "learning_rate". Default: the metric of the comparison.
 
         Returns:
             A pandas table with the columns case, epoch (from 1), mean, low, high.
 
         Raises:
-            ArgumentError: No run has logged it.
+            ArgumentError: No run logged it.
         """
         import pandas
 
@@ -68,14 +68,14 @@ class Comparison(ComparisonRecord):
         return pandas.DataFrame(rows, columns=["case", "epoch", "mean", "low", "high"])
 
     def sensitivity(self) -> pandas.DataFrame:
-        """What a rate that is off costs, for each optimizer and schedule that has two rates or more.
+        """Returns the cost of a mistuned rate for each optimizer and schedule with at least two rates.
 
-        The metric's excess over its best, averaged over decades of rate: 1 / log10(r_n / r_1) * integral of
-        |m(r) - m_best| d log10(r). A rate at which a run diverged counts as the worst mean of all cases, and so does a
-        mean loss of over ten times the median.
+        It is the metric's excess over its best, averaged over decades of rate: 1 / log10(r_n / r_1) * integral of
+        |m(r) - m_best| d log10(r). A rate with a diverged run counts as the worst mean of all cases, and so does a mean
+        loss above ten times the median.
 
         Returns:
-            A pandas table with the columns optimizer, schedule, rates (how many), decades (that they span), best_mean and
+            A pandas table with the columns optimizer, schedule, rates (their number), decades (their span), best_mean and
             sensitivity, the least sensitive first.
 
         References:
@@ -84,33 +84,32 @@ class Comparison(ComparisonRecord):
         return tables.sensitivity_table(self)
 
     def stability(self) -> pandas.DataFrame:
-        """Up to which rate training is stable, for each optimizer and schedule that has two rates or more.
+        """Returns the largest stable rate of each optimizer and schedule with at least two rates.
 
-        A rate is stable when no run diverged, and none ended with a training loss above the one that the smallest rate
-        had after its first epoch, with the same seed. The largest stable rate is stable with all smaller ones.
+        A rate is stable if no run diverged, and no training loss ended above that of the smallest rate after its first
+        epoch, with the same seed. All rates below the largest stable one are stable too.
 
         Returns:
-            A pandas table with the columns optimizer, schedule, best_rate, largest_stable, smallest_unstable (NaN where
-            there is none) and margin, which is largest_stable / best_rate.
+            A pandas table with the columns optimizer, schedule, best_rate, largest_stable, smallest_unstable (or NaN) and
+            margin = largest_stable / best_rate.
         """
         return tables.stability_table(self)
 
     def time_to(self, target: float, metric: str | None = None) -> pandas.DataFrame:
-        """How many epochs it takes until the metric first is as good as the target.
+        """Returns the epochs until a metric first reaches a target.
 
-        A run that never gets there is censored: it counts as infinity.
+        A run that never reaches it is censored: it counts as infinity.
 
         Args:
-            target: The value to reach.
-            metric: Its name in `History`. Default: the metric compared by.
+            target: A value of the metric.
+            metric: Its name in `History`. Default: the metric of the comparison.
 
         Returns:
-            A pandas table with the columns case, runs, reached (how many of them), median (epochs, infinity where half
-            of the runs or more never got there), low, high (its 95 % interval, which needs 6 runs) and median_seconds
-            (the epoch's share of a run's time), the fastest first.
+            A pandas table with a row for each case, the fastest first. The columns are case, runs, reached (the runs
+            that reach it), median (in epochs), low, high (its 95 % interval, which needs 6 runs) and median_seconds.
 
         Raises:
-            ArgumentError: No run has logged the metric, or the target isn't finite.
+            ArgumentError: No run logged the metric, or the target isn't finite.
         """
         name = self._logged("time_to", metric)
         mode = self.mode if name == self.metric else direction(name, "auto")
@@ -121,14 +120,14 @@ class Comparison(ComparisonRecord):
 
         Args:
             path: A file to write, `.png`, `.svg` or `.pdf`.
-            kind: "curves", or "heatmap" for the metric after the last epoch as colours, the rates beside each other and
-                the optimizers and schedules below each other.
+            kind: "curves", or "heatmap" for the metric after the last epoch as colours, with a column for each rate and a
+                row for each optimizer and schedule.
 
         Returns:
             The matplotlib figure.
 
         Raises:
-            ArgumentError: There is no heat map of a single rate, or of a single optimizer and schedule.
+            ArgumentError: A heat map needs at least two rates, and two optimizers or schedules.
         """
         checks.one_of("plot", ["curves", "heatmap"], kind=kind)
         figure = heatmap_of(self) if kind == "heatmap" else figure_of(self)
@@ -138,28 +137,28 @@ class Comparison(ComparisonRecord):
         return draw(figure, path)
 
     def report(self, path: str | os.PathLike[str]) -> None:
-        """Writes one HTML file with the picture, the table, and all that is needed to do it again.
+        """Writes one self-contained HTML file with the figure, the table, and everything needed to repeat the comparison.
 
         Args:
-            path: The file. It needs no other file and no network.
+            path: The file to write.
         """
         pathlib.Path(path).write_text(page_of(self), encoding="utf-8")
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes it as JSON, whole or not at all."""
+        """Writes the result as JSON, completely or not at all."""
         records.save(self, path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Comparison:
-        """Reads what `save` wrote."""
+        """Reads a file of `save`."""
         return records.load(cls, path)
 
     def _logged(self, where: str, metric: str | None) -> str:
-        """The metric, which some run must have logged."""
-        known = sorted({name for case in self.cases for run in case.runs for name in run.history})
+        """Checks that a run logged the metric."""
+        names = sorted({name for case in self.cases for run in case.runs for name in run.history})
         name = self.metric if metric is None else metric
-        if name not in known:
-            raise ArgumentError(where, "no run has logged it", f"Pass one of {', '.join(known)}", metric=name)
+        if name not in names:
+            raise ArgumentError(where, "no run has logged it", f"Pass one of {', '.join(names)}", metric=name)
         return name
 
     def _repr_html_(self) -> str:

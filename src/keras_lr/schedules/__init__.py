@@ -1,46 +1,24 @@
 """A learning rate as a pure function of the step: atoms, operators and named schedules."""
 
-from keras_lr.schedules.atoms.constants import Constant as Constant
-from keras_lr.schedules.atoms.constants import Function as Function
-from keras_lr.schedules.atoms.constants import Piecewise as Piecewise
-from keras_lr.schedules.atoms.decays import Exponential as Exponential
-from keras_lr.schedules.atoms.decays import InverseSqrt as InverseSqrt
-from keras_lr.schedules.atoms.decays import InverseTime as InverseTime
-from keras_lr.schedules.atoms.decays import PowerLaw as PowerLaw
-from keras_lr.schedules.atoms.interpolate import Interpolate as Interpolate
-from keras_lr.schedules.atoms.ramps import Cosine as Cosine
-from keras_lr.schedules.atoms.ramps import Linear as Linear
-from keras_lr.schedules.atoms.ramps import Polynomial as Polynomial
-from keras_lr.schedules.atoms.ramps import Ramp as Ramp
-from keras_lr.schedules.atoms.ramps import Tanh as Tanh
-from keras_lr.schedules.base import Schedule as Schedule
-from keras_lr.schedules.importers.extra_schedules import CosineWave as CosineWave
-from keras_lr.schedules.importers.extra_schedules import Excerpt as Excerpt
-from keras_lr.schedules.importers.extra_schedules import UnevenRepeat as UnevenRepeat
-from keras_lr.schedules.named.cycles import CosineRestarts as CosineRestarts
-from keras_lr.schedules.named.cycles import OneCycle as OneCycle
-from keras_lr.schedules.named.cycles import SlantedTriangular as SlantedTriangular
-from keras_lr.schedules.named.cycles import Triangular as Triangular
-from keras_lr.schedules.named.falling import Budgeted as Budgeted
-from keras_lr.schedules.named.falling import KDecay as KDecay
-from keras_lr.schedules.named.falling import MultiStepDecay as MultiStepDecay
-from keras_lr.schedules.named.falling import Rex as Rex
-from keras_lr.schedules.named.falling import StepDecay as StepDecay
-from keras_lr.schedules.named.falling import TimeDecay as TimeDecay
-from keras_lr.schedules.named.whole_runs import Infinite as Infinite
-from keras_lr.schedules.named.whole_runs import Noam as Noam
-from keras_lr.schedules.named.whole_runs import WarmupStableDecay as WarmupStableDecay
-from keras_lr.schedules.operators.algebra import Clip as Clip
-from keras_lr.schedules.operators.algebra import Product as Product
-from keras_lr.schedules.operators.algebra import Sum as Sum
-from keras_lr.schedules.operators.algebra import Then as Then
-from keras_lr.schedules.operators.bound import Bound as Bound
-from keras_lr.schedules.operators.clocks import Delay as Delay
-from keras_lr.schedules.operators.clocks import Every as Every
-from keras_lr.schedules.operators.clocks import Repeat as Repeat
-from keras_lr.schedules.operators.clocks import Retime as Retime
-from keras_lr.schedules.operators.clocks import Skip as Skip
-from keras_lr.schedules.operators.phases import Cooldown as Cooldown
-from keras_lr.schedules.operators.phases import Warmup as Warmup
-from keras_lr.schedules.operators.scaled import Adopted as Adopted
-from keras_lr.schedules.operators.scaled import Scaled as Scaled
+from keras_lr.schedules.atoms.constants import Constant, Function, Piecewise
+from keras_lr.schedules.atoms.decays import Exponential, InverseSqrt, InverseTime, PowerLaw
+from keras_lr.schedules.atoms.interpolate import Interpolate
+from keras_lr.schedules.atoms.ramps import Cosine, Linear, Polynomial, Ramp, Tanh
+from keras_lr.schedules.base import Schedule
+from keras_lr.schedules.importers.extra_schedules import CosineWave, Excerpt, UnevenRepeat
+from keras_lr.schedules.named.cycles import CosineRestarts, OneCycle, SlantedTriangular, Triangular
+from keras_lr.schedules.named.falling import Budgeted, KDecay, MultiStepDecay, Rex, StepDecay, TimeDecay
+from keras_lr.schedules.named.whole_runs import Infinite, Noam, WarmupStableDecay
+from keras_lr.schedules.operators.algebra import Clip, Product, Sum, Then
+from keras_lr.schedules.operators.bound import Bound
+from keras_lr.schedules.operators.clocks import Delay, Every, Repeat, Retime, Skip
+from keras_lr.schedules.operators.phases import Cooldown, Warmup
+from keras_lr.schedules.operators.scaled import Adopted, Scaled
+
+__all__ = [
+    "Adopted", "Bound", "Budgeted", "Clip", "Constant", "Cooldown", "Cosine", "CosineRestarts", "CosineWave", "Delay",
+    "Every", "Excerpt", "Exponential", "Function", "Infinite", "Interpolate", "InverseSqrt", "InverseTime", "KDecay",
+    "Linear", "MultiStepDecay", "Noam", "OneCycle", "Piecewise", "Polynomial", "PowerLaw", "Product", "Ramp", "Repeat",
+    "Retime", "Rex", "Scaled", "Schedule", "Skip", "SlantedTriangular", "StepDecay", "Sum", "Tanh", "Then", "TimeDecay",
+    "Triangular", "UnevenRepeat", "Warmup", "WarmupStableDecay",
+]  # fmt: skip

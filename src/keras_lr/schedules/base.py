@@ -12,7 +12,7 @@ import dataclasses
 import functools
 import os
 from fractions import Fraction
-from typing import Any, ClassVar, Self, TypeVar, cast
+from typing import Any, ClassVar, Self, cast
 
 import keras
 import numpy as np
@@ -21,36 +21,13 @@ from keras_lr import backends
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import inspect
-from keras_lr.schedules.fields import Rule
+from keras_lr.schedules.fields import KINDS, Rule
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.lookup import LARGEST_TABLE, Ahead, Table
 from keras_lr.schedules.ops import COMPILED, HOST, Arithmetic
 
-Kind = TypeVar("Kind", bound=type)
-
 THEN, SUM, PRODUCT, CALL = range(4)
 """The precedence of the code of a schedule: how tightly `>>`, `+`, `*` and a call bind."""
-
-KINDS: dict[str, type[Schedule]] = {}
-"""The registered classes by name; the operators and methods of `Schedule` make theirs from here."""
-
-
-def schedule(kind: Kind) -> Kind:
-    """Makes a class with fields a frozen dataclass, and collects the rules of its fields."""
-    frozen: Any = dataclasses.dataclass(frozen=True, repr=False)(cast(Any, kind))
-    frozen._rules = {
-        field.name: field.metadata["rule"] for field in dataclasses.fields(frozen) if "rule" in field.metadata
-    }
-    if "_call" not in vars(frozen):
-        frozen._call = frozen.__name__
-    return cast(Kind, frozen)
-
-
-def register(kind: Kind) -> Kind:
-    """Registers a class by its name, with Keras (to load it) and in `KINDS`."""
-    KINDS[kind.__name__] = kind
-    registered: Kind = keras.saving.register_keras_serializable(package="keras_lr")(kind)
-    return registered
 
 
 class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
@@ -72,12 +49,12 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     _call: ClassVar[str]
     """The call that makes it, for error messages. Default: the name of the class."""
     _verbatim: ClassVar[bool] = False
-    """Whether its arguments stay as they were written, an int where a float is meant for example."""
+    """Whether its arguments keep their types: an int stays an int where others store a float."""
     precedence: ClassVar[int] = CALL
 
     def __post_init__(self) -> None:
         for name, rule in self._rules.items():
-            value = rule.checked(self._call, name, getattr(self, name))
+            value = rule.check_value(self._call, name, getattr(self, name))
             if rule.many or not self._verbatim:
                 object.__setattr__(self, name, value)
         self._check_fields()
@@ -96,23 +73,25 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
         """Returns the same schedule with lengths in updates, for a start `start` updates into `run`."""
-        values = {
-            name: rule.placed(getattr(self, name), run, start) for name, rule in self._rules.items() if rule.place
-        }
+        rules = {name: rule for name, rule in self._rules.items() if rule.place}
+        values = {name: rule.place_value(getattr(self, name), run, start) for name, rule in rules.items()}
         return dataclasses.replace(cast(Any, self), **values) if values else self
 
+    def _fields_of(self, kind: str) -> dict[str, Any]:
+        return {name: getattr(self, name) for name, rule in self._rules.items() if rule.kind == kind}
+
     def children(self) -> tuple[Schedule, ...]:
-        """Returns the schedules that it was made of, without those inside them."""
-        return tuple(getattr(self, name) for name, rule in self._rules.items() if rule.kind == "part")
+        """Returns the schedules that it is made of, without those inside them."""
+        return tuple(self._fields_of("part").values())
 
     def own_lengths(self) -> tuple[Steps | float, ...]:
-        """Returns the lengths that it was given, as they were written, without those of its children."""
-        values = [getattr(self, name) for name, rule in self._rules.items() if rule.kind == "length"]
+        """Returns the lengths among its arguments, as they were written."""
+        values = self._fields_of("length").values()
         flat = [item for value in values for item in (value if isinstance(value, tuple) else (value,))]
         return tuple(item for item in flat if item is not None)
 
     def lengths(self) -> tuple[Steps | float, ...]:
-        """Returns every length that it was given, its children's before its own, as they were written."""
+        """Returns every length in it, its children's and its own, as they were written."""
         return (*(length for child in self.children() for length in child.lengths()), *self.own_lengths())
 
     @property
@@ -129,7 +108,7 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
     @property
     def tabular(self) -> bool:
         """Whether the rates up to its end define it: it is plain and holds the last one."""
-        return self.plain
+        return self.plain and all(child.tabular for child in self.children())
 
     @property
     def original(self) -> Schedule:
@@ -316,8 +295,8 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     def _longer(self, steps: int) -> Schedule | None:
         """The schedule with a constant part `steps` updates longer, or None if it has none."""
-        for name, rule in self._rules.items():
-            longer = getattr(self, name)._longer(steps) if rule.kind == "part" else None
+        for name, child in self._fields_of("part").items():
+            longer = child._longer(steps)
             if longer is not None:
                 return dataclasses.replace(cast(Any, self), **{name: longer})
         return None
@@ -362,11 +341,19 @@ class Schedule(keras.optimizers.schedules.LearningRateSchedule, abc.ABC):
 
     def __repr__(self) -> str:
         """Returns the code that makes it: positional arguments, without trailing ones that have their default."""
-        fields = dataclasses.fields(cast(Any, self))
-        shown = [(field, getattr(self, field.name)) for field in fields]
-        while shown and shown[-1][0].default is not dataclasses.MISSING and shown[-1][1] == shown[-1][0].default:
-            shown.pop()
-        return f"{type(self).__name__}({', '.join(_code(value) for _, value in shown)})"
+        arguments = [(getattr(self, field.name), field.default) for field in dataclasses.fields(cast(Any, self))]
+        while arguments and arguments[-1][0] == arguments[-1][1]:
+            arguments.pop()
+        return f"{type(self).__name__}({', '.join(_code(value) for value, _ in arguments)})"
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple(getattr(self, field.name) for field in dataclasses.fields(cast(Any, self)))
+
+    def __eq__(self, other: object) -> bool:
+        return self._values() == other._values() if other.__class__ is type(self) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._values())
 
     def code_in(self, precedence: int) -> str:
         """Returns the code that makes it, in parentheses if it binds less tightly than `precedence`."""
@@ -382,7 +369,7 @@ def unbound_error(schedule: Schedule) -> ArgumentError:
     """Returns the error for a schedule with units that is used before it is bound to a run."""
     return ArgumentError(
         "schedule",
-        "its lengths have units, and no run has told how long they are",
+        "its lengths have units, and it is not bound to a run",
         "Pass a callback of keras-lr to fit, such as callbacks=[keras_lr.LearningRateMonitor()], "
         "or bind it yourself: schedule.bind(steps_per_epoch=100, epochs=10)",
         schedule=schedule,

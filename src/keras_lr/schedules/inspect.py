@@ -91,15 +91,13 @@ def _lengths(schedule: Schedule, total: int, rates: np.ndarray) -> Iterator[Find
     if own is not None and own > total:
         planned = schedule.evaluate(np.unique(np.linspace(total, own, 1000).astype(np.int64)))
         if planned.max() > rates.max() * (1 + 1e-9):
-            text = f"The peak, {planned.max():.3g}, comes after the run's {total} updates; in it the rate stays up to {rates.max():.3g}."
+            text = f"The run's {total} updates end before the peak of {planned.max():.3g}; its highest rate is {rates.max():.3g}."
             yield Finding("peak not reached", total, text)
-        text = (
-            f"The schedule is {own} updates long, and the run ends after {total}: its last {own - total} are not used."
-        )
+        text = f"The schedule has {own} updates, and the run ends after {total}: the last {own - total} are not used."
         yield Finding("unused tail", total, text)
     if own is not None and own < total and total - own > 0.01 * total:
         last = float(schedule.evaluate(own))
-        text = f"The schedule ends at update {own}; the last {total - own} of {total} are made at {last:.3g}."
+        text = f"The schedule ends at update {own}; the last {total - own} of {total} have the rate {last:.3g}."
         yield Finding("unused run", own, text)
 
 
@@ -117,13 +115,12 @@ def describe(schedule: Schedule, steps: int | None = None) -> str:
     """
     total = total_of("describe", schedule, steps)
     rates = schedule.evaluate(np.arange(min(total, 10 * _CHUNK)))
-    end = float(schedule.evaluate(total))
     ends = schedule.length is not None and schedule.length <= total
     top = np.flatnonzero(rates >= rates.max() * (1 - 1e-12))
     where = f"update {top[0]}" if top[0] == top[-1] else f"updates {top[0]} to {top[-1]}"
     lines = [
         repr(schedule),
-        f"{total} updates" + (f", then held at {end:.3g}" if ends else ""),
+        f"{total} updates" + (f", then held at {schedule.evaluate(total):.3g}" if ends else ""),
         f"first {rates[0]:.3g}, highest {rates.max():.3g} ({where}), last {rates[-1]:.3g}",
         _phases(rates),
         f"area {rates.sum():.3g}, mean {rates.mean():.3g}",

@@ -1,8 +1,8 @@
 """The few operations that a schedule's formula may use, on the host and inside a compiled step.
 
-Each formula is written once, as `formula(step, xp)`. With `HOST` it runs in NumPy float64, for looking at a schedule,
-testing it and logging it; with `COMPILED` it runs in `keras.ops` float32 inside the training step of any backend.
-Steps stay integers until `real`, because float32 can't count past 2**24.
+Each formula is written once, as `formula(step, xp)`. With `HOST` it runs in NumPy float64, to draw, test and log a
+schedule. With `COMPILED` it runs in `keras.ops` float32 inside the training step of any backend. Steps stay integers until
+`real`, because float32 can't count past 2**24.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ import numpy as np
 
 
 class Arithmetic(Protocol):
-    """What `formula(step, xp)` may call on `xp`. Plain operators (+ - * / // % < <= ==) work on both sides.
+    """What `formula(step, xp)` may call on `xp`; the plain operators (+ - * / // % < <= ==) work too.
 
-    `passed(step, boundaries)` counts the boundaries b <= step; `pick(values, index)` looks a value up.
+    `count_passed(step, boundaries)` counts the boundaries b <= step. `pick(values, index)` looks a value up. `user(fn, step)`
+    calls a function of the user.
     """
 
     def real(self, step: Any) -> Any: ...
@@ -29,13 +30,13 @@ class Arithmetic(Protocol):
     def sqrt(self, x: Any) -> Any: ...
     def tanh(self, x: Any) -> Any: ...
     def power(self, base: Any, exponent: Any) -> Any: ...
-    def passed(self, step: Any, boundaries: Any) -> Any: ...
+    def count_passed(self, step: Any, boundaries: Any) -> Any: ...
     def pick(self, values: Any, index: Any) -> Any: ...
     def user(self, fn: Any, step: Any) -> Any: ...
 
 
 class _Host:
-    """NumPy in float64. No backend is touched."""
+    """NumPy in float64, without a backend."""
 
     where = staticmethod(np.where)
     minimum = staticmethod(np.minimum)
@@ -54,7 +55,7 @@ class _Host:
         return np.asarray(step).astype(np.int64)
 
     @staticmethod
-    def passed(step: Any, boundaries: Any) -> Any:
+    def count_passed(step: Any, boundaries: Any) -> Any:
         return np.searchsorted(np.asarray(boundaries), np.asarray(step), side="right")
 
     @staticmethod
@@ -92,14 +93,14 @@ class _Compiled:
         return keras.ops.power(keras.ops.cast(base, _real_dtype()), keras.ops.cast(exponent, _real_dtype()))
 
     @staticmethod
-    def passed(step: Any, boundaries: Any) -> Any:
+    def count_passed(step: Any, boundaries: Any) -> Any:
         step = keras.ops.convert_to_tensor(step)
         ends = keras.ops.convert_to_tensor(np.asarray(boundaries), dtype=step.dtype)
         return keras.ops.sum(keras.ops.cast(keras.ops.expand_dims(step, -1) >= ends, "int32"), axis=-1)
 
     @staticmethod
     def table(values: np.ndarray) -> Any:
-        """Values for `pick`, converted now where that would else be done in every step."""
+        """Returns values for `pick`; on PyTorch, which would convert them in every step, as a tensor."""
         return _tensor(values) if keras.backend.backend() == "torch" else values
 
     @staticmethod
@@ -116,11 +117,10 @@ def _real_dtype() -> str:
 
 
 def _tensor(values: Any) -> Any:
-    """Numbers as a tensor, in the dtype of steps or of rates."""
+    """Converts numbers to a tensor in the dtype of steps or of rates."""
     numbers = np.asarray(values)
-    return keras.ops.convert_to_tensor(
-        numbers, dtype=_integer_dtype() if np.issubdtype(numbers.dtype, np.integer) else _real_dtype()
-    )
+    dtype = _integer_dtype() if np.issubdtype(numbers.dtype, np.integer) else _real_dtype()
+    return keras.ops.convert_to_tensor(numbers, dtype=dtype)
 
 
 def _integer_dtype() -> str:

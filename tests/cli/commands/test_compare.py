@@ -122,7 +122,7 @@ def test_a_dry_run_trains_nothing_and_writes_nothing(quick, here, monkeypatch):
     words = (*OWN, *SHORT, "--dry-run", "--store", "r.sqlite", "--report", "r.html", "--budget", "1h")
     ran = quick(*words)
     assert ran.code == 0, ran.err
-    for word in ("2: lr 0.01, lr 0.0001", "2: 0, 1", "50 updates each", "r.sqlite: 0 of 4 runs are there", "about"):
+    for word in ("2: lr 0.01, lr 0.0001", "2: 0, 1", "50 updates each", "r.sqlite: has 0 of 4 runs", "about"):
         assert word in ran.out
     ran = quick(*words, "--json")
     assert ran.code == 0, ran.err

@@ -63,7 +63,7 @@ def test_the_statistics_use_the_seeds_that_all_cases_have(clock):
     assert result.cases[0].scores.keys() == {0}
     assert result.reason == whole.reason
     assert result.warnings[0] == (
-        "The budget of 35 s left out 3 of 6 runs. With a store, a later call would make them; the statistics use the "
+        "The budget of 35 s left out 3 of 6 runs. With a store, a later call executes them; the statistics use the "
         "seeds that all cases have."
     )
 
@@ -80,7 +80,7 @@ def test_with_a_store_a_later_call_makes_the_others(clock, tmp_path):
     whole = compare(**RATES)
     path = tmp_path / "runs.sqlite"
     first = compare(path, **RATES, budget_seconds=35.0)
-    assert "The same call with this store makes them" in first.warnings[0]
+    assert "The same call with this store executes them" in first.warnings[0]
     before = clock.now
     assert compare(path, **RATES, budget_seconds=1000.0) == whole
     assert clock.now == before + 30.0
@@ -103,7 +103,7 @@ def test_a_budget_for_nothing(clock, tmp_path):
     result = compare(**RATES, budget_seconds=5.0)
     assert clock.now == 0.0
     assert (result.best, result.not_run) == (None, 6)
-    assert result.reason == "No run was made: the budget is 5 s, and a run is expected to take 10 s."
+    assert result.reason == "No run was executed: the budget is 5 s, and a run is expected to take 10 s."
     assert result.engine_reason.startswith("The runs are trained one after the other")
     left, right = figure_of(result).panels
     assert (left.title, right.title) == ("No run was trained", "No run was trained")
@@ -118,7 +118,7 @@ def test_it_is_shown(clock):
     result = compare(**{**RATES, "learning_rates": [0.1, 0.01, 0.001]}, budget_seconds=25.0)
     assert [result.row(case).texts[-2:] for case in result.ranked] == [
         ["0 of 1, 2 not run", "best"],
-        ["0 of 1, 2 not run", "not told from the best"],
+        ["0 of 1, 2 not run", "indistinguishable"],
         ["3 not run", "not run"],
     ]
     left, right = figure_of(result).panels

@@ -23,7 +23,7 @@ from tests.schedules import catalogue
 pytestmark = pytest.mark.once
 
 SHARES = klr.Linear(1.0, 0.0, "100%")
-# At 1e-9 nothing is learnt whatever the seed: such cases can be told from the best in the first rung.
+# At 1e-9 nothing is learnt whatever the seed: such cases are distinguishable from the best in the first rung.
 RATES = [0.1, 1e-9, 2e-9, 3e-9]
 HALVED = {"learning_rates": RATES, "seeds": 3, "epochs": 4, "prune": "halving"}
 
@@ -117,7 +117,10 @@ def test_it_goes_on_in_a_store(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("scores", "places"),
     [
-        ([[1.0, 1.2, 1.1], [1.1, 1.0, 1.2], [9.0, 9.1, 9.2], [1.2, 1.1, 1.0]], [0, 1, 3]),  # three can't be told apart
+        (
+            [[1.0, 1.2, 1.1], [1.1, 1.0, 1.2], [9.0, 9.1, 9.2], [1.2, 1.1, 1.0]],
+            [0, 1, 3],
+        ),  # three are indistinguishable
         ([[1.0, 1.0, 1.0], [2.0, 2.0, 2.0], [3.0, 3.0, 3.0], [4.0, 4.0, 4.0]], [0, 1]),  # a third of four is two
         ([[None, 1.0, 1.0], [2.0, 2.1, 2.0], [None] * 3], [1]),  # diverged once is worse than any score
         ([[None] * 3, [None] * 3], [0, 1]),
@@ -202,17 +205,17 @@ def _with_schedule():
         ({"prune": "rank"}, "compare(prune='rank'): prune must be 'divergence', 'halving' or None. Pass one of these, or"),
         ({"prune": True}, "compare(prune=True): prune must be 'divergence', 'halving' or None."),
         ({"epochs": 2}, "compare(epochs=2): prune='halving' needs 3 epochs or more, for a first rung of a third of them."),
-        ({"seeds": 1}, "compare(prune='halving'): with one seed no case can be told from another, so none can be dropped."),
+        ({"seeds": 1}, "compare(prune='halving'): with one seed all cases are indistinguishable, so none can be dropped."),
         ({"learning_rates": [0.1]}, "compare(prune='halving'): there is one case, so none can be dropped."),
         ({"learning_rates": "auto"}, "compare(learning_rates='auto'): prune='halving' needs the rates in advance."),
         (
             {"schedules": {"a": klr.Cosine(1.0, 0.0, 100)}},
-            "prune='halving' can't shorten 0.1 * Cosine(1.0, 0.0, 100), as 100 is no share of the run. "
+            "prune='halving' can't shorten 0.1 * Cosine(1.0, 0.0, 100), as 100 is not a share of the run. "
             "Give lengths in shares of the run, such as '10%', or leave prune out.",
         ),
         (
             {"learning_rates": None, "optimizers": {"a": keras.optimizers.SGD(klr.Cosine(1.0, 0.0, 5)), "b": "x"}},
-            "'b' is no name of an optimizer",
+            "'b' is not the name of an optimizer",
         ),
         (
             {"learning_rates": None, "schedules": None, "build_model": _with_schedule, "optimizers": None},
@@ -228,7 +231,7 @@ def test_what_cannot_be_halved_is_refused(arguments, said):
 
 def test_the_schedule_of_an_optimizer_is_looked_at():
     optimizers = {name: keras.optimizers.SGD(klr.Cosine(0.1, 0.0, "2ep")) for name in "ab"}
-    with pytest.raises(klr.ArgumentError, match=r"can't shorten Cosine\(0\.1, 0\.0, '2ep'\), as '2ep' is no share"):
+    with pytest.raises(klr.ArgumentError, match=r"can't shorten Cosine\(0\.1, 0\.0, '2ep'\), as '2ep' is not a share"):
         klr.compare(build_line, X, Y, optimizers=optimizers, metric="loss", epochs=9, prune="halving")
 
 

@@ -71,8 +71,8 @@ def test_seeds():
 @pytest.mark.parametrize(
     "arguments,words",
     [
-        ({"learning_rates": []}, "compare(learning_rates=[]): there is no case to compare."),
-        ({"learning_rates": [0.1, 0.1]}, "a rate must be given once, but 0.1 is given twice. Leave one out."),
+        ({"learning_rates": []}, "compare(learning_rates=[]): it is empty."),
+        ({"learning_rates": [0.1, 0.1]}, "a rate must be unique, but 0.1 occurs twice. Leave one out."),
         ({"learning_rates": [0.0]}, "compare(learning_rates=0.0): learning_rates must be above 0."),
         ({"learning_rates": [float("nan")]}, "learning_rates must be a finite number."),
         ({"learning_rates": [-1.0]}, "must be above 0."),
@@ -80,20 +80,20 @@ def test_seeds():
             {"learning_rates": 0.1},
             "learning_rates must be a list of numbers. Pass a list such as [0.1, 0.01, 0.001], or 'auto' for",
         ),
-        ({"schedules": {}}, "there is no case to compare."),
+        ({"schedules": {}}, "it is empty."),
         ({"schedules": [1]}, "schedules must be a dict from names to schedules."),
-        ({"schedules": {"a": 0.1}}, "'a' is no name of a schedule."),
-        ({"optimizers": []}, "there is no case to compare."),
+        ({"schedules": {"a": 0.1}}, "'a' is not the name of a schedule."),
+        ({"optimizers": []}, "it is empty."),
         ({"optimizers": "adam"}, "optimizers must be a list or a dict."),
         (
             {"optimizers": ["adan"]},
             "compare(optimizers='adan'): Keras has no optimizer named 'adan'. Pass a list of names",
         ),
-        ({"optimizers": ["sgd", "sgd"]}, "a name must be given once, but 'sgd' is given twice."),
-        ({"optimizers": {"mine": "adam"}}, "'mine' is no name of an optimizer of Keras 3."),
+        ({"optimizers": ["sgd", "sgd"]}, "a name must be unique, but 'sgd' occurs twice."),
+        ({"optimizers": {"mine": "adam"}}, "'mine' is not the name of an optimizer of Keras 3."),
         ({"seeds": 0}, "compare(seeds=0): seeds must be a whole number of at least 1."),
         ({"seeds": []}, "there must be at least one seed."),
-        ({"seeds": [1, 1]}, "a seed must be given once, but 1 is given twice."),
+        ({"seeds": [1, 1]}, "a seed must be unique, but 1 occurs twice."),
         ({"seeds": [-1]}, "a seed must be a whole number from 0 to 2**32 - 1."),
         ({"seeds": [True]}, "a seed must be a whole number"),
         ({"epochs": 0}, "compare(epochs=0): epochs must be a whole number of at least 1."),
@@ -110,15 +110,18 @@ def test_seeds():
         ),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1."),
         ({"validation_split": 1.0}, "validation_split must be below 1."),
-        ({"validation_split": 0.1, "validation_data": (X, Y)}, "validation_data is given too. Pass one of the two."),
-        ({"x": None}, "compare(x=None): there is no data."),
-        ({"x": X[:0], "y": Y[:0]}, "there is no data. Pass at least one example."),
+        (
+            {"validation_split": 0.1, "validation_data": (X, Y)},
+            "validation_data and validation_split exclude each other. Pass one of the two.",
+        ),
+        ({"x": None}, "compare(x=None): x is missing."),
+        ({"x": X[:0], "y": Y[:0]}, "x is empty. Pass at least one example."),
         ({"x": (row for row in X)}, "it can be read only once. Pass arrays, a PyDataset or a tf.data.Dataset."),
         ({"validation_data": iter([X])}, "it can be read only once."),
-        ({"x": np.where(X > 1, np.nan, X)}, "compare(x=<ndarray of shape (20, 3)>): x has NaN in it."),
-        ({"y": np.full(20, np.nan)}, "compare(y=<ndarray of shape (20,)>): y has NaN in it."),
-        ({"x": {"a": X, "b": X * np.nan}}, "x has NaN in it."),
-        ({"y": Y[:10]}, "x has 20 examples and y has 10. Pass as many of both."),
+        ({"x": np.where(X > 1, np.nan, X)}, "compare(x=<ndarray of shape (20, 3)>): x contains NaN."),
+        ({"y": np.full(20, np.nan)}, "compare(y=<ndarray of shape (20,)>): y contains NaN."),
+        ({"x": {"a": X, "b": X * np.nan}}, "x contains NaN."),
+        ({"y": Y[:10]}, "x has 20 examples and y has 10. Pass the same number of both."),
         ({"build": build_model()}, "build_model must be a function."),
         ({"build": "model"}, "compare(build_model='model'): build_model must be a function."),
     ],
@@ -164,7 +167,7 @@ def test_one_rate_for_several_optimizers():
 
 def test_the_same_model_again():
     model = build_model()
-    refused("build_model returned the same model twice. Make and compile the model within it.", build=lambda: model)
+    refused("build_model returned the same model twice. Build and compile the model inside it.", build=lambda: model)
 
 
 def test_the_same_optimizer_again():
@@ -175,7 +178,7 @@ def test_the_same_optimizer_again():
         model.compile(shared, "mse")
         return model
 
-    refused("build_model gave two models the same optimizer. Make the optimizer within it.", build=build)
+    refused("build_model gave two models the same optimizer. Build the optimizer inside it.", build=build)
 
 
 def test_a_metric_that_keras_numbers_is_found():
@@ -203,11 +206,11 @@ def test_a_dataset_has_its_own_labels_and_batches():
         def __getitem__(self, index):
             return X[index * 10 : index * 10 + 10], Y[index * 10 : index * 10 + 10]
 
-    refused("y must be None where x gives the labels too.", x=Batches(workers=1))
-    refused("batch_size must be None where x makes its own batches.", x=Batches(workers=1), y=None, batch_size=4)
+    refused("y must be None if x has the labels.", x=Batches(workers=1))
+    refused("batch_size must be None if x has its own batches.", x=Batches(workers=1), y=None, batch_size=4)
     refused("only arrays can be split.", x=Batches(workers=1), y=None, validation_split=0.2)
 
 
 def test_pandas_is_counted_and_looked_into():
-    refused("x has NaN in it.", x=pandas.DataFrame(X * np.nan))
+    refused("x contains NaN.", x=pandas.DataFrame(X * np.nan))
     refused("x has 20 examples and y has 19.", x=pandas.DataFrame(X), y=pandas.Series(Y[:19]))

@@ -1,4 +1,4 @@
-"""Who can't be told from the best, and how likely each is the best: by hand, and in simulations."""
+"""Which cases are indistinguishable from the best, and how likely each is the best: by hand, and in simulations."""
 
 import math
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from keras_lr.comparison.statistics import verdict
-from keras_lr.comparison.statistics.variance import chances, critical, indistinguishable_from, noise, quantile
+from keras_lr.comparison.statistics.variance import chances, critical, indistinguishable_from, quantile, split_noise
 
 pytestmark = pytest.mark.once
 
@@ -18,7 +18,7 @@ def likely(scores, mode="min"):
 
 def test_two_cases_have_the_noise_of_their_paired_difference():
     scores = np.array([[0.0, 10.0, 20.0], [1.0, 11.0, 21.5]])
-    found = noise(scores)
+    found = split_noise(scores)
     assert found.means == pytest.approx([10.0, 33.5 / 3])
     assert found.variances.sum() == pytest.approx(np.var([1.0, 1.0, 1.5], ddof=1) / 3)
     assert found.degrees == 2
@@ -30,7 +30,7 @@ def test_what_a_seed_does_to_all_is_taken_out():
     scores = rng.normal(size=(6, 4))
     shifted = scores + np.array([0.0, 50.0, -50.0, 7.0])
     # The weights of the cases change, but what is left has the size of the noise, not of the shift.
-    assert noise(shifted).variances == pytest.approx(noise(scores).variances, rel=0.6)
+    assert split_noise(shifted).variances == pytest.approx(split_noise(scores).variances, rel=0.6)
 
 
 def test_a_case_is_worse_only_where_its_own_interval_says_so_too():
@@ -121,7 +121,7 @@ def test_the_stated_probability_is_the_frequency(seeds, correlation):
     for cases in (2, 4, 7):
         for kind in (0.5, 1.0, 3.0, "parabola"):
             for true, scores in worlds(cases, cases, seeds, correlation, kind, 150):
-                found = noise(scores)
+                found = split_noise(scores)
                 values = chances(found, indistinguishable_from(scores, found, int(found.means.argmin())), "min")
                 stated.extend(values)
                 held.extend(np.arange(cases) == true.argmin())
@@ -138,7 +138,7 @@ def test_the_stated_probability_is_the_frequency(seeds, correlation):
 def test_the_truly_best_is_among_the_best_and_those_not_told_from_it(cases, seeds, kind):
     held = []
     for true, scores in worlds(7, cases, seeds, 0.5, kind, 400):
-        found = noise(scores)
+        found = split_noise(scores)
         held.append(indistinguishable_from(scores, found, int(found.means.argmin()))[true.argmin()])
     assert np.mean(held) >= 0.95
 

@@ -169,7 +169,7 @@ def test_one_flipped_byte_loses_no_plan_and_one_run_at_most(whole, tmp_path):
 def test_of_a_store_that_was_cut_off_the_runs_before_are_whole(tmp_path):
     with contextlib.closing(Store(tmp_path / "runs.sqlite", PLAN)) as store:
         for key in KEYS:
-            store.put(key, measured(key.case, key.seed, 3000))
+            store.write(key, measured(key.case, key.seed, 3000))
     data = (tmp_path / "runs.sqlite").read_bytes()
     (tmp_path / "runs.sqlite").write_bytes(data[: int(0.7 * len(data))])
     found = salvage.contents_of(tmp_path / "runs.sqlite")
@@ -181,15 +181,15 @@ def test_of_a_store_that_was_cut_off_the_runs_before_are_whole(tmp_path):
 def test_a_store_that_is_being_written_can_be_looked_at(tmp_path):
     path = tmp_path / "runs.sqlite"
     store = Store(path, PLAN)
-    store.put(KEYS[0], RUNS[KEYS[0]])
+    store.write(KEYS[0], RUNS[KEYS[0]])
     assert (len(salvage.contents_of(path).runs), salvage.contents_of(path).problems) == (1, ())
-    store.put(KEYS[1], RUNS[KEYS[1]])
+    store.write(KEYS[1], RUNS[KEYS[1]])
     assert len(salvage.contents_of(path).runs) == 2
     store.close()
 
 
 def test_no_file_and_an_empty_file(tmp_path):
-    with pytest.raises(klr.ArgumentError, match="there is no such file"):
+    with pytest.raises(klr.ArgumentError, match="the file does not exist"):
         salvage.contents_of(tmp_path / "runs.sqlite")
     (tmp_path / "runs.sqlite").touch()
     assert salvage.contents_of(tmp_path / "runs.sqlite").problems == ("it is empty",)

@@ -28,7 +28,7 @@ def test_a_second_driver_is_refused(tmp_path):
     path = tmp_path / "runs.sqlite"
     link = tmp_path / "link.sqlite"
     with open_store(path, lambda: PLAN) as store:
-        store.put(KEYS[0], RUNS[KEYS[0]])
+        store.write(KEYS[0], RUNS[KEYS[0]])
         link.symlink_to(path)
         for name in (path, link):
             with (
@@ -70,10 +70,10 @@ def test_the_lock_ends_with_a_process_that_is_killed(tmp_path):
 @pytest.mark.parametrize(
     ("store", "said"),
     [
-        (3, "compare(store=3): store must be a path. Pass such as 'runs.sqlite'."),
+        (3, "compare(store=3): store must be a path. Pass a path such as 'runs.sqlite'."),
         ("", "compare(store=''): store must be a path."),
         (".", "compare(store='.'): it is a folder. Add a file name, such as runs.sqlite."),
-        ("no/such/runs.sqlite", "the folder no/such does not exist. Make it first."),
+        ("no/such/runs.sqlite", "the folder no/such does not exist. Create it first."),
     ],
 )
 def test_a_path_that_is_none(tmp_path, monkeypatch, store, said):
@@ -170,7 +170,7 @@ def test_a_crash_between_any_two_statements_leaves_the_run_out_or_in(tmp_path):
             own = store._connection
             store._connection = Crashing(own, statement)
             try:
-                store.put(key, measured(0, 0))
+                store.write(key, measured(0, 0))
             except Stop:
                 own.close()
                 assert repr(stored(path)) == repr(before), statement
@@ -194,7 +194,7 @@ for limit in (100, 30_000, 200_000, resource.RLIM_INFINITY):
         with open_store(sys.argv[1], lambda: PLAN) as store:
             for key in KEYS:
                 if key not in store.runs:
-                    store.put(key, measured(key.case, key.seed, 3000))
+                    store.write(key, measured(key.case, key.seed, 3000))
                 done += 1
     except klr.StoreError as error:
         print(done, error)
@@ -215,7 +215,7 @@ def test_on_a_full_disk_it_stops_and_goes_on_when_there_is_space(tmp_path):
     assert int(whole) == len(KEYS) == len(stored(path))
     for line in full:
         assert f" compare(store='{path}'): it can't be" in line or "the disk gave an error" in line
-        assert line.endswith("; the same call then goes on where it stopped.")
+        assert line.endswith("; the same call then continues where it stopped.")
     assert all(same(one, measured(key.case, key.seed, 3000)) for key, one in stored(path))
 
 
@@ -240,14 +240,14 @@ def fill(path):
     with open_store(path, lambda: PLAN) as store:
         for key in KEYS:
             if key not in store.runs:
-                store.put(key, measured(key.case, key.seed, 3000))
+                store.write(key, measured(key.case, key.seed, 3000))
 
 
 def test_on_a_disk_that_is_really_full_it_stops_and_goes_on_when_there_is_space(small_disk):
     path, other = small_disk / "runs.sqlite", small_disk / "other"
     other.write_bytes(bytes(600_000))
     for _ in range(2):
-        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then goes on"):
+        with pytest.raises(klr.StoreError, match=r"the disk (is full|gave an error).*the same call then continues"):
             fill(path)
         kept = stored(path)
         assert 0 < len(kept) < len(KEYS)
@@ -288,7 +288,7 @@ def test_a_file_that_cannot_be_written(tmp_path, monkeypatch):
         ),
         contextlib.closing(Store(path, PLAN)) as kept,
     ):
-        kept.put(KEYS[1], RUNS[KEYS[1]])
+        kept.write(KEYS[1], RUNS[KEYS[1]])
     assert len(stored(path)) == 1
 
 

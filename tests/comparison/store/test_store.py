@@ -67,7 +67,7 @@ def test_a_run_that_failed_is_replaced_and_one_that_is_done_is_known(tmp_path):
     path = made(tmp_path / "runs.sqlite")
     with contextlib.closing(Store(path, PLAN)) as store:
         assert set(KEYS) - set(store.runs) == {RunKey(0, 1, 3)}
-        store.put(RunKey(0, 1, 3), measured(0, 3))
+        store.write(RunKey(0, 1, 3), measured(0, 3))
     found = stored(path)
     assert sorted(key for key, _ in found) == sorted(KEYS)
     assert same(dict(found)[RunKey(0, 1, 3)], measured(0, 3))

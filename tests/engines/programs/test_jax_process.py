@@ -122,10 +122,10 @@ def test_the_probe_tells_models_apart():
         [np.asarray(keras.ops.convert_to_numpy(v)) for v in model.trainable_variables],
     )
     rest = [np.asarray(keras.ops.convert_to_numpy(v)) for v in model.non_trainable_variables]
-    batches = [(X[:20], Y[:20])] * 3
-    own = equivalence.reference_losses(text, values, rest, batches, True)
-    assert equivalence.agree(own, equivalence.reference_losses(text, values, rest, batches, True))
-    other = equivalence.reference_losses(text.replace('"relu"', '"leaky_relu"'), values, rest, batches, True)
+    batch = (X[:20], Y[:20])
+    own = equivalence.reference_losses(text, values, rest, batch, True)
+    assert equivalence.agree(own, equivalence.reference_losses(text, values, rest, batch, True))
+    other = equivalence.reference_losses(text.replace('"relu"', '"leaky_relu"'), values, rest, batch, True)
     assert not equivalence.agree(own, other)
     assert own[1] != own[0]
 

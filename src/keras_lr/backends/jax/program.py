@@ -38,7 +38,7 @@ class Program(program.Program):
         super().__init__(model, train, validation, batch_size, together)
         self._metrics = [np.asarray(value) for value in fresh_metrics(model)]
         own = {id(variable) for variable in machinery.loss_variables(model)}
-        self._tracked = [place for place, one in enumerate(model.metrics_variables) if id(one) in own]
+        self._loss_indices = [index for index, one in enumerate(model.metrics_variables) if id(one) in own]
         self._programs: dict[tuple[str, int], Any] = {}
 
     def trace(self, seeds: int, cases: int, complete: bool, names: Iterable[str] = ()) -> list[Callable[[], None]]:
@@ -79,7 +79,7 @@ class Program(program.Program):
 
     def epoch(self, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
         state, losses, logs = self._run(state, inputs, range(self.updates))
-        total, count = (state[3][place] for place in self._tracked)
+        total, count = (state[3][index] for index in self._loss_indices)
         return (
             state,
             np.stack([np.asarray(loss) for loss in losses], axis=-1),
@@ -167,12 +167,12 @@ class Program(program.Program):
         """Runs a training step of Keras at a rate. Its raw loss is what it adds to the loss tracker, which starts at 0."""
         *variables, metrics = state
         floats = {name: TracedFloat(pair) for name, pair in settings.items()}
-        zeroed = [jnp.zeros_like(one) if place in self._tracked else one for place, one in enumerate(metrics)]
+        zeroed = [jnp.zeros_like(one) if index in self._loss_indices else one for index, one in enumerate(metrics)]
         with machinery.replace_rate(self.model, lambda: rate), machinery.replace_settings(self.model, floats):
             logs, (*variables, metrics_after) = self.model.train_step((*variables, zeroed), batch)
         sums = list(metrics_after)
-        for place in self._tracked:
-            sums[place] = metrics[place] + metrics_after[place]
+        for index in self._loss_indices:
+            sums[index] = metrics[index] + metrics_after[index]
         return logs["loss"], logs, (*variables, sums)
 
     def _test(self, state: State, data: Any, first: Any, *, size: int) -> Any:

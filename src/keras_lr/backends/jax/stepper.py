@@ -29,7 +29,6 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def host_step(step: Any) -> None:
     """Returns None: the training step is one program, in which a formula costs little."""
-    del step
 
 
 def random_state() -> None:
@@ -38,12 +37,10 @@ def random_state() -> None:
 
 def set_random_state(state: None) -> None:
     """Does nothing."""
-    del state
 
 
 def scope(model: Any) -> contextlib.nullcontext[None]:
     """Returns an empty context: `keras.distribution` is global."""
-    del model
     return contextlib.nullcontext()
 
 

@@ -118,20 +118,20 @@ class Program(SequentialProgram):
             losses.append(self._graphs[LOOP, tuple(settings)](order, rates, settings, tf.constant(self.full)))
         if more:
             losses.append(self._update(order, rates, settings, self.full, more)[None])
-        return tf.concat(losses, 0), tf.identity(self._tracked[1].value), self.model.get_metrics_result()
+        return tf.concat(losses, 0), tf.identity(self._loss_variables[1].value), self.model.get_metrics_result()
 
     def _update(self, order: Any, rates: Any, settings: Pairs, update: Any, size: int) -> Any:
         """Runs a training step of Keras. Its raw loss is what it adds to the loss tracker, which starts at 0."""
         model, rate = self.model, rates[update]
         rows = tf.ensure_shape(tf.slice(order, [update * self._size], [size]), [size])
         batch = map_arrays(lambda array: tf.gather(array, rows), self._train)
-        before = [tf.identity(variable.value) for variable in self._tracked]
-        for variable in self._tracked:
+        before = [tf.identity(variable.value) for variable in self._loss_variables]
+        for variable in self._loss_variables:
             variable.assign(tf.zeros_like(variable.value))
         floats = {name: TracedFloat(pair) for name, pair in settings.items()}
         with machinery.replace_rate(model, lambda: rate), machinery.replace_settings(model, floats):
             loss = self._loss_in(model.train_step(batch))
-        for variable, value in zip(self._tracked, before, strict=True):
+        for variable, value in zip(self._loss_variables, before, strict=True):
             variable.assign_add(value)
         return tf.cast(loss, keras.config.floatx())
 

@@ -27,7 +27,6 @@ def compiled(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def host_step(step: Any) -> None:
     """Returns None: the training step is one program, in which a formula costs little."""
-    del step
 
 
 def random_state() -> Any:

@@ -24,13 +24,13 @@ class Program(SequentialProgram):
     def epoch(self, state: State, inputs: EpochInputs) -> tuple[State, np.ndarray, Logs]:
         self.model.reset_metrics()
         losses = self._losses(inputs, self.updates)
-        self._check_examples(_copy(self._tracked[1]).cpu().numpy())
+        self._check_examples(_copy(self._loss_variables[1]).cpu().numpy())
         return state, losses.cpu().numpy(), as_logs(self.model.get_metrics_result())
 
     def validate(self, state: State) -> tuple[State, Logs]:
         self.model.reset_metrics()
         self.model.eval()
-        rows = torch.arange(count_rows(self._validation), device=_copy(self._tracked[0]).device)
+        rows = torch.arange(count_rows(self._validation), device=_copy(self._loss_variables[0]).device)
         with torch.no_grad():
             for batch_rows in rows.split(self._size):
                 logs = self.model.test_step(_batch(self._validation, batch_rows))
@@ -50,13 +50,13 @@ class Program(SequentialProgram):
             for update in range(stop):
                 current[0] = float(rates[update])
                 batch_rows = rows[update * self._size : (update + 1) * self._size]
-                for variable in self._tracked:
+                for variable in self._loss_variables:
                     variable.assign(0.0)
                 logs = model.train_step(_batch(self._train, batch_rows))
-                sums.append([_copy(variable) for variable in self._tracked])
+                sums.append([_copy(variable) for variable in self._loss_variables])
         self._loss_in(logs)
         totals, counts = (torch.stack(values) for values in zip(*sums, strict=True))
-        for variable, values in zip(self._tracked, (totals, counts), strict=True):
+        for variable, values in zip(self._loss_variables, (totals, counts), strict=True):
             variable.assign(values.sum())
         return totals / counts
 

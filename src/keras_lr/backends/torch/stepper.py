@@ -46,7 +46,6 @@ def set_random_state(state: Any) -> None:
 
 def scope(model: Any) -> contextlib.nullcontext[None]:
     """Returns an empty context: PyTorch has no distribution scope."""
-    del model
     return contextlib.nullcontext()
 
 

@@ -87,7 +87,7 @@ class Executor:
             for key, measurement in runs:
                 self.runs[key] = measurement
                 if self._store is not None:
-                    self._store.put(key, measurement)
+                    self._store.write(key, measurement)
                 epochs += max(map(len, measurement.run.history.values()), default=0)
                 report(plan, key, measurement.run)
                 self._check_failures(plan, cases)

@@ -1,7 +1,7 @@
-"""`learning_rates="auto"`: rates around the one that `find` gives, and more of them beyond an edge while the best is there.
+"""`learning_rates="auto"`: rates around the answer of `find`, and further ones while the best rate is at an edge.
 
-All rates that may be tried are in the plan from the start, so that a run has the same place whenever it is made. What
-`find` gave is in the store: a later call makes the same choices.
+The plan has all rates that may be tried from the start, so the key of a run never changes. The store has the first rates,
+so a later call makes the same choices.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from keras_lr.comparison.statistics import verdict
 from keras_lr.finder.find import find_for
 from keras_lr.finder.target import NOMINAL
 
-AROUND = 2  # rates on either side of the one that was found
-BEYOND = 2  # rates beyond an edge, at a time
-TIMES = 3  # that it may be widened to either side: three decades
-WIDE = (-4.0, 0.0)  # decades of the rates where find gives none
+AROUND = 2  # rates on either side of the answer
+BEYOND = 2  # rates to add beyond an edge at once
+TIMES = 3  # how often to add rates on either side: three decades
+WIDE = (-4.0, 0.0)  # decades of the first rates without an answer
 HALF_DECADE = math.sqrt(10.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class RateStart:
-    """Where the rates of one optimizer and schedule start.
+    """The first rates of one optimizer and schedule.
 
     Attributes:
-        name: Of the optimizer and the schedule.
-        rates: The first rates, ascending, half a decade apart.
-        reason: Why `find` gave none, or None where it did.
+        name: The names of the optimizer and the schedule.
+        rates: Ascending, half a decade apart.
+        reason: Why `find` had no answer; None if it had one.
     """
 
     name: str
@@ -46,26 +46,26 @@ class RateStart:
     reason: str | None = None
 
 
-def starts_of(plan: Plan, build: Callable[[], Any], there: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
-    """Where the rates of each optimizer and schedule start.
+def starts_of(plan: Plan, build: Callable[[], Any], identity: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
+    """Returns the first rates of each optimizer and schedule, from the store or from `find`.
 
     Args:
-        plan: A plan whose cases have no rates yet.
-        build: Makes a compiled model.
-        there: The identity of the plan in the store, whose choices hold; None where there is none.
+        plan: Its cases have no rates yet.
+        build: Returns a new, compiled model.
+        identity: Of the plan in the store, or None.
     """
-    stored = starts_in(plan, there)
-    return stored or tuple(_found(plan, case, build) for case in plan.cases)
+    return starts_in(plan, identity) or tuple(_start(plan, case, build) for case in plan.cases)
 
 
-def starts_in(plan: Plan, there: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
-    """Where the rates started in the plan of a store; nothing where that has other optimizers or schedules."""
-    known = tuple(RateStart(one["name"], tuple(one["rates"]), one["reason"]) for one in (there or {}).get("auto", ()))
-    return known if [one.name for one in known] == [case.name for case in plan.cases] else ()
+def starts_in(plan: Plan, identity: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
+    """The first rates in the identity of a stored plan; empty if it has other optimizers or schedules."""
+    entries = (identity or {}).get("auto", ())
+    starts = tuple(RateStart(entry["name"], tuple(entry["rates"]), entry["reason"]) for entry in entries)
+    return starts if [start.name for start in starts] == [case.name for case in plan.cases] else ()
 
 
 def with_rates(plan: Plan, starts: Sequence[RateStart]) -> Plan:
-    """The plan with a case for every rate that may be tried."""
+    """Returns the plan with a case for every rate that may be tried."""
     cases = [at_rate(case, rate) for case, start in zip(plan.cases, starts, strict=True) for rate in ladder(start)]
     return dataclasses.replace(plan, cases=tuple(cases), auto=False)
 
@@ -83,16 +83,16 @@ def ladder(start: RateStart) -> tuple[float, ...]:
 
 
 class Ladders:
-    """Which rates of each optimizer and schedule are tried so far.
+    """The rates of each optimizer and schedule that are tried so far.
 
     Args:
-        plan: The plan, with all rates.
-        starts: Where each starts.
+        plan: Has a case for every rate.
+        starts: The first rates.
     """
 
     def __init__(self, plan: Plan, starts: Sequence[RateStart]) -> None:
         self._plan = plan
-        self._spans: list[tuple[range, range]] = []  # the cases of each, and those that are tried
+        self._spans: list[tuple[range, range]] = []  # for each, all cases and those to try
         first = 0
         for start in starts:
             cases = range(first, first + len(ladder(start)))
@@ -101,24 +101,24 @@ class Ladders:
 
     @property
     def tried(self) -> list[int]:
-        """The numbers of the cases that are tried."""
+        """The numbers of the cases to try."""
         return [case for _, tried in self._spans for case in tried]
 
-    def widen(self, found: Mapping[RunKey, RunMeasurement]) -> list[int]:
-        """Goes on beyond the edges at which the best is.
+    def widen(self, measurements: Mapping[RunKey, RunMeasurement]) -> list[int]:
+        """Adds rates beyond each edge that has a best rate.
 
         Args:
-            found: The runs of all cases that are tried.
+            measurements: The runs of all cases to try.
 
         Returns:
-            The numbers of the new cases; none where no best is at an edge, or no rates are left.
+            The numbers of the new cases; empty if no best rate is at an edge, or no rates are left.
         """
         before = set(self.tried)
-        self._spans = [(cases, self._widened(cases, tried, found)) for cases, tried in self._spans]
+        self._spans = [(cases, self._widen(cases, tried, measurements)) for cases, tried in self._spans]
         return [case for case in self.tried if case not in before]
 
-    def _widened(self, cases: range, tried: range, found: Mapping[RunKey, RunMeasurement]) -> range:
-        best = self._best(tried, found)
+    def _widen(self, cases: range, tried: range, measurements: Mapping[RunKey, RunMeasurement]) -> range:
+        best = self._best(tried, measurements)
         low, high = tried.start, tried.stop
         if best == tried[0]:
             low = max(cases.start, low - BEYOND)
@@ -126,18 +126,18 @@ class Ladders:
             high = min(cases.stop, high + BEYOND)
         return range(low, high)
 
-    def _best(self, tried: range, found: Mapping[RunKey, RunMeasurement]) -> int | None:
-        """The best case; where every run diverged the smallest rate, and None where every run failed."""
-        best = verdict.decide([self._plan.scores(case, found) for case in tried], self._plan.mode).best
+    def _best(self, tried: range, measurements: Mapping[RunKey, RunMeasurement]) -> int | None:
+        """The best case; the smallest rate if every run diverged or failed, None if every run failed."""
+        best = verdict.decide([self._plan.scores(case, measurements) for case in tried], self._plan.mode).best
         if best is None:
             keys = [self._plan.key(case, seed) for case in tried for seed in self._plan.seeds]
-            diverged = any(found[key].run.outcome != "failed" for key in keys)
+            diverged = any(measurements[key].run.outcome != "failed" for key in keys)
             return tried[0] if diverged else None
         return tried[best]
 
 
 def notes_of(starts: Sequence[RateStart]) -> list[str]:
-    """A sentence for each optimizer and schedule for which `find` gave no rate."""
+    """A warning for each optimizer and schedule for which `find` had no answer."""
     return [
         f"find gave no rate for {start.name!r}, so it started at {len(start.rates)} rates from {start.rates[0]:g} to "
         f"{start.rates[-1]:g}. {start.reason}"
@@ -147,37 +147,37 @@ def notes_of(starts: Sequence[RateStart]) -> list[str]:
 
 
 def short(rate: float) -> float:
-    """A rate in two significant digits."""
+    """Rounds a rate to two significant digits."""
     return float(f"{rate:.2g}")
 
 
-def _found(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> RateStart:
-    """The rates around what `find` gives for a case without a rate."""
+def _start(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> RateStart:
+    """The rates around the answer of `find` for a case without a rate."""
     try:
-        rate, reason = _asked(plan, case, build)
-    except Exception as error:  # whatever is in the way of find, the comparison needs no answer of it
+        rate, reason = _find(plan, case, build)
+    except Exception as error:  # the comparison can start without an answer
         rate, reason = None, f"{type(error).__name__}: {error}"
     if rate is None:
         low, high = WIDE
         return RateStart(case.name, tuple(short(rate) for rate in np.geomspace(10**low, 10**high, 9)), reason)
-    places = range(-AROUND, AROUND + 1)
-    return RateStart(case.name, tuple(short(rate * HALF_DECADE**place) for place in places))
+    steps = range(-AROUND, AROUND + 1)
+    return RateStart(case.name, tuple(short(rate * HALF_DECADE**step) for step in steps))
 
 
-def _asked(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> tuple[float | None, str]:
+def _find(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> tuple[float | None, str]:
     shape = None if case.schedule is None else as_ours(case.schedule)
     with backends.random_state():
         keras.utils.set_random_seed(plan.seeds[0])
         model = build()
         plain = at_rate(dataclasses.replace(case, schedule=None, schedule_name=None), 0.001)
         machinery.replace_optimizer(model, plain.optimizer_for(model.optimizer))
-        found = find_for("compare", model, **_training_data(plan), schedule=shape, verbose=0)
-    rate = found.learning_rate
-    return None if rate is None else rate / _peak(shape), found.reason
+        result = find_for("compare", model, **_training_data(plan), schedule=shape, verbose=0)
+    rate = result.learning_rate
+    return None if rate is None else rate / _peak(shape), result.reason
 
 
 def _training_data(plan: Plan) -> dict[str, Any]:
-    """The arguments of `find`: what `fit` trains on, without the part that it validates on."""
+    """The data arguments of `find`: those of `fit` without the part to validate on."""
     names = ("x", "y", "sample_weight", "class_weight")
     data = {name: plan.data[name] for name in names} | {"batch_size": plan.batch_size}
     split = plan.data["validation_split"]
@@ -189,7 +189,7 @@ def _training_data(plan: Plan) -> dict[str, Any]:
 
 
 def _peak(shape: Any) -> float:
-    """The highest value of a schedule, which a rate multiplies."""
+    """The highest value of the schedule that a rate multiplies."""
     if shape is None:
         return 1.0
     per_epoch, epochs = NOMINAL

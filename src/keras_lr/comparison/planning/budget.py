@@ -1,4 +1,4 @@
-"""How many of the runs that are missing may start now, so that they are expected to end within the time that is left."""
+"""The time budget: how many of the missing runs may start, so that they end in time."""
 
 from __future__ import annotations
 
@@ -12,54 +12,51 @@ from keras_lr.comparison.planning.plan import WHERE
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 
-PER_EPOCH = Cost(0.0, 1.0, 0.0)  # where no updates were timed, an epoch is the unit
+PER_EPOCH = Cost(0.0, 1.0, 0.0)  # without an estimate, an epoch is the unit
 
 
 class Budget:
-    """The time that a comparison may take, and how long its runs took so far.
+    """The time limit of a comparison, and the time that its runs took so far.
 
     Args:
-        seconds: The time from now on, or None for no limit.
-        clock: Tells the time in seconds.
-
-    Attributes:
-        seconds: The same.
+        seconds: The limit from now on, or None for no limit.
+        clock: Returns seconds.
     """
 
     def __init__(self, seconds: Any, clock: Callable[[], float] = time.perf_counter) -> None:
         self.seconds = None if seconds is None else _checked(seconds)
-        self.clock, self._began = clock, clock()
+        self.clock, self._start = clock, clock()
         self._cost: Cost | None = None
         self._took, self._expected = 0.0, 0.0
 
     @property
     def elapsed(self) -> float:
-        """Seconds since it was made."""
-        return self.clock() - self._began
+        """Seconds since the start."""
+        return self.clock() - self._start
 
     @property
     def left(self) -> float:
-        """Seconds that are left."""
+        """The remaining seconds."""
         return math.inf if self.seconds is None else self.seconds - self.elapsed
 
     def estimate(self, cost: Cost | None) -> None:
-        """Takes what a run is expected to cost. The runs that are made correct it."""
+        """Sets the expected cost of a run. Finished runs correct it."""
         self._cost = cost
 
     def learn(self, seconds: float, runs: int, epochs: int) -> None:
-        """Takes how long runs took that had so many epochs together; of runs that were cut, those that they had."""
+        """Records the wall time of finished runs, and their epochs in total."""
         cost = self._cost or PER_EPOCH
         self._took += seconds
         self._expected += runs * cost.fixed + epochs * cost.epoch
 
     def expected(self, epochs: int) -> float | None:
-        """Seconds that a run is expected to take; None where nothing is known yet."""
+        """The expected seconds of a run; None without an estimate and a finished run."""
         if self._expected > 0.0:
             return (self._cost or PER_EPOCH).seconds(epochs) * self._took / self._expected
         return None if self._cost is None else self._cost.seconds(epochs)
 
     def allows(self, epochs: int) -> float:
-        """How many runs of so many epochs are expected to end in time. Of an unknown length one is tried."""
+        """The number of runs that are expected to end in time; 1 if the time of a run is unknown."""
         if self.seconds is None:
             return math.inf
         each = self.expected(epochs)
@@ -67,22 +64,27 @@ class Budget:
             return 0
         return 1 if each is None else math.inf if each == 0.0 else self.left // each
 
-    def told(self, missing: int, planned: int, stored: bool, shared: bool) -> str:
-        """A sentence on the runs that it left out, where all cases share a seed or not."""
-        later = "The same call with this store makes them" if stored else "With a store, a later call would make them"
-        used = "; the statistics use the seeds that all cases have" if shared else "; not all cases have a run"
-        return f"The budget of {duration(self.seconds)} left out {missing} of {planned} runs. {later}{used}."
+    def shortfall(self, missing: int, planned: int, stored: bool, shared: bool) -> str:
+        """A warning about the runs that the budget left out.
 
-    def unmade(self, epochs: int) -> str:
-        """Why no run was made."""
-        each = self.expected(epochs)
-        return (
-            f"No run was made: the budget is {duration(self.seconds)}, and a run is expected to take {duration(each)}."
-        )
+        Args:
+            missing: Their number.
+            planned: The number of all runs.
+            stored: Whether the comparison has a store.
+            shared: Whether all cases have a run with the first seed.
+        """
+        later = "The same call with this store executes them" if stored else "With a store, a later call executes them"
+        seeds = "the statistics use the seeds that all cases have" if shared else "not all cases have a run"
+        return f"The budget of {duration(self.seconds)} left out {missing} of {planned} runs. {later}; {seeds}."
+
+    def refusal(self, epochs: int) -> str:
+        """The reason if no run starts."""
+        budget, run = duration(self.seconds), duration(self.expected(epochs))
+        return f"No run was executed: the budget is {budget}, and a run is expected to take {run}."
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as people say them.
+    """Formats seconds with a unit.
 
     Example:
         >>> duration(0.25), duration(90.0), duration(600.0), duration(9000.0), duration(None)
@@ -95,17 +97,14 @@ def duration(seconds: float | None) -> str:
 
 
 def runs_to_start(allowed: float, missing: int, first: int, row: int, one_by_one: bool) -> int:
-    """How many runs to start at once.
+    """Returns how many runs to start together: all if they fit, or whole seeds, or a part of the first seed.
 
     Args:
-        allowed: How many are expected to end in time.
-        missing: How many there are.
-        first: How many of them belong to the seed that is begun.
-        row: How many a seed has.
-        one_by_one: Whether the engine makes them one after the other, so that each can be decided on anew.
-
-    Returns:
-        All where they fit; else whole seeds, or a part of the first.
+        allowed: The number of runs that are expected to end in time.
+        missing: How many runs do not exist yet.
+        first: Those of them with the first seed.
+        row: The number of runs for a seed.
+        one_by_one: Whether to start one run at a time.
 
     Example:
         >>> runs_to_start(100, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, False), runs_to_start(3, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, True)

@@ -1,4 +1,4 @@
-"""How long a run takes, from a few timed updates of a model that is thrown away."""
+"""Estimate the time of a run from a few updates of a throwaway model."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from keras_lr.backends import keras as machinery
 from keras_lr.comparison.planning import data_checks, optimizers
 from keras_lr.comparison.planning.plan import Plan
 
-UPDATES = 20  # timed, after a first one
+UPDATES = 20  # to time, after a first one
 USUAL_BATCH = 32  # Keras's
-TINY = 1e-6  # a rate for them: no loss blows up
+TINY = 1e-6  # the rate for them, at which no loss blows up
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Seconds of a run that `fit` makes: `fixed + epochs * epoch`.
+    """The seconds of a run by `fit`: `fixed + epochs * epoch`.
 
     Attributes:
-        fixed: To make the model, to trace and to compile it.
+        fixed: To build, trace and compile the model.
         epoch: For the updates of an epoch and its validation.
-        update: For an update.
+        update: For one update.
     """
 
     fixed: float
@@ -35,12 +35,12 @@ class Cost:
     update: float
 
     def seconds(self, epochs: int) -> float:
-        """Of a run of so many epochs."""
+        """The seconds of a run."""
         return self.fixed + epochs * self.epoch
 
 
 def updates_per_epoch(plan: Plan) -> int | None:
-    """How many updates an epoch has; None where a dataset doesn't say."""
+    """The updates of an epoch; None if a dataset has no length."""
     x = plan.data["x"]
     if data_checks.arrays_of(x):
         examples = round(data_checks.examples_of(x) * (1.0 - plan.data["validation_split"]))
@@ -52,15 +52,15 @@ def updates_per_epoch(plan: Plan) -> int | None:
 
 
 def cost_of_a_run(plan: Plan, build: Callable[[], Any]) -> Cost | None:
-    """Times a few updates of the first case, on a model that is thrown away.
+    """Times a few updates of the first case on a throwaway model.
 
     Args:
-        plan: The plan.
-        build: Makes a compiled model.
+        plan: Its first case is timed.
+        build: Returns a new, compiled model.
 
     Returns:
-        The cost; None where x is a dataset, which may remember what was read of it, or where the model can't be trained:
-        the first run tells why.
+        The cost. None if x is a dataset, which may have a position to lose, or if the model can't be trained; the first run
+        then fails with the reason.
     """
     updates = updates_per_epoch(plan)
     if updates is None or not data_checks.arrays_of(plan.data["x"]):
@@ -76,39 +76,39 @@ def cost_of_a_run(plan: Plan, build: Callable[[], Any]) -> Cost | None:
 def _timed(plan: Plan, build: Callable[[], Any], updates: int) -> Cost:
     data, size = plan.data, plan.batch_size or USUAL_BATCH
     _warm_up()
-    started = time.perf_counter()
+    start = time.perf_counter()
     model = build()
     case = dataclasses.replace(plan.cases[0], schedule=None, learning_rate=TINY)
     if optimizers.has_one_rate(case.optimizer or model.optimizer):
         machinery.replace_optimizer(model, case.optimizer_for(model.optimizer))
-    made = time.perf_counter() - started
+    building = time.perf_counter() - start
 
     def seconds(work: Callable[..., Any], batches: int, **more: Any) -> float:
         x, y, weights = data_checks.first_batch(data["x"], data["y"], data["sample_weight"], batches * size)
-        begun = time.perf_counter()
+        start = time.perf_counter()
         work(x, y, batch_size=size, sample_weight=weights, verbose=0, **more)
-        return time.perf_counter() - begun
+        return time.perf_counter() - start
 
     weighted = {"class_weight": data["class_weight"]}
-    traced, count = seconds(model.fit, 1, **weighted), min(UPDATES, updates)
+    tracing, count = seconds(model.fit, 1, **weighted), min(UPDATES, updates)
     update = seconds(model.fit, count, **weighted) / count
-    batches = -(-_held_out(plan) // size)
+    batches = -(-_validation_examples(plan) // size)
     if not batches:
-        return Cost(made + traced, updates * update, update)
-    traced, count = traced + seconds(model.evaluate, 1), min(UPDATES, batches, updates)
+        return Cost(building + tracing, updates * update, update)
+    tracing, count = tracing + seconds(model.evaluate, 1), min(UPDATES, batches, updates)
     batch = seconds(model.evaluate, count) / count
-    return Cost(made + traced, updates * update + batches * batch, update)
+    return Cost(building + tracing, updates * update + batches * batch, update)
 
 
 def _warm_up() -> None:
-    """Trains the smallest model, as the first `fit` of a process is slow whatever the model is."""
+    """Trains a tiny model: the first `fit` of a process is slow for any model."""
     model = keras.Sequential([keras.layers.Input([1]), keras.layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(np.zeros([1, 1]), np.zeros([1, 1]), verbose=0)
 
 
-def _held_out(plan: Plan) -> int:
-    """How many examples there are to validate on."""
+def _validation_examples(plan: Plan) -> int:
+    """The number of examples to validate on."""
     validation = plan.data["validation_data"]
     if validation is None:
         return round(data_checks.examples_of(plan.data["x"]) * float(plan.data["validation_split"]))

@@ -1,4 +1,4 @@
-"""Checks of the data that a comparison gets, before anything is trained: what `fit` would fail on, or not notice."""
+"""Check the data of a comparison before any training, for faults that `fit` fails on or does not notice."""
 
 from __future__ import annotations
 
@@ -18,48 +18,48 @@ _AGAIN = "Pass arrays, a PyDataset or a tf.data.Dataset"
 
 
 def check_data(x: Any, y: Any, sample_weight: Any, validation_data: Any, validation_split: float) -> None:
-    """Refuses data that can't be trained on again and again.
+    """Refuses data that several runs can't train on.
 
     Raises:
-        ArgumentError: There is none, it can be read only once, its lengths differ, or it has NaN in it.
+        ArgumentError: The data is empty, can be read only once, has different lengths, or contains NaN.
     """
     if x is None:
-        raise ArgumentError(WHERE, "there is no data", _AGAIN, x=x)
+        raise ArgumentError(WHERE, "x is missing", _AGAIN, x=x)
     _check_validation(x, validation_data, validation_split)
     parts = {"x": x, "y": y, "sample_weight": sample_weight}
     for name, value in parts.items():
         _check_part(name, value)
     if not arrays_of(x) and y is not None:
-        raise ArgumentError(WHERE, "y must be None where x gives the labels too", "Pass y only with arrays", y=y)
+        raise ArgumentError(WHERE, "y must be None if x has the labels", "Pass y only with arrays", y=y)
     lengths = {name: examples_of(value) for name, value in parts.items() if value is not None and arrays_of(value)}
     if lengths.get("x") == 0:
-        raise ArgumentError(WHERE, "there is no data", "Pass at least one example", x=x)
+        raise ArgumentError(WHERE, "x is empty", "Pass at least one example", x=x)
     for name, length in lengths.items():
         if length != lengths["x"]:
             rule = f"x has {lengths['x']} examples and {name} has {length}"
-            raise ArgumentError(WHERE, rule, "Pass as many of both", **{name: parts[name]})
+            raise ArgumentError(WHERE, rule, "Pass the same number of both", **{name: parts[name]})
 
 
 def check_batch_size(x: Any, validation_split: float, batch_size: int | None) -> None:
-    """Refuses a batch that is larger than what there is to train on.
+    """Refuses a batch that is larger than the training data.
 
     Raises:
-        ArgumentError: It is, or it is no whole number, or the data has its own batches.
+        ArgumentError: The batch is too large or not a whole number, or the data has its own batches.
     """
     if batch_size is None:
         return
     size = checks.whole(WHERE, batch_size=batch_size)
     if not arrays_of(x):
-        rule = "batch_size must be None where x makes its own batches"
+        rule = "batch_size must be None if x has its own batches"
         raise ArgumentError(WHERE, rule, "Set the batch size in the dataset", batch_size=batch_size)
     training = math.floor(examples_of(x) * (1.0 - validation_split))
     if size > training:
         rule = f"batch_size must be at most the number of training examples, {training}"
-        raise ArgumentError(WHERE, rule, "Pass less, or more data", batch_size=batch_size)
+        raise ArgumentError(WHERE, rule, "Pass a smaller one, or more data", batch_size=batch_size)
 
 
 def arrays_of(value: Any) -> list[Any]:
-    """The arrays of one, of a list or of a dict of them; none of a dataset."""
+    """Returns the arrays in a nested structure; an empty list for a dataset."""
     if value is None or isinstance(value, (Iterator, str, bytes)):
         return []
     leaves = keras.tree.flatten(value)
@@ -67,12 +67,12 @@ def arrays_of(value: Any) -> list[Any]:
 
 
 def examples_of(value: Any) -> int:
-    """How many examples are in arrays."""
+    """The number of examples in arrays."""
     return min((int(array.shape[0]) for array in arrays_of(value)), default=0)
 
 
 def first_batch(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> tuple[Any, ...]:
-    """The first examples of arrays, as a training step gets them."""
+    """Returns the first batch of arrays, as a training step gets it."""
     count = min(batch_size or 32, examples_of(x))
 
     def top(value: Any) -> Any:
@@ -87,7 +87,7 @@ def _check_validation(x: Any, validation_data: Any, validation_split: float) -> 
         repair = "Pass a share such as 0.2"
         raise ArgumentError(WHERE, "validation_split must be below 1", repair, validation_split=validation_split)
     if share and validation_data is not None:
-        rule = "validation_data is given too"
+        rule = "validation_data and validation_split exclude each other"
         raise ArgumentError(WHERE, rule, "Pass one of the two", validation_split=validation_split)
     if share and not isinstance(x, Iterator) and not arrays_of(x):
         rule = "only arrays can be split"
@@ -101,16 +101,16 @@ def _check_part(name: str, value: Any) -> None:
         raise ArgumentError(WHERE, _ONCE, _AGAIN, **{name: value})
     for array in arrays_of(value):
         if _has_nan(array):
-            raise ArgumentError(WHERE, f"{name} has NaN in it", "Fill or drop these examples", **{name: value})
+            raise ArgumentError(WHERE, f"{name} contains NaN", "Fill or drop these examples", **{name: value})
 
 
 def _is_array(leaf: Any) -> bool:
-    """Whether it has examples to count: arrays and tensors, and the tables of pandas."""
+    """Whether a leaf has examples: an array, a tensor or a table of pandas."""
     return len(getattr(leaf, "shape", ())) > 0 and (hasattr(leaf, "dtype") or hasattr(leaf, "dtypes"))
 
 
 def _has_nan(array: Any) -> bool:
-    """Whether a NaN is in it; the smallest value tells, without an array of answers."""
+    """Whether an array contains NaN; then its minimum is NaN, which needs no temporary array."""
     array = array if hasattr(array, "dtype") else np.asarray(array)
     if "float" not in str(array.dtype) or not math.prod(array.shape):
         return False

@@ -1,7 +1,7 @@
-"""Successive halving: all cases for a share of the epochs, the better part of them for more, the best for all.
+"""Successive halving: all cases for a share of the epochs, the better ones for more, the best for all.
 
-Every rung is a complete comparison of its own, from scratch and with schedules as short as itself: a run under a falling
-rate that is looked at half-way tells little of its end.
+Every rung is a complete comparison, trained from scratch, and its schedules shrink with it: a run under a falling rate says
+little about its end halfway.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from keras_lr.schedules import length as lengths
 from keras_lr.schedules.length import Length
 
 HALVING = "halving"
-FACTOR = 3  # a rung has a third of the next one's epochs, and keeps a third of its cases
-MOST = 2  # shorter rungs: one of less than a ninth of the epochs would say little
+FACTOR = 3  # a rung has a third of the epochs of the next one, which gets a third of its cases
+MOST = 2  # shorter rungs: one with less than a ninth of the epochs says little
 SHARES = "Give lengths in shares of the run, such as '10%', or leave prune out"
 
 
 def rungs_of(plan: Plan) -> tuple[int, ...]:
-    """The epochs of the shorter rungs, in ascending order; none where nothing is halved.
+    """The epochs of the shorter rungs, in ascending order; none without halving.
 
     Example:
         >>> plan = Plan(dict, (None,) * 9, (0, 1), 10, None, "loss", "min", {}, prune="halving")
@@ -46,8 +46,7 @@ def check(plan: Plan) -> None:
     """Refuses a plan that can't be halved.
 
     Raises:
-        ArgumentError: There are too few cases, seeds or epochs, the rates are not known in advance, or a schedule has a
-            length of its own.
+        ArgumentError: There are too few cases, seeds or epochs, `find` selects the rates, or a schedule has a fixed length.
     """
     if plan.prune != HALVING:
         return
@@ -58,7 +57,7 @@ def check(plan: Plan) -> None:
         rule = "there is one case, so none can be dropped"
         raise ArgumentError(WHERE, rule, "Pass several rates, or leave prune out", prune=HALVING)
     if len(plan.seeds) < 2:
-        rule = "with one seed no case can be told from another, so none can be dropped"
+        rule = "with one seed all cases are indistinguishable, so none can be dropped"
         raise ArgumentError(WHERE, rule, "Pass seeds=3, or leave prune out", prune=HALVING)
     if plan.epochs < FACTOR:
         rule = f"prune='halving' needs {FACTOR} epochs or more, for a first rung of a third of them"
@@ -71,24 +70,24 @@ def check(plan: Plan) -> None:
 
 def check_rates(optimizer: Any) -> None:
     """Refuses an optimizer whose schedule can't be shortened."""
-    for one in optimizers.parts_of(optimizer):
-        rate = machinery.rate_of(one)
+    for part in optimizers.parts_of(optimizer):
+        rate = machinery.rate_of(part)
         check_shortens(rate if is_schedule(rate) else None)
 
 
 def check_shortens(schedule: Any) -> None:
-    """Refuses a schedule with a length that a shorter run doesn't shorten."""
+    """Refuses a schedule with a length that does not shrink with the run."""
     if schedule is None:
         return
     fixed = fixed_length(as_ours(schedule))
     if fixed is not None:
         shown = optimizers.schedule_code(schedule)
-        rule = f"prune='halving' can't shorten {shown}, as {fixed} is no share of the run"
+        rule = f"prune='halving' can't shorten {shown}, as {fixed} is not a share of the run"
         raise ArgumentError(WHERE, rule, SHARES, prune=HALVING)
 
 
 def fixed_length(schedule: Schedule) -> str | None:
-    """A length in a schedule that stays as it is in a shorter run, as text; None where all are shares.
+    """Returns a length that does not shrink with the run, as text; None if all lengths are shares.
 
     Example:
         >>> from keras_lr import Cosine, Constant
@@ -104,19 +103,19 @@ def fixed_length(schedule: Schedule) -> str | None:
     return next((fixed for fixed in (*found, *own) if fixed is not None), None)
 
 
-def promote(plan: Plan, cases: Sequence[int], found: Mapping[RunKey, RunMeasurement]) -> list[int]:
-    """Which cases of a rung go on: the better third, and all that can't be told from the best.
+def promote(plan: Plan, cases: Sequence[int], measurements: Mapping[RunKey, RunMeasurement]) -> list[int]:
+    """Returns the cases for the next rung: the better third, and all that are indistinguishable from the best.
 
     Args:
-        plan: The plan of the rung.
-        cases: The numbers of its cases.
-        found: All runs so far.
+        plan: For this rung.
+        cases: The numbers of the cases in this rung.
+        measurements: All runs so far.
     """
-    decision = verdict.decide([plan.scores(case, found) for case in cases], plan.mode)
+    decision = verdict.decide([plan.scores(case, measurements) for case in cases], plan.mode)
     if decision.best is None:
         return list(cases)
-    places = {decision.best, *decision.indistinguishable, *decision.order[: math.ceil(len(cases) / FACTOR)]}
-    return [cases[place] for place in sorted(places)]
+    better = {decision.best, *decision.indistinguishable, *decision.order[: math.ceil(len(cases) / FACTOR)]}
+    return [cases[index] for index in sorted(better)]
 
 
 def _is_share(length: Any) -> bool:

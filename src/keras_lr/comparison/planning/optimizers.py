@@ -1,6 +1,6 @@
-"""A case's optimizer: cloned through its config with another rate, and the code that makes it.
+"""The optimizer of a case: a clone at another rate, and the code that builds it.
 
-What a user passes is a template: it is read, never trained. Wrappers for loss scaling are kept.
+The user's optimizer is a template, which is cloned and never trained. Clones keep wrappers for loss scaling.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ FLOATS = {
     "Lion": ("beta_1", "beta_2"),
     **dict.fromkeys(("Adam", "AdamW", "Adamax", "Nadam", "Lamb"), _OF_ADAM),
 }
-"""By class, what Keras's update rule does nothing but arithmetic with; the decay of weights comes to each."""
+"""By class, the floats that only enter the arithmetic of Keras's update; weight decay is added to each."""
 
 
 def times(learning_rate: float | None, schedule: Any) -> Any:
-    """The rate of a case: a number, a schedule, their product, or None where neither is given."""
+    """The rate of a case: a number, a schedule, their product, or None without both."""
     if learning_rate is None or schedule is None:
         return schedule if learning_rate is None else learning_rate
     return learning_rate * as_ours(schedule)
 
 
 def with_rate(optimizer: Any, rate: Any) -> Any:
-    """A new optimizer from the config of another one, at another rate; at its own where `rate` is None."""
+    """Clones an optimizer at another rate; at its own if `rate` is None."""
     inner = getattr(optimizer, "inner_optimizer", None)
     if inner is not None:
         return rewrap(optimizer, with_rate(inner, rate))
@@ -53,7 +53,7 @@ def with_rate(optimizer: Any, rate: Any) -> Any:
 
 
 def rewrap(wrapper: Any, inner: Any) -> Any:
-    """Another optimizer in a new wrapper of the same settings; as it is where there is no wrapper."""
+    """Puts another optimizer into a wrapper with the same settings; returns it unchanged without a wrapper."""
     if getattr(wrapper, "inner_optimizer", None) is None or hasattr(inner, "inner_optimizer"):
         return inner
     config = wrapper.get_config()
@@ -62,44 +62,44 @@ def rewrap(wrapper: Any, inner: Any) -> Any:
 
 
 def config_of(optimizer: Any) -> dict[str, Any]:
-    """The optimizer as `keras.optimizers.deserialize` takes it, in JSON's types.
+    """The config for `keras.optimizers.deserialize`, in the types of JSON.
 
-    A name that Keras made up has no number: it would tell how many were made before in this process.
+    Names that Keras generated lose their number, which depends on the history of the process.
     """
     plain = json.loads(json.dumps(keras.optimizers.serialize(optimizer), default=str))
-    unnumbered: dict[str, Any] = _unnumbered(_shortened(plain))
-    return unnumbered
+    config: dict[str, Any] = _remove_numbers(_shorten_rates(plain))
+    return config
 
 
-def _unnumbered(config: Any) -> Any:
+def _remove_numbers(config: Any) -> Any:
     if isinstance(config, list):
-        return [_unnumbered(item) for item in config]
+        return [_remove_numbers(item) for item in config]
     if not isinstance(config, dict):
         return config
-    plain = {key: _unnumbered(value) for key, value in config.items()}
+    plain = {key: _remove_numbers(value) for key, value in config.items()}
     own = plain.get("config")
     if isinstance(own, dict) and isinstance(own.get("name"), str):
         stem = re.sub(r"_\d+$", "", own["name"])
-        made_up = stem.replace("_", "") == str(plain.get("class_name")).lower()
-        plain["config"] = own | {"name": stem if made_up else own["name"]}
+        generated = stem.replace("_", "") == str(plain.get("class_name")).lower()
+        plain["config"] = own | {"name": stem if generated else own["name"]}
     return plain
 
 
 def has_one_rate(optimizer: Any) -> bool:
-    """Whether there is one rate in it, not several as in an optimizer of optimizers."""
+    """Whether an optimizer has a single rate, unlike an optimizer of optimizers."""
     return len(parts_of(optimizer)) == 1
 
 
 def rate_in(optimizer: Any) -> float | None:
-    """The rate of an optimizer as a number, or None where it is a schedule or there are several."""
+    """The rate of an optimizer as a number; None for a schedule or for several rates."""
     rate = machinery.rate_of(parts_of(optimizer)[0]) if has_one_rate(optimizer) else None
     return shortest(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
 
 
 def floats_of(optimizer: Any) -> dict[str, float]:
-    """The floats of one of Keras's own optimizers which its update only calculates with, and so may be handed in as data.
+    """The floats of one of Keras's own optimizers that only enter its arithmetic, so that they may be inputs of a program.
 
-    A momentum of 0 is none: the update has no part for it. Whatever else a class decides by is none either.
+    A momentum of 0 is left out: the update has no term for it.
     """
     kind = type(optimizer)
     if kind.__name__ not in FLOATS or not kind.__module__.startswith("keras."):
@@ -113,21 +113,21 @@ def floats_of(optimizer: Any) -> dict[str, float]:
 
 
 def parts_of(optimizer: Any) -> list[Any]:
-    """The optimizers that hold rates, within wrappers."""
+    """The optimizers with rates, inside wrappers."""
     return machinery.optimizers_of(types.SimpleNamespace(optimizer=optimizer))
 
 
 def shortest(value: Any) -> float:
-    """A float32 as the shortest decimal that means it: 0.001, not 0.0010000000474974513."""
+    """Returns the shortest decimal with the same float32: 0.001, not 0.0010000000474974513."""
     return float(str(np.float32(value)))
 
 
 def code_of(optimizer: Any, rate: Any = None) -> str:
-    """The code that makes an optimizer: its class and the arguments that are not at their defaults.
+    """Returns the code that builds an optimizer: its class and the arguments that differ from their defaults.
 
     Args:
-        optimizer: An optimizer, or a wrapper with one inside.
-        rate: The code of its rate, where that is known better than the optimizer does.
+        optimizer: An optimizer, or a wrapper around one.
+        rate: The code of its rate; default: read from the optimizer.
     """
     inner = getattr(optimizer, "inner_optimizer", None)
     kind = _public(optimizer, keras.optimizers, "keras.optimizers.")
@@ -141,7 +141,7 @@ def code_of(optimizer: Any, rate: Any = None) -> str:
 
 
 def schedule_code(schedule: Any) -> str:
-    """The code that makes a schedule, Keras's or ours."""
+    """Returns the code that builds a schedule of Keras or keras-lr."""
     if isinstance(schedule, Schedule):
         return repr(schedule)
     kind = _public(schedule, keras.optimizers.schedules, "keras.optimizers.schedules.")
@@ -149,14 +149,14 @@ def schedule_code(schedule: Any) -> str:
 
 
 def product_code(learning_rate: float | None, schedule: Any) -> str:
-    """The code that makes the rate of a case."""
+    """Returns the code of the rate of a case."""
     if learning_rate is None or schedule is None:
         return repr(learning_rate) if schedule is None else schedule_code(schedule)
     return repr(learning_rate * as_ours(schedule))
 
 
 def imports_for(code: str) -> str:
-    """The import lines that a piece of code needs."""
+    """Returns the import lines for a piece of code."""
     names = sorted({name for name in re.findall(r"(?<![\w.])([A-Z]\w*)\(", code) if hasattr(schedules, name)})
     ours = [f"from keras_lr import {', '.join(names)}"] if names else []
     return "\n".join(["import keras", *ours])
@@ -172,16 +172,16 @@ def _arguments(kind: type, config: dict[str, Any], rate: str | None) -> str:
     return ", ".join(shown)
 
 
-def _public(value: Any, namespace: Any, place: str) -> str:
-    """The name of a class as users write it; on PyTorch Keras makes optimizers of a class of its own."""
+def _public(value: Any, namespace: Any, prefix: str) -> str:
+    """The public name of a class; on PyTorch Keras's optimizers have classes of their own."""
     name = type(value).__name__
-    return f"{place}{name}" if isinstance(value, getattr(namespace, name, ())) else name
+    return f"{prefix}{name}" if isinstance(value, getattr(namespace, name, ())) else name
 
 
-def _shortened(config: Any) -> Any:
-    """The rates in a config as people write them."""
+def _shorten_rates(config: Any) -> Any:
+    """Shortens the rates in a config to decimals."""
     if isinstance(config, dict):
         rate = config.get("learning_rate")
         short = {"learning_rate": shortest(rate)} if isinstance(rate, float) else {}
-        return {name: _shortened(value) for name, value in config.items()} | short
-    return [_shortened(item) for item in config] if isinstance(config, list) else config
+        return {name: _shorten_rates(value) for name, value in config.items()} | short
+    return [_shorten_rates(item) for item in config] if isinstance(config, list) else config

@@ -1,4 +1,4 @@
-"""What a comparison will do: cases x seeds, checked as a whole before the first run."""
+"""The plan of a comparison: cases x seeds, checked before the first run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from keras_lr.engines.fit import TrainingRun
 
 WHERE = "compare"
 AS_COMPILED = "as compiled"
-LARGEST_SEED = 2**32 - 1  # NumPy takes no larger one
+LARGEST_SEED = 2**32 - 1  # the largest that NumPy accepts
 PRUNES = ("divergence", "halving")
 AUTO = "auto"
 LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "dice", "r2", "similarity")
@@ -27,7 +27,7 @@ LARGER_IS_BETTER = ("acc", "auc", "precision", "recall", "f1", "iou", "dice", "r
 
 @dataclasses.dataclass(frozen=True)
 class PlannedCase:
-    """One way to train: what takes the place of the template's optimizer and rate. None: the template's own."""
+    """One way to train: what replaces the optimizer and the rate of the template. None keeps the template's."""
 
     name: str
     optimizer_name: str | None = None
@@ -38,11 +38,11 @@ class PlannedCase:
 
     @property
     def rate(self) -> Any:
-        """The rate that the optimizer gets, or None for its own."""
+        """The rate or schedule for the optimizer, or None for its own."""
         return optimizers.times(self.learning_rate, self.schedule)
 
     def optimizer_for(self, template: Any) -> Any:
-        """A new optimizer for a model that was compiled with `template`; the template where nothing takes its place."""
+        """Returns a new optimizer for a model with the optimizer `template`; the template itself if nothing replaces it."""
         if self.optimizer is None and self.rate is None:
             return template
         if self.optimizer is None:
@@ -52,10 +52,12 @@ class PlannedCase:
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
-    """Everything that a comparison does; in successive halving, what one of its rungs does.
+    """A checked comparison, or one of its rungs.
 
-    `data` are arguments of `fit`. `prune` says which runs are cut. While `auto` is set the cases have no rates yet. `rung` is
-    0 for the runs of all epochs, or the number of a shorter rung.
+    Attributes:
+        data: Arguments of `fit`.
+        auto: Whether the cases have no rates yet: `find` selects them.
+        rung: 0 for the runs of all epochs, or the number of a shorter rung.
     """
 
     build_model: Callable[[], Any]
@@ -86,12 +88,12 @@ class Plan:
 
     @property
     def fit_arguments(self) -> dict[str, Any]:
-        """What every run passes to `fit`."""
+        """The arguments of `fit` in every run."""
         return {**self.data, "epochs": self.epochs, "batch_size": self.batch_size}
 
     @property
     def has_validation(self) -> bool:
-        """Whether `fit` gets anything to validate on."""
+        """Whether `fit` gets validation data."""
         return self.data["validation_data"] is not None or self.data["validation_split"] > 0.0
 
 
@@ -109,13 +111,13 @@ def build_plan(
     mode: str,
     prune: Any = "divergence",
 ) -> Plan:
-    """The plan, with every argument checked that can be checked without a model.
+    """Builds the plan; checks every argument that can be checked without a model.
 
     Raises:
-        ArgumentError: An argument breaks a rule.
+        ArgumentError: An argument is invalid.
     """
     if not callable(build_model) or isinstance(build_model, keras.Model):
-        repair = "Pass a function without arguments that makes and compiles a new model"
+        repair = "Pass a function without arguments that builds and compiles a new model"
         raise ArgumentError(WHERE, "build_model must be a function", repair, build_model=build_model)
     parts = ("x", "y", "sample_weight", "validation_data", "validation_split")
     data_checks.check_data(*(data[name] for name in parts))
@@ -140,10 +142,10 @@ def build_plan(
 
 
 def call_build_model(build_model: Callable[[], Any]) -> Any:
-    """What the user's function makes.
+    """Calls the user's function.
 
     Raises:
-        UserCodeError: It raised; its exception is the cause.
+        UserCodeError: The function raised; its exception is the cause.
     """
     try:
         return build_model()
@@ -152,19 +154,13 @@ def call_build_model(build_model: Callable[[], Any]) -> Any:
 
 
 def cases_of(optimizers: Any, schedules: Any, learning_rates: Any) -> tuple[PlannedCase, ...]:
-    """Every optimizer with every schedule at every rate; where none of the three is given, the template alone.
-
-    Args:
-        optimizers: A list of Keras's names, or a dict name -> instance, or None.
-        schedules: A dict name -> schedule, or None.
-        learning_rates: A list of rates, or None.
-    """
+    """Returns every optimizer with every schedule at every rate; without any of the three, the template alone."""
     product = itertools.product(_optimizers(optimizers), _schedules(schedules), _rates(learning_rates))
     return tuple(_case(*chosen) for chosen in product)
 
 
 def seeds_of(seeds: Any) -> tuple[int, ...]:
-    """A count as 0, 1, 2..., or a list as it is."""
+    """Converts a count to 0, 1, 2...; returns a list as a tuple."""
     if not isinstance(seeds, Iterable) or isinstance(seeds, str):
         return tuple(range(checks.whole(WHERE, seeds=seeds)))
     listed = list(seeds)
@@ -174,56 +170,50 @@ def seeds_of(seeds: Any) -> tuple[int, ...]:
         isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed <= LARGEST_SEED for seed in listed
     ):
         raise ArgumentError(
-            WHERE, "a seed must be a whole number from 0 to 2**32 - 1", "Pass such as [0, 1, 2]", seeds=seeds
+            WHERE, "a seed must be a whole number from 0 to 2**32 - 1", "Pass seeds such as [0, 1, 2]", seeds=seeds
         )
-    _refuse_twice("a seed", listed, seeds=seeds)
+    _check_unique("a seed", listed, seeds=seeds)
     return tuple(int(seed) for seed in listed)
 
 
 def at_rate(case: PlannedCase, rate: float) -> PlannedCase:
-    """A case that was planned without a rate, at a rate."""
+    """Returns a case without a rate at a rate."""
     optimizer = None if case.optimizer_name is None else (case.optimizer_name, case.optimizer)
     schedule = None if case.schedule_name is None else (case.schedule_name, case.schedule)
     return _case(optimizer, schedule, rate)
 
 
 def _case(optimizer: tuple[str, Any] | None, schedule: tuple[str, Any] | None, rate: float | None) -> PlannedCase:
-    words = [chosen[0] for chosen in (optimizer, schedule) if chosen is not None]
+    parts = [named[0] for named in (optimizer, schedule) if named is not None]
     if rate is not None:
-        words.append(f"lr {rate:g}" if float(f"{rate:g}") == rate else f"lr {rate!r}")
+        parts.append(f"lr {rate:g}" if float(f"{rate:g}") == rate else f"lr {rate!r}")
     optimizer_name, instance = optimizer or (None, None)
     schedule_name, shape = schedule or (None, None)
-    return PlannedCase(", ".join(words) or AS_COMPILED, optimizer_name, instance, schedule_name, shape, rate)
+    return PlannedCase(", ".join(parts) or AS_COMPILED, optimizer_name, instance, schedule_name, shape, rate)
 
 
 def _rates(learning_rates: Any) -> list[float | None]:
     if learning_rates is None:
         return [None]
     if not isinstance(learning_rates, Iterable) or isinstance(learning_rates, (str, Mapping)):
-        repair = "Pass a list such as [0.1, 0.01, 0.001], or 'auto' for rates around the one that find gives"
+        repair = "Pass a list such as [0.1, 0.01, 0.001], or 'auto' for rates around the answer of find"
         raise ArgumentError(WHERE, "learning_rates must be a list of numbers", repair, learning_rates=learning_rates)
-    listed = list(learning_rates)
-    if not listed:
-        repair = "Pass at least one rate, or leave it out"
-        raise ArgumentError(WHERE, "there is no case to compare", repair, learning_rates=learning_rates)
-    rates: list[float | None] = [checks.above_zero(WHERE, learning_rates=rate) for rate in listed]
-    _refuse_twice("a rate", rates, learning_rates=learning_rates)
+    rates: list[float | None] = [checks.above_zero(WHERE, learning_rates=rate) for rate in learning_rates]
+    _check_not_empty(rates, learning_rates=learning_rates)
+    _check_unique("a rate", rates, learning_rates=learning_rates)
     return rates
 
 
 def _schedules(schedules: Any) -> list[tuple[str, Any] | None]:
     if schedules is None:
         return [None]
-    repair = "Pass such as {'cosine': keras_lr.Cosine(1.0, 0.0, '100%')}"
+    repair = "Pass a dict such as {'cosine': keras_lr.Cosine(1.0, 0.0, '100%')}"
     if not isinstance(schedules, Mapping):
         raise ArgumentError(WHERE, "schedules must be a dict from names to schedules", repair, schedules=schedules)
-    if not schedules:
-        raise ArgumentError(
-            WHERE, "there is no case to compare", "Pass at least one, or leave it out", schedules=schedules
-        )
+    _check_not_empty(schedules, schedules=schedules)
     for name, schedule in schedules.items():
         if not isinstance(name, str) or not is_schedule(schedule):
-            raise ArgumentError(WHERE, f"{name!r} is no name of a schedule", repair, schedules=schedule)
+            raise ArgumentError(WHERE, f"{name!r} is not the name of a schedule", repair, schedules=schedule)
     return list(schedules.items())
 
 
@@ -235,15 +225,14 @@ def _optimizers(chosen: Any) -> list[tuple[str, Any] | None]:
         raise ArgumentError(WHERE, "optimizers must be a list or a dict", repair, optimizers=chosen)
     if not isinstance(chosen, Mapping):
         chosen = list(chosen)
-        _refuse_twice("a name", chosen, optimizers=chosen)
+        _check_unique("a name", chosen, optimizers=chosen)
         chosen = {name: _by_name(name, repair) for name in chosen}
-    if not chosen:
-        raise ArgumentError(
-            WHERE, "there is no case to compare", "Pass at least one, or leave it out", optimizers=chosen
-        )
+    _check_not_empty(chosen, optimizers=chosen)
     for name, optimizer in chosen.items():
         if not isinstance(name, str) or not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise ArgumentError(WHERE, f"{name!r} is no name of an optimizer of Keras 3", repair, optimizers=optimizer)
+            raise ArgumentError(
+                WHERE, f"{name!r} is not the name of an optimizer of Keras 3", repair, optimizers=optimizer
+            )
     return list(chosen.items())
 
 
@@ -256,12 +245,17 @@ def _by_name(name: Any, repair: str) -> Any:
         raise ArgumentError(WHERE, f"Keras has no optimizer named {name!r}", repair, optimizers=name) from error
 
 
-def _refuse_twice(what: str, listed: list[Any], **argument: Any) -> None:
-    twice = next((value for place, value in enumerate(listed) if value in listed[:place]), None)
-    if twice is not None:
-        raise ArgumentError(
-            WHERE, f"{what} must be given once, but {twice!r} is given twice", "Leave one out", **argument
-        )
+def _check_not_empty(values: Any, **argument: Any) -> None:
+    if not values:
+        raise ArgumentError(WHERE, "it is empty", "Pass at least one, or leave it out", **argument)
+
+
+def _check_unique(what: str, values: list[Any], **argument: Any) -> None:
+    for index, value in enumerate(values):
+        if value in values[:index]:
+            raise ArgumentError(
+                WHERE, f"{what} must be unique, but {value!r} occurs twice", "Leave one out", **argument
+            )
 
 
 def _is_auto(learning_rates: Any) -> bool:
@@ -270,19 +264,21 @@ def _is_auto(learning_rates: Any) -> bool:
 
 def _checked_prune(prune: Any) -> str | None:
     if prune is not None and (not isinstance(prune, str) or prune not in PRUNES):
-        repair = "Pass one of these, or None for runs that all go to their end"
+        repair = "Pass one of these, or None to train every run to its end"
         raise ArgumentError(WHERE, "prune must be 'divergence', 'halving' or None", repair, prune=prune)
     return prune
 
 
 def _checked_metric(metric: Any) -> str:
     if not isinstance(metric, str) or not metric.removeprefix("val_"):
-        raise ArgumentError(WHERE, "metric must be a name", "Pass such as 'val_loss' or 'val_accuracy'", metric=metric)
+        raise ArgumentError(
+            WHERE, "metric must be a name", "Pass a name such as 'val_loss' or 'val_accuracy'", metric=metric
+        )
     return metric
 
 
 def direction(metric: str, mode: str) -> str:
-    """Whether less or more is better: "min" or "max", by the metric's name where the user doesn't say."""
+    """Returns "min" or "max"; for "auto" by the metric's name."""
     if mode != "auto":
         return mode
     return "max" if any(word in metric.lower() for word in LARGER_IS_BETTER) and not metric.endswith("loss") else "min"

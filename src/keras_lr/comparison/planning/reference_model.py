@@ -1,4 +1,4 @@
-"""The first model that `build_model` makes: looked at and not trained, it tells what all runs start from."""
+"""The first model of `build_model`: it is inspected and never trained."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from keras_lr.core.errors import ArgumentError
 
 @dataclasses.dataclass(frozen=True)
 class Description:
-    """What is to be known of a case's optimizer, read before anything is trained."""
+    """The optimizer of a case, read before any training."""
 
     config: dict[str, Any]
     code: str
@@ -27,27 +27,26 @@ class Description:
 
 
 def _describe(case: PlannedCase, template: Any) -> Description:
-    """Describes the optimizer that a case gives to a model compiled with `template`."""
+    """Describes the optimizer of a case for a model compiled with `template`."""
     optimizer = case.optimizer_for(template)
     rate = None if case.rate is None else optimizers.product_code(case.learning_rate, case.schedule)
     code = optimizers.code_of(optimizer, rate)
-    known = optimizers.rate_in(optimizer) if case.rate is None else case.learning_rate
     inner = getattr(optimizer, "inner_optimizer", None) or optimizer
     return Description(
         config=optimizers.config_of(optimizer),
         code=f"{optimizers.imports_for(code)}\n\noptimizer = {code}",
-        learning_rate=known,
+        learning_rate=optimizers.rate_in(optimizer) if case.rate is None else case.learning_rate,
         kind=case.optimizer_name or type(inner).__name__,
     )
 
 
 class Template:
-    """A first model, which is looked at and not trained: it tells what the template is before any run.
+    """The template of all runs: a first model, and the function that builds further ones.
 
     Attributes:
-        model: The model.
-        descriptions: What each case's optimizer will be.
-        metric: The name under which the metric will be logged.
+        model: Inspected, never trained.
+        descriptions: The optimizer of each case.
+        metric: The name that Keras logs for the metric.
     """
 
     def __init__(self, plan: Plan) -> None:
@@ -60,13 +59,13 @@ class Template:
             self.metric = self._checked_metric()
 
     def build(self) -> Any:
-        """Another model, which must be a new one."""
+        """Builds another model and checks that it is new."""
         model, function = self._call(), self._plan.build_model
         if model is self.model:
-            repair = "Make and compile the model within it"
+            repair = "Build and compile the model inside it"
             raise ArgumentError(WHERE, "build_model returned the same model twice", repair, build_model=function)
         if model.optimizer is self.model.optimizer:
-            repair = "Make the optimizer within it"
+            repair = "Build the optimizer inside it"
             raise ArgumentError(WHERE, "build_model gave two models the same optimizer", repair, build_model=function)
         return model
 
@@ -88,33 +87,33 @@ class Template:
             raise ArgumentError(WHERE, rule, "Call model.compile(optimizer, loss) in it", build_model=function)
 
     def describe(self, case: PlannedCase) -> Description:
-        """What a case's optimizer will be.
+        """Describes the optimizer of a case.
 
         Raises:
-            ArgumentError: There is no one rate in it, and the case has one.
+            ArgumentError: The case has a rate, and the optimizer has several.
         """
         template = self.model.optimizer if case.optimizer is None else case.optimizer
         if (case.rate is not None or self._plan.auto) and not optimizers.has_one_rate(template):
-            rule = "the optimizer holds several optimizers, so there is no one rate to set"
+            rule = "the optimizer holds several optimizers, so it has no single rate to set"
             raise ArgumentError(WHERE, rule, "Leave out learning_rates and schedules", optimizer=template)
         return _describe(case, self.model.optimizer)
 
     def _checked_metric(self) -> str:
-        """Looks for the metric among those of the compiled model, built by a batch of the arrays."""
+        """Finds the metric among those of the compiled model, which a batch of the arrays builds."""
         plan, data = self._plan, self._plan.data
         if not data_checks.arrays_of(data["x"]) or type(self.model).train_step is not keras.Model.train_step:
             return plan.metric
         batch = data_checks.first_batch(data["x"], data["y"], data["sample_weight"], plan.batch_size)
         machinery.build(self.model, batch)
-        known = list(self.model.get_metrics_result())
-        return logged_name(plan.metric, [*known, *([f"val_{name}" for name in known] if plan.has_validation else [])])
+        names = list(self.model.get_metrics_result())
+        return logged_name(plan.metric, names + [f"val_{name}" for name in names if plan.has_validation])
 
 
 def logged_name(metric: str, names: Sequence[str]) -> str:
-    """The name under which a metric is logged: Keras numbers the metrics that it names itself, as in "auc_1".
+    """Returns the logged name of a metric: Keras numbers the metrics that it names itself, as in "auc_1".
 
     Raises:
-        ArgumentError: No name, or more than one, fits.
+        ArgumentError: No name matches, or several do.
     """
     numbered = [name for name in names if re.fullmatch(rf"{re.escape(metric)}_\d+", name)]
     if metric not in names and len(numbered) != 1:

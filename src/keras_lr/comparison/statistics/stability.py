@@ -1,4 +1,4 @@
-"""How far one may go with the learning rate, and what a rate that is off costs.
+"""The largest stable learning rate, and the cost of a mistuned rate.
 
 Pure functions of plain numbers, for the rates of one optimizer and schedule.
 """
@@ -11,18 +11,18 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 
-FAR = 10.0  # a loss of so many times the median loss blew up
+FAR = 10.0  # a loss above this many times the median has blown up
 
 
 @dataclasses.dataclass(frozen=True)
 class RateOutcome:
-    """What happened at one rate.
+    """The losses at one rate.
 
     Attributes:
-        rate: The learning rate.
-        first: The loss after the first epoch, by seed, of the runs that got so far.
+        rate: The learning rate of all these runs.
+        first: The loss after the first epoch, by seed, of the runs that completed it.
         last: The loss after the last epoch, by seed, of the runs that finished.
-        diverged: How many runs diverged.
+        diverged: The number of runs that diverged.
     """
 
     rate: float
@@ -33,54 +33,54 @@ class RateOutcome:
 
 @dataclasses.dataclass(frozen=True)
 class Stability:
-    """Up to which rate training is stable.
+    """The limit of stable training.
 
     Attributes:
-        largest: The largest rate that is stable with all smaller ones; None where the smallest isn't.
-        unstable: The smallest rate that isn't, or None where all are.
+        largest: The largest rate that is stable together with all smaller ones; None if the smallest is unstable.
+        unstable: The smallest unstable rate; None if all are stable.
     """
 
     largest: float | None
     unstable: float | None
 
 
-def stability(tried: Sequence[RateOutcome]) -> Stability:
-    """The largest stable rate.
+def stability(outcomes: Sequence[RateOutcome]) -> Stability:
+    """Finds the largest stable rate.
 
-    A rate is stable when no run diverged, and no run's loss after the last epoch is above the loss that the smallest rate
-    had after the first, with the same seed: it would have ended worse than a model that is hardly trained.
+    A rate is stable if no run diverged, and none ended above the loss of the smallest rate after its first epoch, with the
+    same seed. So an unstable run ends worse than a model that is hardly trained.
 
     Example:
         >>> small, good = RateOutcome(0.01, {0: 2.2}, {0: 1.0}), RateOutcome(0.1, {0: 1.5}, {0: 0.2})
         >>> stability([small, good, RateOutcome(1.0, {0: 9.0}, {0: 2.3}), RateOutcome(10.0, {}, {}, diverged=1)])
         Stability(largest=0.1, unstable=1.0)
     """
-    by_rate = sorted(tried, key=lambda one: one.rate)
+    by_rate = sorted(outcomes, key=lambda outcome: outcome.rate)
     if not by_rate:
         return Stability(None, None)
     untrained = by_rate[0].first
     largest = None
-    for one in by_rate:
-        if not _stable(one, untrained):
-            return Stability(largest, one.rate)
-        largest = one.rate
+    for outcome in by_rate:
+        if not _is_stable(outcome, untrained):
+            return Stability(largest, outcome.rate)
+        largest = outcome.rate
     return Stability(largest, None)
 
 
 def sensitivity(rates: Sequence[float], values: Sequence[float | None], mode: str, cap: float | None) -> float | None:
-    """What a rate that is off costs: how much worse than at its best the metric is, averaged over decades of rate.
+    """Measures the cost of a mistuned rate: the excess of the metric over its best, averaged over decades of rate.
 
-    1 / log10(r_n / r_1) * integral of |m(r) - m_best| d log10(r), by trapezoids between the rates. A rate whose runs
-    diverged counts as `cap`, and none counts as worse than it.
+    1 / log10(r_n / r_1) * integral of |m(r) - m_best| d log10(r), by trapezoids between the rates. Values worse than `cap`,
+    and rates with a diverged run, count as `cap`.
 
     Args:
         rates: The rates, all different.
-        values: The mean metric at each; None where a run diverged.
+        values: The mean metric at each; None if a run diverged.
         mode: "min" or "max".
-        cap: The worst metric that counts.
+        cap: The worst value that counts.
 
     Returns:
-        The mean excess in units of the metric, 0 or more; None with fewer than two rates or without any value.
+        The mean excess in units of the metric, at least 0; None with fewer than two rates or without any value.
 
     Example:
         >>> sensitivity([0.01, 0.1, 1.0], [2.0, 1.0, None], "min", cap=3.0)  # excess 1, 0 and 2
@@ -89,11 +89,11 @@ def sensitivity(rates: Sequence[float], values: Sequence[float | None], mode: st
     References:
         Wortsman et al., "Small-scale proxies for large-scale Transformer training instabilities", 2023.
     """
-    known = [value for value in values if value is not None]
-    if len(rates) < 2 or not known or cap is None:
+    finite = [value for value in values if value is not None]
+    if len(rates) < 2 or not finite or cap is None:
         return None
     sign = 1.0 if mode == "min" else -1.0
-    best = min(sign * value for value in known)
+    best = min(sign * value for value in finite)
     worst = max(best, sign * cap)
     excess = [worst - best if value is None else min(sign * value, worst) - best for value in values]
     pairs = sorted(zip(map(math.log10, rates), excess, strict=True))
@@ -102,7 +102,7 @@ def sensitivity(rates: Sequence[float], values: Sequence[float | None], mode: st
 
 
 def worst_of(means: Sequence[float], mode: str) -> float | None:
-    """The worst mean of all cases that counts: the worst, but for losses that blew up. None of nothing."""
+    """The worst mean that has not blown up; None without means."""
     if not means:
         return None
     limit = blown_up_from(means, mode)
@@ -110,12 +110,12 @@ def worst_of(means: Sequence[float], mode: str) -> float | None:
 
 
 def blown_up_from(means: Sequence[float], mode: str) -> float:
-    """Above what a mean loss is said to have blown up without becoming infinite: ten times the median of all."""
+    """The limit above which a finite mean loss has blown up: ten times the median."""
     middle = statistics.median(means) if means else 0.0
     return FAR * middle if mode == "min" and middle > 0.0 else math.inf
 
 
-def _stable(tried: RateOutcome, untrained: Mapping[int, float]) -> bool:
-    if tried.diverged or not tried.last:
+def _is_stable(outcome: RateOutcome, untrained: Mapping[int, float]) -> bool:
+    if outcome.diverged or not outcome.last:
         return False
-    return all(loss <= untrained.get(seed, math.inf) for seed, loss in tried.last.items())
+    return all(loss <= untrained.get(seed, math.inf) for seed, loss in outcome.last.items())

@@ -1,6 +1,6 @@
-"""What the scores of several seeds allow to say: t-intervals, paired differences, and who can't be told from the best.
+"""The verdict on the scores of several seeds: t-intervals, paired differences, and indistinguishable cases.
 
-Pure functions of plain numbers. A score is what a finished run reached; a run that diverged has none.
+Pure functions of plain numbers. A score is the result of a finished run; a run that diverged has none.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from keras_lr.comparison.statistics.variance import Array, chances, indistinguishable_from, noise, quantile
+from keras_lr.comparison.statistics.variance import Array, chances, indistinguishable_from, quantile, split_noise
 
 Scores = Mapping[int, float]
 """The scores of one case, by seed."""
@@ -20,16 +20,16 @@ Bounds = tuple[float, float]
 
 @dataclasses.dataclass(frozen=True)
 class Verdict:
-    """What a comparison says.
+    """The ranking of cases by their scores.
 
     Attributes:
-        order: The cases from best to worst; those without a score are not in it.
-        best: The best case, or None where no case has a score.
+        order: The cases with a score, from best to worst.
+        best: The best case, or None if no case has a score.
         differences: For each case the mean difference to the best over their common seeds, with its interval (None with
-            fewer than two); None for the best itself and for cases without a common seed.
-        indistinguishable: The other cases that can't be told from the best, from best to worst.
-        chances: For each case the probability that its true mean is the best; 0 for those with more diverged runs than
-            the best, None where fewer than two seeds are common to the others.
+            fewer than two seeds); None for the best itself and without a common seed.
+        indistinguishable: The other cases that are indistinguishable from the best, from best to worst.
+        chances: For each case the probability that its true mean is the best; 0 with more diverged runs than the best, None
+            if the other cases share fewer than two seeds.
     """
 
     order: tuple[int, ...]
@@ -41,7 +41,7 @@ class Verdict:
 
 @dataclasses.dataclass(frozen=True)
 class MeanCurve:
-    """The mean over runs, epoch by epoch, with its t-interval where there are two runs or more."""
+    """The mean over runs at each epoch, with its t-interval if there are at least two runs."""
 
     epochs: tuple[int, ...]
     mean: tuple[float, ...]
@@ -50,7 +50,7 @@ class MeanCurve:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The mean, or None of nothing. Of equal values it is that value, to the last bit."""
+    """The mean; None without values. The mean of equal values is that value, to the last bit."""
     return _mean(values) if len(values) else None
 
 
@@ -70,18 +70,15 @@ def interval(values: Sequence[float]) -> Bounds | None:
 
 
 def decide(cases: Sequence[Scores], mode: str) -> Verdict:
-    """Ranks the cases and says which can't be told from the best.
+    """Ranks the cases and finds those that are indistinguishable from the best.
 
-    A case with fewer diverged runs is better than one with more, whatever the scores are. Seeds are common to the cases,
-    so the differences are paired: what a seed does to all cases alike is taken out. The best and those not told from it hold
-    the truly best case 95 of 100 times, however many cases there are; of two cases the paired t-test decides.
+    A case with fewer diverged runs is better than one with more, whatever the scores are. The cases share their seeds, so
+    the differences are paired, which removes the common effect of a seed. The best case and those indistinguishable from it
+    include the truly best case in 95 of 100 comparisons, for any number of cases. For two cases it is the paired t-test.
 
     Args:
         cases: For each case the scores of its finished runs, by seed.
         mode: "min" or "max".
-
-    Returns:
-        The verdict.
     """
     sign = 1.0 if mode == "min" else -1.0
     finished = [index for index, scores in enumerate(cases) if scores]
@@ -111,18 +108,18 @@ def difference(scores: Scores, best: Scores) -> tuple[float, Bounds | None] | No
 
 
 def curve(runs: Sequence[Sequence[float]]) -> MeanCurve:
-    """The mean of several runs at each epoch, counted from 1, as far as all of them go."""
+    """The mean of several runs at each epoch, counted from 1, up to the end of the shortest."""
     length = min((len(run) for run in runs), default=0)
     epochs = tuple(range(1, length + 1))
     if length == 0:
         return MeanCurve((), (), None, None)
     values: Array = np.array([run[:length] for run in runs], float)
     with np.errstate(invalid="ignore", over="ignore"):
-        apart = values - values[0]
-        center = values[0] + apart.mean(axis=0)
+        offsets = values - values[0]
+        center = values[0] + offsets.mean(axis=0)
         if len(runs) < 2:
             return MeanCurve(epochs, tuple(center.tolist()), None, None)
-        half = quantile(len(runs) - 1) * apart.std(axis=0, ddof=1) / math.sqrt(len(runs))
+        half = quantile(len(runs) - 1) * offsets.std(axis=0, ddof=1) / math.sqrt(len(runs))
         bounds = (center, center - half, center + half)
     return MeanCurve(epochs, *(tuple(line.tolist()) for line in bounds))
 
@@ -132,11 +129,10 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _contest(rivals: Sequence[Scores], mode: str) -> tuple[Sequence[bool], Sequence[float | None]]:
-    """Of cases from best to worst: which can't be told from the first, and how likely each is the best.
+    """For cases from best to worst: which are indistinguishable from the first, and how likely each is the best.
 
-    For losses the differences and the ratios are asked. Where two cases are close that is one question. They part for a
-    loss that blew up: 1e5, 2e5 and 1e5 are far from 0.6 in ratio, but spread so much that the interval of their
-    difference holds 0.
+    Losses must be close by their differences and by their ratios. For similar cases the two agree. They disagree for a loss
+    that blew up: 1e5, 2e5 and 1e5 are far from 0.6 by ratio, but so spread that the interval of their difference includes 0.
     """
     if len(rivals) == 1:
         return [True], [1.0]
@@ -144,13 +140,13 @@ def _contest(rivals: Sequence[Scores], mode: str) -> tuple[Sequence[bool], Seque
     if len(seeds) < 2:
         return [True] * len(rivals), [None] * len(rivals)
     scores: Array = np.array([[scores[seed] for seed in seeds] for scores in rivals])
-    found = noise(scores)
-    close = indistinguishable_from(scores, found, 0)
+    differences = split_noise(scores)
+    close = indistinguishable_from(scores, differences, 0)
     if mode == "max" or scores.min() <= 0.0:
-        return close.tolist(), chances(found, close, mode)
+        return close.tolist(), chances(differences, close, mode)
     logs = np.log(scores)
-    ratios = noise(logs)
+    ratios = split_noise(logs)
     close &= indistinguishable_from(logs, ratios, 0)
-    likely: Array = np.array(chances(found, close, mode))
+    likely: Array = np.array(chances(differences, close, mode))
     likely = np.where(close, likely, np.minimum(likely, chances(ratios, close, mode)))
     return close.tolist(), (likely / likely.sum()).tolist()

@@ -1,1 +1,1 @@
-"""The SQLite store that keeps every finished run."""
+"""The SQLite store of the runs of a comparison."""

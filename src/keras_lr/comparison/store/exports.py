@@ -1,4 +1,4 @@
-"""The runs of a store for other programs: a table in CSV or Parquet, TensorBoard's event files, an Optuna study."""
+"""Export the runs of a store: as a table in CSV or Parquet, as TensorBoard event files, or as an Optuna study."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".db": "optuna", "": "tensorbo
 
 
 def format_of(out: str | os.PathLike[str]) -> str | None:
-    """The format that a path asks for by its ending: .csv, .parquet, .db for Optuna, and none for TensorBoard's folder."""
+    """The format for a suffix: .csv, .parquet, .db for Optuna, no suffix for TensorBoard's folder; None for another."""
     return _ENDINGS.get(pathlib.Path(out).suffix.lower())
 
 
@@ -29,13 +29,13 @@ def export(contents: Contents, out: str | os.PathLike[str], kind: str) -> None:
     """Writes the runs of a store.
 
     Args:
-        contents: What is in the store.
-        out: The file, or TensorBoard's folder. It must be new.
+        contents: Those of the store.
+        out: A new file, or a new folder for TensorBoard.
         kind: "csv", "parquet", "tensorboard" or "optuna".
 
     Raises:
-        ArgumentError: There is something at that path, or there is no plan to name the runs by.
-        MissingExtraError: The library that it needs is not installed.
+        ArgumentError: The path exists, or the plan of the store can't be read.
+        MissingExtraError: The library for the format is not installed.
     """
     target = pathlib.Path(out)
     if target.exists():
@@ -46,10 +46,7 @@ def export(contents: Contents, out: str | os.PathLike[str], kind: str) -> None:
 
 
 def rows_of(contents: Contents) -> Iterator[Row]:
-    """A row for each number that was measured, under `COLUMNS`.
-
-    A number is of an epoch, counted from 0, or of an update, counted from 0 in its run.
-    """
+    """Yields a row under `COLUMNS` for each number: of an epoch or of an update, both counted from 0 in the run."""
     for stored in contents.runs:
         case = _case(contents, stored)
         rate, kind = case["learning_rate"], str(case["optimizer"].get("class_name"))
@@ -67,7 +64,7 @@ def _csv(contents: Contents, target: pathlib.Path) -> None:
 
 
 def _parquet(contents: Contents, target: pathlib.Path) -> None:
-    _needed("pyarrow", "parquet", "a table in Parquet")
+    _require("pyarrow", "parquet", "a table in Parquet")
     import pandas
 
     table = pandas.DataFrame(list(rows_of(contents)), columns=list(COLUMNS))
@@ -75,8 +72,8 @@ def _parquet(contents: Contents, target: pathlib.Path) -> None:
 
 
 def _tensorboard(contents: Contents, target: pathlib.Path) -> None:
-    """A folder a run, as TensorBoard compares runs; written without TensorFlow. A step is an epoch or an update."""
-    _needed("tensorboard", "tensorboard", "a folder for TensorBoard")
+    """Writes a folder for each run, without TensorFlow. A step is an epoch or an update."""
+    _require("tensorboard", "tensorboard", "a folder for TensorBoard")
     from tensorboard.compat.proto.event_pb2 import Event
     from tensorboard.compat.proto.summary_pb2 import Summary
     from tensorboard.plugins.hparams.summary_v2 import hparams_pb
@@ -90,9 +87,9 @@ def _tensorboard(contents: Contents, target: pathlib.Path) -> None:
         with (folder / "events.out.tfevents.0.keras-lr").open("xb") as file:
             writer = RecordWriter(file)
             writer.write(Event(wall_time=0.0, file_version="brain.Event:2").SerializeToString())
-            chosen = {"case": case["name"], "seed": seed, "learning_rate": case["learning_rate"]}
-            chosen = {name: value for name, value in chosen.items() if value is not None}
-            writer.write(Event(wall_time=0.0, summary=hparams_pb(chosen)).SerializeToString())
+            parameters = {"case": case["name"], "seed": seed, "learning_rate": case["learning_rate"]}
+            parameters = {name: value for name, value in parameters.items() if value is not None}
+            writer.write(Event(wall_time=0.0, summary=hparams_pb(parameters)).SerializeToString())
             for per, name, values in _curves(stored):
                 for step, value in enumerate(values):
                     summary = Summary(value=[Summary.Value(tag=f"{per}/{name}", simple_value=value)])
@@ -100,8 +97,8 @@ def _tensorboard(contents: Contents, target: pathlib.Path) -> None:
 
 
 def _optuna(contents: Contents, target: pathlib.Path) -> None:
-    """A study in a new SQLite file: a trial a run, the case and the rate as parameters, the metric as the value."""
-    optuna = _needed("optuna", "optuna", "an Optuna study")
+    """Writes a study with a trial for each run: case and seed are its parameters, the metric is its value."""
+    optuna = _require("optuna", "optuna", "an Optuna study")
     plan: Mapping[str, Any] = contents.plan or {}
     metric, direction = plan["metric"], "minimize" if plan["mode"] == "min" else "maximize"
     storage = f"sqlite:///{target}"
@@ -114,19 +111,19 @@ def _optuna(contents: Contents, target: pathlib.Path) -> None:
     for stored in contents.runs:
         run, case = stored.measured.run, _case(contents, stored)
         curve = next((values for name, values in run.history.items() if re.fullmatch(rf"{metric}(_\d+)?", name)), ())
-        known = run.outcome == "finished" and len(curve) > 0 and math.isfinite(curve[-1])
+        finished = run.outcome == "finished" and len(curve) > 0 and math.isfinite(curve[-1])
         trial = optuna.trial.create_trial(
-            state=optuna.trial.TrialState.COMPLETE if known else optuna.trial.TrialState.FAIL,
+            state=optuna.trial.TrialState.COMPLETE if finished else optuna.trial.TrialState.FAIL,
             params={"case": case["name"], "seed": stored.key.seed},
             distributions=kinds,
-            value=curve[-1] if known else None,
+            value=curve[-1] if finished else None,
             intermediate_values={epoch: value for epoch, value in enumerate(curve) if math.isfinite(value)},
             user_attrs={"outcome": run.outcome, "learning_rate": case["learning_rate"]},
         )
         study.add_trial(trial)
 
 
-def _needed(package: str, extra: str, purpose: str) -> Any:
+def _require(package: str, extra: str, purpose: str) -> Any:
     try:
         return importlib.import_module(package)
     except ImportError as error:

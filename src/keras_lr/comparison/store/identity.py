@@ -1,8 +1,8 @@
-"""What a plan is, in JSON's types, so that a store can tell whether it is asked to go on with the same one.
+"""The identity of a plan, in the types of JSON: a store continues only the plan that it was created for.
 
-Two plans are one if they would make the same runs: the same cases, seeds, model and data. The code of `build_model` is known
-by the model that it makes, arrays by a hash of their bytes, and a dataset by the name of its type alone. Names that Keras
-numbers, such as "dense_3", are counted anew: they depend on what was built before.
+Two plans are the same if they have the same runs, that is the same cases, seeds, model and data. The model that
+`build_model` returns stands for its code, a hash of their bytes for arrays, and the name of its type for a dataset. Names
+that Keras numbers, such as "dense_3", are renumbered: they depend on what the process has built before.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ import numpy as np
 
 from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.halving import rungs_of
-from keras_lr.comparison.planning.plan import Plan
+from keras_lr.comparison.planning.plan import WHERE, Plan
 from keras_lr.comparison.planning.reference_model import Description
+from keras_lr.core.errors import ArgumentError
 
 if TYPE_CHECKING:
     from keras_lr.comparison.planning.auto_rates import RateStart
@@ -33,26 +34,23 @@ _NUMBER = re.compile(r"_\d+$")
 def identity_of(
     plan: Plan, descriptions: Sequence[Description], model: Any, engine: str, starts: Sequence[RateStart] = ()
 ) -> dict[str, Any]:
-    """The identity of a plan.
+    """Returns the identity of a plan, equal for equal plans in every process.
 
     Args:
-        plan: The plan as it was asked for.
+        plan: The plan with the metric as the user named it.
         descriptions: One for each case.
-        model: A model that `build_model` made.
-        engine: Who makes the runs. On JAX all engines make the same; elsewhere the orders of the data differ.
-        starts: Of learning_rates="auto" where the rates started; the cases are then all that may be tried.
-
-    Returns:
-        A dict in JSON's types, equal for equal plans in every process.
+        model: A model of `build_model`.
+        engine: The name for the store. On JAX all engines give the same runs; on others the orders of the data differ.
+        starts: Of learning_rates="auto", the first rates; then the cases are all that may be tried.
     """
     cases = [
         {
             "name": case.name,
-            "learning_rate": told.learning_rate,
-            "optimizer": _renumbered(told.config),
-            "code": told.code,
+            "learning_rate": description.learning_rate,
+            "optimizer": _renumber(description.config),
+            "code": description.code,
         }
-        for case, told in zip(plan.cases, descriptions, strict=True)
+        for case, description in zip(plan.cases, descriptions, strict=True)
     ]
     settings = ("epochs", "batch_size", "metric", "mode", "prune")
     identity = {
@@ -72,17 +70,28 @@ def identity_of(
     return dict(json.loads(_ADDRESS.sub("", json.dumps(identity, default=str, sort_keys=True))))
 
 
-def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    """What differs between two identities, in words; "" where they are equal.
+def check_identity(there: Mapping[str, Any], here: Mapping[str, Any], store: Any) -> None:
+    """Refuses a store with another plan.
 
     Args:
         there: The identity in the store.
-        here: That of the call.
+        here: The identity of the call.
+        store: The path, for the message.
+
+    Raises:
+        ArgumentError: The plans differ.
     """
-    found = list(_differences(there, here))
-    more = len(found) - MOST_DIFFERENCES
-    shown = found[:MOST_DIFFERENCES] + ([f"{more} more"] if more > 0 else [])
-    return "; ".join(shown)
+    text = difference(there, here)
+    if text:
+        repair = "Pass another path, or the arguments of the plan in it"
+        raise ArgumentError(WHERE, f"it holds another plan: {text}", repair, store=str(store))
+
+
+def difference(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    """Describes how two identities differ; "" if they are equal."""
+    parts = list(_differences(there, here))
+    more = len(parts) - MOST_DIFFERENCES
+    return "; ".join(parts[:MOST_DIFFERENCES] + ([f"{more} more"] if more > 0 else []))
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> Iterator[str]:
@@ -111,7 +120,7 @@ def _cases(there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]
 
 
 def _leaves(name: str, there: Any, here: Any) -> Iterator[str]:
-    """What differs, each named by the way to it; a part that is longer or shorter as a whole."""
+    """The leaves that differ, each with its path; lists of different lengths are one leaf."""
     if there == here:
         return
     if isinstance(there, dict) and isinstance(here, dict):
@@ -134,31 +143,31 @@ def _short(value: Any) -> str:
 
 
 def _model(model: Any) -> dict[str, Any]:
-    """The architecture, and what it was compiled with; of a model without a config the shapes of its weights."""
+    """The architecture, the compile arguments and the shapes of the weights."""
     parts: dict[str, Callable[[], Any]] = {
         "config": model.get_config,
         "compiled": model.get_compile_config,
         "weights": lambda: [f"{weight.dtype} {tuple(weight.shape)}" for weight in model.weights],
     }
-    found: dict[str, Any] = {"class": type(model).__name__}
+    identity: dict[str, Any] = {"class": type(model).__name__}
     for name, read in parts.items():
         try:
-            found[name] = json.loads(json.dumps(read(), default=_plain))
-        except Exception as error:  # a user's own model may have no config, and say so in any way
-            found[name] = f"not known: {type(error).__name__}"
-    return _renumbered(found)
+            identity[name] = json.loads(json.dumps(read(), default=_plain))
+        except Exception as error:  # a user's own model may have no config, and raise anything
+            identity[name] = f"not known: {type(error).__name__}"
+    return _renumber(identity)
 
 
 def _plain(value: Any) -> Any:
-    """What JSON doesn't know: Keras's own objects by their config, others by their text."""
+    """Converts what JSON can't: objects of Keras to their config, others to their text."""
     try:
         return keras.saving.serialize_keras_object(value)
     except Exception:  # any object may be in a user's config
         return str(value)
 
 
-def _renumbered(config: Any) -> Any:
-    """A config in which names that end in a number count from the first of their kind."""
+def _renumber(config: Any) -> Any:
+    """Renumbers the names that end in a number, from 0 for each stem."""
     names: dict[str, str] = {}
     counts: dict[str, int] = {}
 
@@ -187,7 +196,7 @@ def _renumbered(config: Any) -> Any:
 
 
 def _data(value: Any) -> Any:
-    """Arrays by shape, type and hash, in the structure that they came in; anything else by its type or its text."""
+    """Arrays as shape, type and hash, in their structure; anything else as its type or its text."""
     if data_checks.arrays_of(value):
         return keras.tree.map_structure(_array, _lists(value))
     if isinstance(value, (tuple, list)) and any(data_checks.arrays_of(part) for part in value):
@@ -200,15 +209,15 @@ def _data(value: Any) -> Any:
 
 
 def _lists(value: Any) -> Any:
-    """Tuples as lists, as JSON has it."""
+    """Converts tuples to lists, as JSON does."""
     if isinstance(value, (tuple, list)):
         return [_lists(part) for part in value]
     return {str(key): _lists(part) for key, part in value.items()} if isinstance(value, dict) else value
 
 
 def _array(value: Any) -> dict[str, str]:
-    known = isinstance(value, np.ndarray) or hasattr(value, "dtypes")
-    array = np.asarray(value if known else keras.ops.convert_to_numpy(value))
+    on_host = isinstance(value, np.ndarray) or hasattr(value, "dtypes")
+    array = np.asarray(value if on_host else keras.ops.convert_to_numpy(value))
     data = repr(array.tolist()).encode() if array.dtype == object else np.ascontiguousarray(array).tobytes()
     return {"array": f"{array.dtype} {array.shape}", "sha256": hashlib.sha256(data).hexdigest()}
 

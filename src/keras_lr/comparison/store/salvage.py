@@ -1,7 +1,6 @@
-"""What is whole in a store, and how to get it out of a damaged one.
+"""Check a store, and recover the intact runs of a damaged one.
 
-A whole store can be read from one end to the other. Of a damaged one every run is looked for on its own: those whose digest
-is right are whole, wherever the damage is.
+Every run is read on its own. A run is intact if it matches its digest, wherever the rest of the file is damaged.
 """
 
 from __future__ import annotations
@@ -18,22 +17,22 @@ from typing import Any
 from keras_lr.comparison.measured import RunKey
 from keras_lr.comparison.planning.halving import HALVING
 from keras_lr.comparison.store import schema
-from keras_lr.comparison.store.store import connect, known_version, mode_to_read, transaction, translate_errors
+from keras_lr.comparison.store.store import connect, mode_to_read, supported_version, transaction, translate_errors
 from keras_lr.core.errors import ArgumentError, StoreError
 
 _LINES = 3  # of what SQLite says about broken pages
-_BEYOND = 1000  # rows looked for behind the last one that is known of
+_BEYOND = 1000  # rows to look for beyond those of the plan
 _MANY = 1 << 40  # more cases than any plan has
 
 
 @dataclasses.dataclass(frozen=True)
 class Contents:
-    """What can be read of a store.
+    """The readable contents of a store.
 
     Attributes:
-        plan: The identity of its plan, or None where that can't be read.
-        runs: The runs that are whole.
-        problems: What is wrong with it; nothing where it is whole.
+        plan: The identity of its plan, or None if it can't be read.
+        runs: Those that match their digests.
+        problems: Its faults; empty for an intact store.
     """
 
     plan: Mapping[str, Any] | None
@@ -42,35 +41,35 @@ class Contents:
 
     @property
     def planned(self) -> int | None:
-        """How many runs the plan has."""
+        """The number of runs in the plan."""
         return None if self.plan is None else _planned(self.plan)
 
     @property
     def open_ended(self) -> bool:
-        """Whether fewer runs than planned may be all: rates that were not come to, cases that were dropped."""
+        """Whether a complete store may have fewer runs than planned, as rates or cases are left out."""
         plan = self.plan or {}
         return "auto" in plan or plan.get("prune") == HALVING
 
     @property
     def outcomes(self) -> dict[str, int]:
-        """How many of the whole runs ended how."""
+        """The number of intact runs by outcome."""
         return dict(collections.Counter(stored.measured.run.outcome for stored in self.runs))
 
 
 def contents_of(path: str | os.PathLike[str], where: str = "check") -> Contents:
-    """Looks at a store, and changes nothing in it.
+    """Reads a store without changing it.
 
     Args:
-        path: The file.
-        where: The call, for errors.
+        path: The file to read.
+        where: The name of the caller, for errors.
 
     Raises:
-        ArgumentError: There is no file, or a newer keras-lr wrote it.
-        StoreError: It can't be read now.
+        ArgumentError: The file does not exist, or a newer keras-lr wrote it.
+        StoreError: It can't be read.
     """
     target = pathlib.Path(path)
     if not target.is_file():
-        raise ArgumentError(where, "there is no such file", "Pass the path of a store", store=str(path))
+        raise ArgumentError(where, "the file does not exist", "Pass the path of a store", store=str(path))
     try:
         with translate_errors(where, target), open_to_read(target) as connection:
             return _contents(connection, target, where)
@@ -81,22 +80,22 @@ def contents_of(path: str | os.PathLike[str], where: str = "check") -> Contents:
 
 
 def salvage(contents: Contents, path: str | os.PathLike[str], where: str = "check") -> None:
-    """Writes what is whole into a new store, which `compare` goes on with.
+    """Writes the intact runs into a new store, which `compare` can continue.
 
     Args:
-        contents: What was read of the damaged store.
+        contents: Those of the damaged store.
         path: The new file.
-        where: The call, for errors.
+        where: The name of the caller, for errors.
 
     Raises:
-        ArgumentError: The file exists, or there is no plan to put into it.
-        StoreError: It can't be written.
+        ArgumentError: The file exists.
+        StoreError: The plan can't be read, or the file can't be written.
     """
     target = pathlib.Path(path)
     if target.exists():
         raise ArgumentError(where, "the file exists", "Pass a new path", salvage=str(path))
     if contents.plan is None:
-        raise StoreError(where, "its plan can't be read, so no store can be made of it", "Start anew", path)
+        raise StoreError(where, "its plan can't be read, so its runs can't be used", "Start anew", path)
     with translate_errors(where, target), contextlib.closing(connect(target)) as connection, transaction(connection):
         schema.upgrade(connection, 0)
         schema.write_plan(connection, contents.plan)
@@ -106,26 +105,26 @@ def salvage(contents: Contents, path: str | os.PathLike[str], where: str = "chec
 
 @contextlib.contextmanager
 def open_to_read(path: pathlib.Path) -> Iterator[sqlite3.Connection]:
-    """A connection that only reads, in one moment of a store that may be written meanwhile; also from a read-only folder."""
+    """Connects to read a snapshot of a store, also while it is written and from a read-only folder."""
     with contextlib.ExitStack() as stack:
         try:
-            connection = stack.enter_context(_opened(path, mode_to_read(path)))
+            connection = stack.enter_context(_connect_to_read(path, mode_to_read(path)))
         except sqlite3.OperationalError:
-            connection = stack.enter_context(_opened(path, "ro&immutable=1"))
+            connection = stack.enter_context(_connect_to_read(path, "ro&immutable=1"))
         connection.execute("BEGIN")
         yield connection
 
 
 @contextlib.contextmanager
-def _opened(path: pathlib.Path, mode: str) -> Iterator[sqlite3.Connection]:
+def _connect_to_read(path: pathlib.Path, mode: str) -> Iterator[sqlite3.Connection]:
     with contextlib.closing(connect(path, mode)) as connection:
-        connection.execute("PRAGMA writable_schema = ON")  # lets a file be read that was cut off
+        connection.execute("PRAGMA writable_schema = ON")  # to read a truncated file
         connection.execute("PRAGMA schema_version").fetchone()
         yield connection
 
 
 def _contents(connection: sqlite3.Connection, path: pathlib.Path, where: str) -> Contents:
-    version = known_version(connection, path, where)
+    version = supported_version(connection, path, where)
     if version == 0:
         return Contents(None, (), ("it is empty",))
     problems = _broken_pages(connection)
@@ -153,16 +152,16 @@ def _broken_pages(connection: sqlite3.Connection) -> list[str]:
 
 
 def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> tuple[list[schema.StoredRun], list[str]]:
-    """The runs that are whole, and a line on those that aren't. Row by row: a broken page hides only those on it."""
-    found: dict[RunKey, schema.StoredRun] = {}
+    """The intact runs, and a line about the others. Reads row by row: a broken page hides only the runs on it."""
+    intact: dict[RunKey, schema.StoredRun] = {}
     numbers, complete = _numbers(connection, planned)
     for number in numbers:
         try:
             stored = schema.read_run(connection, number, places)
-            found[stored.key] = stored
+            intact[stored.key] = stored
         except (LookupError, schema.DamagedError, sqlite3.Error, UnicodeDecodeError):
             continue
-    runs = sorted(found.values(), key=lambda stored: (stored.key.seed, stored.key.rung, stored.key.case))
+    runs = sorted(intact.values(), key=lambda stored: (stored.key.seed, stored.key.rung, stored.key.case))
     lost = len(numbers) - len(runs)
     if not complete:
         return runs, ["the list of its runs is broken: there may have been more"]
@@ -170,7 +169,7 @@ def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> t
 
 
 def _numbers(connection: sqlite3.Connection, planned: int) -> tuple[list[int], bool]:
-    """The numbers of the rows of runs, and whether they are certain; else all that may be."""
+    """The ids of the rows of runs, and True; if they can't be listed, all that may exist, and False."""
     try:
         return [number for (number,) in connection.execute("SELECT id FROM run ORDER BY id")], True
     except sqlite3.Error:

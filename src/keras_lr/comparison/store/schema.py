@@ -1,7 +1,7 @@
-"""What is in the file of a store: its tables, and runs as rows of them.
+"""The tables of a store, and how runs are written to them and read back.
 
-A curve is one packed array, so that a run of any length is a few rows. Each run and each copy of the plan carries a digest
-of its content: SQLite notices a broken page, but not a flipped bit within a number.
+A curve is one packed array, so a run of any length is a few rows. Each run and each copy of the plan has a digest of its
+content: SQLite detects a broken page, but not a flipped bit within a number.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.engines.fit import TrainingRun
 
-APPLICATION = 0x6B6C7273  # "klrs", in the file's header: this is a store of keras-lr
+APPLICATION = 0x6B6C7273  # "klrs" in the header of the file marks a store of keras-lr
 
 _TABLES = (
     "CREATE TABLE plan (copy INTEGER PRIMARY KEY, identity TEXT NOT NULL, digest TEXT NOT NULL)",
@@ -29,16 +29,16 @@ _TABLES = (
     "CREATE TABLE curve (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, name TEXT NOT NULL,"
     " width INTEGER NOT NULL, points BLOB NOT NULL)",
 )
-CURVES = 1 << 20  # numbers for the curves of a run: those from id * CURVES on; an index could break on its own
-COPIES = 2  # of the plan: without it no run can be told from another
+CURVES = 1 << 20  # the curves of run i have the ids from i * CURVES on: an index could break on its own
+COPIES = 2  # of the plan, without which the runs can't be identified
 _KEY = "rung, case_number, seed"
-_KEY_1 = "place, seed"  # of version 1, where a place is rung * cases + case
+_KEY_1 = "place, seed"  # in version 1: place = rung * cases + case
 _FIELDS = "outcome, epoch, batch, seconds, error, versions"
 _RATES, _LOSSES = "learning_rate", "loss"
 
 
 class DamagedError(Exception):
-    """A row that can be read and isn't what was written."""
+    """A row was read, but its content does not match its digest."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,9 +46,9 @@ class StoredRun:
     """A run in a store.
 
     Attributes:
-        key: Which run of the plan it is.
-        measured: What was measured.
-        versions: What it was made with.
+        key: Identifies the run in the plan.
+        measured: Without the exception of a failed run.
+        versions: Of the packages that produced it.
     """
 
     key: RunKey
@@ -57,7 +57,7 @@ class StoredRun:
 
 
 def version_of(connection: sqlite3.Connection) -> int | None:
-    """The version of a store; 0 of an empty file, and None where the file is another program's."""
+    """The version of a store; 0 for an empty file, None for the file of another program."""
     ((application,),) = connection.execute("PRAGMA application_id")
     ((version,),) = connection.execute("PRAGMA user_version")
     ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
@@ -67,7 +67,7 @@ def version_of(connection: sqlite3.Connection) -> int | None:
 
 
 def upgrade(connection: sqlite3.Connection, version: int) -> None:
-    """Creates the tables, or upgrades those of an older version, within the caller's transaction."""
+    """Creates the tables, or upgrades those of an older version; within the caller's transaction."""
     for step in STEPS[version:]:
         step(connection)
     connection.execute(f"PRAGMA user_version = {len(STEPS)}")
@@ -81,10 +81,10 @@ def write_plan(connection: sqlite3.Connection, identity: Mapping[str, Any]) -> N
 
 
 def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
-    """The plan's identity, from the first copy that is whole, as the newest version has it.
+    """Reads the plan's identity from its first intact copy, in the form of the newest version.
 
     Raises:
-        DamagedError: None is.
+        DamagedError: No copy is intact.
     """
     for copy in range(COPIES):
         try:
@@ -97,7 +97,7 @@ def read_plan(connection: sqlite3.Connection) -> dict[str, Any]:
 
 
 def write_run(connection: sqlite3.Connection, stored: StoredRun) -> None:
-    """Writes a run, in the place of one that failed there, within the caller's transaction."""
+    """Writes a run and replaces one with the same key; within the caller's transaction."""
     fields, curves = _fields(stored), _curves(stored.measured)
     same = f"SELECT id FROM run WHERE ({_KEY}) = (?, ?, ?)"
     for (number,) in connection.execute(same, dataclasses.astuple(stored.key)).fetchall():
@@ -113,30 +113,30 @@ def write_run(connection: sqlite3.Connection, stored: StoredRun) -> None:
 
 
 def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iterator[StoredRun]:
-    """Every run of a store, one after the other.
+    """Yields every run of a store.
 
     Args:
-        connection: The store.
+        connection: To the store.
         places: As in `read_run`.
 
     Raises:
-        DamagedError: One of them isn't what was written.
+        DamagedError: A run does not match its digest.
     """
     for (number,) in connection.execute("SELECT id FROM run ORDER BY id").fetchall():
         yield read_run(connection, number, places)
 
 
 def read_run(connection: sqlite3.Connection, number: int, places: int | None = None) -> StoredRun:
-    """The run in a row.
+    """Reads a run.
 
     Args:
-        connection: The store.
-        number: The row.
-        places: Of a store of version 1, how many cases its plan has; None in a newer store.
+        connection: To the store.
+        number: The id of its row.
+        places: For a store of version 1 the number of cases in its plan; None for a newer store.
 
     Raises:
-        DamagedError: It isn't what was written.
-        LookupError: There is none.
+        DamagedError: The run does not match its digest.
+        LookupError: The row does not exist.
     """
     key = _KEY if places is None else _KEY_1
     row = connection.execute(f"SELECT {key}, {_FIELDS}, digest FROM run WHERE id = ?", (number,)).fetchone()
@@ -146,14 +146,14 @@ def read_run(connection: sqlite3.Connection, number: int, places: int | None = N
     curves = connection.execute(select, _numbers(number)).fetchall()
     *fields, digest = row
     if _digest(fields, *curves) != digest:
-        raise DamagedError(f"the run in row {number} isn't what was written")
+        raise DamagedError(f"the run in row {number} does not match its digest")
     if places is not None:
         fields[:1] = divmod(fields[0], places)
     return _stored(fields, curves)
 
 
 def _numbers(run: int) -> tuple[int, int]:
-    """The first and the last number that a curve of a run may have."""
+    """The first and the last id that a curve of a run may have."""
     return run * CURVES, run * CURVES + CURVES - 1
 
 
@@ -182,7 +182,7 @@ def _stored(fields: Sequence[Any], curves: Sequence[tuple[str, str, int, bytes]]
 
 
 def pack(values: Sequence[float]) -> tuple[int, bytes]:
-    """Numbers as bytes, and the bytes of each: 4 where that loses nothing, else 8.
+    """Packs numbers; returns the bytes per number and the bytes: 4 if that loses nothing, else 8.
 
     Example:
         >>> pack([0.5, 1.0])[0], pack([0.1])[0]
@@ -197,29 +197,29 @@ def pack(values: Sequence[float]) -> tuple[int, bytes]:
 
 
 def unpack(width: int, points: bytes) -> tuple[float, ...]:
-    """What was packed."""
+    """Returns the numbers that were packed."""
     return tuple(np.frombuffer(points, f"<f{width}").astype(float).tolist())
 
 
 def _digest(*parts: Any) -> str:
-    """A digest of texts, numbers and bytes, which tells them apart by their kind too."""
-    summed = hashlib.blake2b(digest_size=16)
+    """A digest of texts, numbers and bytes, which depends on their types too."""
+    digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         for value in part if isinstance(part, (tuple, list)) else [part]:
             data = value if isinstance(value, bytes) else repr(value).encode(errors="surrogatepass")
-            summed.update(f"{type(value).__name__} {len(data)} ".encode() + data)
-    return summed.hexdigest()
+            digest.update(f"{type(value).__name__} {len(data)} ".encode() + data)
+    return digest.hexdigest()
 
 
 def _create(connection: sqlite3.Connection) -> None:
-    """Makes an empty file a store."""
+    """Turns an empty file into a store."""
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     for statement in _TABLES:
         connection.execute(statement)
 
 
 def _split_places(connection: sqlite3.Connection) -> None:
-    """Rewrites a store of version 1, where one number stood for the rung and the case of a run."""
+    """Rewrites a store of version 1, in which one number stands for the rung and the case of a run."""
     if "place" not in [name for _, name, *_ in connection.execute("PRAGMA table_info(run)")]:
         return  # `_create` has just created the tables
     identity = read_plan(connection)
@@ -233,13 +233,13 @@ def _split_places(connection: sqlite3.Connection) -> None:
 
 
 def _with_rungs(identity: dict[str, Any]) -> dict[str, Any]:
-    """An identity as version 2 has it: in version 1 the cases of each rung stood behind those of the plan."""
+    """Converts the identity of version 1, in which the cases of each rung follow those of the plan."""
     if identity.get("prune") != "halving" or "rungs" in identity:
         return identity
     names = [case["name"] for case in identity["cases"]]
-    rungs = [re.fullmatch(rf"{re.escape(names[0])}, rung of (\d+) epochs", name) for name in names]
-    epochs = [int(found[1]) for found in rungs if found is not None]
-    return identity | {"cases": identity["cases"][: len(names) // (1 + len(epochs))], "rungs": epochs}
+    matches = [re.fullmatch(rf"{re.escape(names[0])}, rung of (\d+) epochs", name) for name in names]
+    rungs = [int(match[1]) for match in matches if match is not None]
+    return identity | {"cases": identity["cases"][: len(names) // (1 + len(rungs))], "rungs": rungs}
 
 
 STEPS: list[Callable[[sqlite3.Connection], object]] = [_create, _split_places]

@@ -1,7 +1,7 @@
-"""The store of a comparison: an SQLite file that keeps every finished run, written by one driver.
+"""The store of a comparison: an SQLite file with every run, written by one process at a time.
 
-A run is written in one transaction when it ends, so that it is there whole or not at all, whenever the machine stops. The
-file also holds the identity of its plan: the same call goes on where it stopped, and any other is refused.
+A run is written in one transaction when it ends, so the file has it as a whole or not at all, even if the machine stops.
+The file also has the identity of its plan: the same call continues where it stopped, and any other call is refused.
 """
 
 from __future__ import annotations
@@ -16,30 +16,30 @@ from typing import Any
 from keras_lr.comparison.measured import RunKey, RunMeasurement, versions
 from keras_lr.comparison.planning.plan import WHERE
 from keras_lr.comparison.store import locks, schema
-from keras_lr.comparison.store.identity import difference
+from keras_lr.comparison.store.identity import check_identity
 from keras_lr.core.errors import ArgumentError, StoreError
 
-PATIENCE = 30.0  # seconds to wait for a program that reads or copies the file
-_OUTSIDE = {
+TIMEOUT = 30.0  # seconds to wait for a program that reads or copies the file
+_FAULTS = {
     sqlite3.SQLITE_FULL: ("it can't be written: the disk is full", "Free some space"),
     sqlite3.SQLITE_IOERR: (
         "it can't be read or written: the disk gave an error",
-        "Look for free space and permissions",
+        "Check free space and permissions",
     ),
     sqlite3.SQLITE_READONLY: ("it can't be written: no permission", "Make the file and its folder writable"),
-    sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "Make the file and its folder writable, and look for free space"),
+    sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "Make the file and its folder writable, and check free space"),
     sqlite3.SQLITE_PERM: ("it can't be opened: no permission", "Make the file and its folder writable"),
-    sqlite3.SQLITE_BUSY: ("another program has been writing it for too long", "Close that program"),
-    sqlite3.SQLITE_NOMEM: ("there is no memory left", "Free some"),
+    sqlite3.SQLITE_BUSY: ("another program writes it for too long", "Close that program"),
+    sqlite3.SQLITE_NOMEM: ("out of memory", "Free some"),
 }
-_GO_ON = "the same call then goes on where it stopped"
+_CONTINUE = "the same call then continues where it stopped"
 
 
 class Store:
-    """A store that this process alone may write.
+    """A store that only this process may write.
 
     Attributes:
-        runs: The runs that ended, by key. Runs that failed are left out, so that they are tried again.
+        runs: The runs in it, except those that failed: they are tried again.
     """
 
     def __init__(self, path: pathlib.Path, identity: Mapping[str, Any]) -> None:
@@ -54,23 +54,23 @@ class Store:
                 self.close()
                 raise
 
-    def put(self, key: RunKey, measured: RunMeasurement) -> None:
-        """Keeps a run: after this, it survives whatever happens.
+    def write(self, key: RunKey, measured: RunMeasurement) -> None:
+        """Writes a run durably.
 
         Raises:
-            StoreError: It can't be written; nothing of it is then.
+            StoreError: The run can't be written; then no part of it is.
         """
         with translate_errors(WHERE, self.path), transaction(self._connection):
             schema.write_run(self._connection, schema.StoredRun(key, measured, self._versions))
 
     def close(self) -> None:
-        """Moves what is in the write-ahead log into the file, if that can be done now."""
+        """Moves the write-ahead log into the file, if that is possible now."""
         with contextlib.suppress(sqlite3.Error):
             self._connection.close()
 
     def _open(self, identity: Mapping[str, Any]) -> None:
         connection = self._connection
-        version = known_version(connection, self.path)
+        version = supported_version(connection, self.path)
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute("PRAGMA synchronous = FULL")
         if version == 0:
@@ -79,28 +79,25 @@ class Store:
                 schema.write_plan(connection, identity)
             return
         _check_pages(connection)
-        told_apart = difference(schema.read_plan(connection), identity)
-        if told_apart:
-            repair = "Pass another path, or the arguments of the plan in it"
-            raise ArgumentError(WHERE, f"it holds another plan: {told_apart}", repair, store=str(self.path))
+        check_identity(schema.read_plan(connection), identity, self.path)
         if version < len(schema.STEPS):
             with transaction(connection):
                 schema.upgrade(connection, version)
-        stored = {one.key: one.measured for one in schema.read_runs(connection)}
-        self.runs = {key: one for key, one in stored.items() if one.run.outcome != "failed"}
+        runs = schema.read_runs(connection)
+        self.runs = {stored.key: stored.measured for stored in runs if stored.measured.run.outcome != "failed"}
 
 
 @contextlib.contextmanager
 def open_store(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator[Store | None]:
-    """The store at a path, for one driver.
+    """Opens or creates the store at a path, and locks it.
 
     Args:
-        path: Where it is or will be; None for no store.
-        identity: Gives the identity of the plan, where there is a store.
+        path: The path, or None for no store.
+        identity: Returns the identity of the plan; called only with a path.
 
     Raises:
-        ArgumentError: The path is none, or holds another plan, a newer or a damaged store, or another file.
-        StoreError: The store can't be read or written now.
+        ArgumentError: The path is invalid, or it has another plan, a newer or a damaged store, or another file.
+        StoreError: The store can't be read or written.
     """
     if path is None:
         yield None
@@ -120,10 +117,10 @@ def open_store(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator
 
 
 def identity_in(path: Any) -> Mapping[str, Any] | None:
-    """The identity of the plan in a store, before it is opened; None where there is none that can be read.
+    """Reads the identity of the plan in a store before it is opened; None if no identity can be read.
 
     Raises:
-        ArgumentError: The path is none.
+        ArgumentError: The path is invalid.
     """
     target = None if path is None else _checked(path)
     if target is None or not target.is_file():
@@ -132,23 +129,23 @@ def identity_in(path: Any) -> Mapping[str, Any] | None:
         with contextlib.closing(connect(target, mode_to_read(target))) as connection:
             return schema.read_plan(connection)
     except (sqlite3.Error, schema.DamagedError):
-        return None  # whoever opens it says what is wrong
+        return None  # `open_store` reports the fault
 
 
 def connect(path: pathlib.Path, mode: str = "rwc") -> sqlite3.Connection:
-    """A connection without transactions of Python's own making."""
+    """Connects without the implicit transactions of Python's sqlite3."""
     name = f"{path.resolve().as_uri()}?mode={mode}"
-    return sqlite3.connect(name, uri=True, timeout=PATIENCE, isolation_level=None)
+    return sqlite3.connect(name, uri=True, timeout=TIMEOUT, isolation_level=None)
 
 
 def mode_to_read(path: pathlib.Path) -> str:
-    """The mode of a connection that only reads: SQLite leaves files beside a store that no driver has open, unless told."""
+    """The mode to read a store. If no process has it open, `immutable` keeps SQLite from leaving files beside it."""
     return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
 
 
 @contextlib.contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All statements of the block, or none of them."""
+    """Applies all statements of the block, or none of them."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -159,49 +156,49 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def known_version(connection: sqlite3.Connection, path: pathlib.Path, where: str = WHERE) -> int:
-    """The version of a store that this keras-lr can read; 0 of an empty file."""
+def supported_version(connection: sqlite3.Connection, path: pathlib.Path, where: str = WHERE) -> int:
+    """The version of a store that this keras-lr can read; 0 for an empty file."""
     version = schema.version_of(connection)
     if version is None:
-        raise ArgumentError(where, "it is not a store", _look(path), store=str(path))
+        raise ArgumentError(where, "it is not a store", _check_it(path), store=str(path))
     if version > len(schema.STEPS):
         rule = f"a newer keras-lr wrote it (version {version}; this one knows {len(schema.STEPS)})"
-        repair = f"Update keras-lr, or pass another path; keras-lr store check {path} tells more"
+        repair = f"Update keras-lr, or pass another path; keras-lr store check {path} says more"
         raise ArgumentError(where, rule, repair, store=str(path))
     return version
 
 
 def _check_pages(connection: sqlite3.Connection) -> None:
-    """Refuses a file whose pages don't fit together."""
-    ((answer,), *_) = connection.execute("PRAGMA integrity_check(1)")
-    if answer != "ok":
-        raise schema.DamagedError(answer)
+    """Refuses a file whose pages are inconsistent."""
+    ((message,), *_) = connection.execute("PRAGMA integrity_check(1)")
+    if message != "ok":
+        raise schema.DamagedError(message)
 
 
 @contextlib.contextmanager
 def translate_errors(where: str, path: pathlib.Path) -> Iterator[None]:
-    """Says in the words of keras-lr what SQLite says in its own."""
+    """Translates the errors of SQLite."""
     try:
         yield
     except (sqlite3.Error, schema.DamagedError, UnicodeDecodeError) as error:
-        outside = _OUTSIDE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
-        if outside is not None:
-            fault, repair = outside
-            raise StoreError(where, fault, f"{repair}; {_GO_ON}", path) from error
-        raise ArgumentError(where, "it is not a store, or it is damaged", _look(path), store=str(path)) from error
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code in _FAULTS:
+            fault, repair = _FAULTS[code]
+            raise StoreError(where, fault, f"{repair}; {_CONTINUE}", path) from error
+        raise ArgumentError(where, "it is not a store, or it is damaged", _check_it(path), store=str(path)) from error
 
 
-def _look(path: pathlib.Path) -> str:
+def _check_it(path: pathlib.Path) -> str:
     return f"Run keras-lr store check {path}, or pass another path"
 
 
 def _checked(path: Any) -> pathlib.Path:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
-        raise ArgumentError(WHERE, "store must be a path", "Pass such as 'runs.sqlite'", store=path)
+        raise ArgumentError(WHERE, "store must be a path", "Pass a path such as 'runs.sqlite'", store=path)
     target = pathlib.Path(path)
     if target.is_dir():
         repair = f"Add a file name, such as {target / 'runs.sqlite'}"
         raise ArgumentError(WHERE, "it is a folder", repair, store=str(path))
     if not target.resolve().parent.is_dir():
-        raise ArgumentError(WHERE, f"the folder {target.parent} does not exist", "Make it first", store=str(path))
+        raise ArgumentError(WHERE, f"the folder {target.parent} does not exist", "Create it first", store=str(path))
     return target

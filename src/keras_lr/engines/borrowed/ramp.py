@@ -35,7 +35,6 @@ class Source(Protocol):
 
     def take(self, count: int) -> Chunk | None:
         """Returns the next batches: `count`, or fewer (at least one) where their size changes; None at the end."""
-        ...
 
 
 class Progress(Protocol):

@@ -1,4 +1,4 @@
-"""Checks that a model means the same on two backends: a few updates from equal weights on equal batches, without dropout."""
+"""Checks that a model means the same on two backends: a few updates from equal weights on an equal batch, without dropout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 import keras
 import numpy as np
+
+from keras_lr.backends.arrays import Batch
 
 TOLERANCE = 1e-5
 UPDATES = 3
@@ -48,15 +50,15 @@ def assign_values(model: Any, trainable: Sequence[np.ndarray], non_trainable: Se
 
 
 def reference_losses(
-    description: str, trainable: Any, non_trainable: Any, batches: Sequence[Any], eager: bool
+    description: str, trainable: Any, non_trainable: Any, batch: Batch, eager: bool
 ) -> tuple[float, float]:
-    """Returns the loss of the first batch before and after updates of plain SGD without randomness, on this backend.
+    """Returns the loss of a batch before and after updates of plain SGD on it without randomness, on this backend.
 
     Args:
         description: From `describe`.
         trainable: The trainable values of the model.
         non_trainable: The other values of the model.
-        batches: One for each update, as a step gets them.
+        batch: As a step gets it.
         eager: Whether to leave the updates uncompiled, which is quicker where compiling is slow.
     """
     config = _map_dicts(_without_randomness, json.loads(description))
@@ -66,7 +68,7 @@ def reference_losses(
     model = rebuild(json.dumps(config))
     assign_values(model, trainable, non_trainable)
     losses = []
-    for batch in [*batches, batches[0]]:
+    for _ in range(UPDATES + 1):
         model.reset_metrics()
         losses.append(float(np.ravel(model.train_on_batch(*keras.utils.unpack_x_y_sample_weight(batch)))[0]))
     return losses[0], losses[-1]

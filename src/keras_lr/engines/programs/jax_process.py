@@ -20,7 +20,7 @@ import keras
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.arrays import Batch, count_rows, map_arrays
+from keras_lr.backends.arrays import Batch, map_arrays
 from keras_lr.backends.program import Program
 from keras_lr.engines.programs import equivalence
 from keras_lr.engines.programs.calibration import train_fastest
@@ -63,16 +63,14 @@ class Job:
         """Returns the reference losses of the model on this backend, or the error that prevents them."""
         start = self.members.starts[0]
         try:
-            return equivalence.reference_losses(
-                self.description, start.trainable, start.non_trainable, self.batches(), eager
-            )
+            values = start.trainable, start.non_trainable
+            return equivalence.reference_losses(self.description, *values, self.batch(), eager)
         except Exception as error:  # whatever it is, the runs can be trained in the user's process
             return root_cause(error)
 
-    def batches(self) -> list[Batch]:
-        """Returns the batches of the reference losses."""
-        count = min(self.batch_size, count_rows(self.train))
-        return [map_arrays(lambda array: array[:count], self.train)] * equivalence.UPDATES
+    def batch(self) -> Batch:
+        """Returns the first batch."""
+        return map_arrays(lambda array: array[: self.batch_size], self.train)
 
     def apply_settings(self) -> None:
         """Gives Keras the settings of the user's process."""
@@ -162,7 +160,7 @@ def train_on_jax(job: Job) -> ProgramResult:
     job.apply_settings()
     model, start = equivalence.rebuild(job.description), job.members.starts[0]
     equivalence.assign_values(model, start.trainable, start.non_trainable)
-    machinery.build(model, job.batches()[0])
+    machinery.build(model, job.batch())
     types = [variable.dtype for variable in model.non_trainable_variables]
     starts = tuple(
         dataclasses.replace(

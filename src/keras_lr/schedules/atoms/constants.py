@@ -1,4 +1,4 @@
-"""Schedules that hold: one rate, one rate after another, and a function of the user's own."""
+"""Constant rates, one or several, and a function of the user."""
 
 from __future__ import annotations
 
@@ -10,20 +10,19 @@ from typing import Any, final
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Constant(Schedule):
-    """One rate, for `steps` updates or for ever.
+    """Holds one rate for `steps` updates, or without end.
 
     Args:
-        value: The rate.
-        steps: How long, where something follows with `>>`: updates, or a length with a unit. None: no end.
+        value: Any finite number.
+        steps: The length, needed if a schedule follows with `>>`: updates, or a length with a unit. None: no end.
 
     Example:
         >>> (Constant(0.1, 2) >> Constant(0.01)).evaluate(range(4)).tolist()
@@ -47,10 +46,9 @@ class Constant(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Piecewise(Schedule):
-    """One constant rate after another.
+    """Holds one constant rate after another.
 
     lr(t) = values[i], where i counts the boundaries b <= t: a boundary takes effect at t = b.
 
@@ -73,7 +71,7 @@ class Piecewise(Schedule):
             raise ArgumentError("Piecewise", rule, "Pass one value more than boundaries", values=list(self.values))
         for before, after in itertools.pairwise(lengths.of(boundary) for boundary in self.boundaries):
             gap = after - before
-            if not any(part > 0 for part in (gap.steps, gap.epochs, gap.share, gap.examples)):
+            if not any(size > 0 for size in gap.parts):
                 repair = "Sort them and leave out doubles"
                 raise ArgumentError("Piecewise", "boundaries must rise", repair, boundaries=list(self.boundaries))
 
@@ -82,19 +80,18 @@ class Piecewise(Schedule):
         return lengths.of(self.boundaries[-1]) if self.boundaries else Length()
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
-        return xp.pick(self.values, xp.passed(step, self.boundaries))
+        return xp.pick(self.values, xp.count_passed(step, self.boundaries))
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Function(Schedule):
-    """A function of your own: lr(t) = fn(t).
+    """Calls a function of your own: lr(t) = fn(t).
 
     Args:
-        fn: Takes the step as a float and returns the rate. It may use arithmetic and `keras.ops`. For a model that can be
-            loaded again, register it: `@keras.saving.register_keras_serializable()`.
-        steps: How long, where something follows with `>>`. None: no end.
+        fn: Takes the step as a float and returns the rate. It may use arithmetic and `keras.ops`. Register it with
+            `@keras.saving.register_keras_serializable()`, so that a saved model can be loaded.
+        steps: The length, needed if a schedule follows with `>>`. None: no end.
 
     Example:
         >>> def halving(t):

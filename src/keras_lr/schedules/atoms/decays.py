@@ -1,18 +1,18 @@
-"""Schedules that fall for ever: by a factor, by a growing divisor, as a square root."""
+"""Schedules that fall without end: by a factor, by a growing divisor, as a power of time."""
 
 from __future__ import annotations
 
 from typing import Any, final
 
 from keras_lr.schedules import fields
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
-@schedule
+@fields.schedule
 class _Decay(Schedule):
-    """What the decays without an end share: a `start` rate and a `rate` of change once in `per` steps."""
+    """What decays share: the rate starts at `start` and changes by `rate` once in `per` steps."""
 
     start: float = fields.rate()
     rate: float = fields.rate()
@@ -27,8 +27,7 @@ class _Decay(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Exponential(_Decay):
     """Multiplies the rate by `rate` once in `per` steps, smoothly.
 
@@ -51,8 +50,7 @@ class Exponential(_Decay):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class InverseTime(_Decay):
     """Divides the rate by a number that grows with time.
 
@@ -73,8 +71,7 @@ class InverseTime(_Decay):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class InverseSqrt(Schedule):
     """Falls as one over the square root of time.
 
@@ -101,8 +98,7 @@ class InverseSqrt(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class PowerLaw(Schedule):
     """Falls as a power of time.
 

@@ -10,14 +10,13 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Interpolate(Schedule):
     """Goes through the given rates at the given steps, and holds the first before and the last after them.
 

@@ -1,4 +1,4 @@
-"""Schedules that go from one rate to another in a given time: straight, along a cosine, a power, or another shape."""
+"""Schedules that go from one rate to another in a given time, along a line, a cosine, a power or another shape."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
-@schedule
+@fields.schedule
 class _Ramp(Schedule):
-    """What the ramps share: `start` and `end` are rates, `steps` a length; the end is reached at t = steps and held."""
+    """What ramps share: the rate goes from `start` to `end` in `steps` updates and stays there."""
 
     start: float = fields.rate()
     end: float = fields.rate()
@@ -27,13 +27,12 @@ class _Ramp(Schedule):
         return lengths.of(self.steps)
 
     def _progress(self, step: Any, xp: Arithmetic) -> tuple[Any, Any]:
-        """How much of the ramp is over, and how much is left."""
+        """Returns the shares of the ramp that are over and left."""
         return shapes.progress(step, self.extent.steps, xp)
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Linear(_Ramp):
     """Goes from `start` to `end` in a straight line, then stays there.
 
@@ -54,8 +53,7 @@ class Linear(_Ramp):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Cosine(_Ramp):
     """Goes from `start` to `end` along half a cosine, then stays there.
 
@@ -82,8 +80,7 @@ class Cosine(_Ramp):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Polynomial(_Ramp):
     """Goes from `start` to `end` along a power of the time that is left, then stays there.
 
@@ -107,16 +104,15 @@ class Polynomial(_Ramp):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Ramp(_Ramp):
-    """Goes from `start` to `end` along a shape that has a name, then stays there.
+    """Goes from `start` to `end` along a named shape, then stays there.
 
     lr(t) = end + (start - end) * left(p ** warp) ** power,  p = min(t, T) / T,  T = `steps`,  left(p) is
 
     - "linear": 1 - p
     - "cosine": (1 + cos(pi * p)) / 2
-    - "1-sqrt": 1 - sqrt(p), the cooldown that falls at once and lands softly
+    - "1-sqrt": 1 - sqrt(p), which falls at once and ends softly
     - "1-square": 1 - p ** 2
     - "exponential": 2 * 0.5 ** p - 1
     - "rex": (1 - p) / (1 - p / 2)
@@ -159,19 +155,18 @@ class Ramp(_Ramp):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Tanh(_Ramp):
-    """Goes from `start` to `end` along a hyperbolic tangent, then stays where that ends.
+    """Goes from `start` to `end` along a hyperbolic tangent, then holds its last rate.
 
     lr(t) = end + (start - end) * (1 - tanh(low + (high - low) * min(t, T) / T)) / 2,  T = `steps`.
 
     Args:
-        start: The rate that it comes from (at step 0 it is below it by the tail that `low` cuts off). 0 or more.
-        end: The rate that it goes to (at step T it is above it by the tail that `high` cuts off). 0 or more.
+        start: The limit that the tangent comes from; the rate at step 0 is off by the tail before `low`. 0 or more.
+        end: The limit that it goes to; the rate at step T is off by the tail after `high`. 0 or more.
         steps: T: updates, or a length with a unit (`"3ep"`, `"10%"`, `"5000ex"`).
-        low: Where on the tangent it begins.
-        high: Where it ends, above `low`.
+        low: The point of the tangent at step 0.
+        high: The point at step T, above `low`.
 
     Example:
         >>> Tanh(1.0, 0.0, 4).evaluate([0, 2, 4]).round(4).tolist()

@@ -1,7 +1,7 @@
-"""The ways from one rate to another: how much of a ramp is left when a share p of its time is over.
+"""The shapes of ramps: how much of the difference between two rates is left when a share p of the time is over.
 
-The share that is left, q = 1 - p, is counted by itself: a compiler may make a division by T a product with 1 / T, so that p
-comes out as 0.9999999 or 1.0000001 at the end, and the root of 1 - p as 3e-4 or as no number.
+The share that is left, q = 1 - p, is computed separately. A compiler may turn a division by T into a product with 1 / T.
+Then p is 0.9999999 or 1.0000001 at the end, and the root of 1 - p is 3e-4 or NaN.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LEFT: dict[str, Callable[[Any, Any, Arithmetic], Any]] = {
 """Each falls from 1 at p = 0, q = 1 to 0 at p = 1, q = 0."""
 
 GEOMETRIC = "geometric"
-"""The one shape that is no share of the difference: start * (end / start) ** p."""
+"""The only shape that multiplies, instead of adding a share of the difference: start * (end / start) ** p."""
 
 SHAPES = (*LEFT, GEOMETRIC)
 
@@ -32,19 +32,21 @@ SHAPES = (*LEFT, GEOMETRIC)
 def check_end(where: str, shape: str, end: float) -> None:
     """Raises an `ArgumentError` if a geometric ramp ends at 0, which it can't reach."""
     if shape == GEOMETRIC and end == 0.0:
-        raise ArgumentError(where, "a geometric ramp can't go through 0", "Pass an end above 0, such as 1e-6", end=end)
+        raise ArgumentError(
+            where, "a geometric ramp can't go through 0", "Pass an end above 0, for example 1e-6", end=end
+        )
 
 
 def progress(step: Any, steps: float, xp: Arithmetic) -> tuple[Any, Any]:
-    """The shares p and q of `steps` that are over and that are left; an empty ramp is at its end."""
+    """Returns the shares p and q of `steps` that are over and left; an empty ramp is at its end."""
     if not steps:
         return xp.real(step) * 0.0 + 1.0, xp.real(step) * 0.0
-    done = xp.minimum(xp.maximum(step, 0), steps)
-    return xp.minimum(xp.real(done) / steps, 1.0), xp.minimum(xp.real(steps - done) / steps, 1.0)
+    elapsed = xp.minimum(xp.maximum(step, 0), steps)
+    return xp.minimum(xp.real(elapsed) / steps, 1.0), xp.minimum(xp.real(steps - elapsed) / steps, 1.0)
 
 
 def between(start: Any, end: float, pq: tuple[Any, Any], shape: str, xp: Arithmetic, power: float = 1.0) -> Any:
-    """The rate on the way from `start` to `end` when the shares p and q of the time are over and left."""
+    """Returns the rate between `start` and `end` when the shares p and q of the time are over and left."""
     if shape == GEOMETRIC:
         return start * xp.power(end / start, pq[0])
     left = LEFT[shape](*pq, xp)

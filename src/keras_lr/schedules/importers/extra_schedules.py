@@ -13,15 +13,14 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Constant
 from keras_lr.schedules.atoms.ramps import Linear, Polynomial
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength
 from keras_lr.schedules.operators.algebra import Then
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class CosineWave(Schedule):
     """Falls from `start` to `end` along a cosine and rises back, without an end.
 
@@ -73,8 +72,7 @@ class CosineWave(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Excerpt(Schedule):
     """Ends a schedule after `steps` updates, so that another can follow with `>>`.
 
@@ -105,8 +103,7 @@ class Excerpt(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class UnevenRepeat(Schedule):
     """Repeats a schedule in cycles, each `stretch` times as long as the one before; a cycle may end between two updates.
 
@@ -160,7 +157,7 @@ class UnevenRepeat(Schedule):
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         step, starts = xp.maximum(step, 0), self.starts[:-1]
-        cycle = xp.passed(step, [math.ceil(start) for start in starts[1:]])
+        cycle = xp.count_passed(step, [math.ceil(start) for start in starts[1:]])
         since = xp.real(step - xp.pick([int(start) for start in starts], cycle))
         since = since - xp.pick([float(start % 1) for start in starts], cycle)
         rate = self.schedule.formula(since * xp.pick([self.stretch**-i for i in range(len(starts))], cycle), xp)

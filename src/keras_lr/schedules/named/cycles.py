@@ -1,4 +1,4 @@
-"""Named schedules that come and go: triangles, restarts, one cycle."""
+"""Named schedules that rise and fall: triangles, restarts, one cycle."""
 
 from __future__ import annotations
 
@@ -11,28 +11,27 @@ from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.atoms.decays import Exponential
 from keras_lr.schedules.atoms.ramps import Cosine, Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Steps
 from keras_lr.schedules.named.falling import Named
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Triangular(Named):
-    """Goes up from `low` to `high` and down again, for ever.
+    """Rises from `low` to `high` and falls back, without end.
 
     lr(t) = low + (high - low) * gain ** (t // n) * gamma ** t * triangle(t mod n),  n = up + down.
 
-    `gain=0.5` is the policy "triangular2" of the paper, `gamma=0.999` its "exp_range".
+    `gain=0.5` is the policy "triangular2" of the paper; `gamma=0.999` is its "exp_range".
 
     Args:
         low: The rate at the start of each cycle. 0 or more.
         high: The rate at the top of the first cycle.
         up: Length of the rise: updates, or a length with a unit.
         down: Length of the fall. Default: `up`.
-        gain: By how much each cycle is scaled against the one before.
-        gamma: By how much each step is scaled against the one before.
+        gain: The factor of each cycle against the one before.
+        gamma: The factor of each step against the one before.
 
     Example:
         >>> Triangular(0.0, 1.0, up=2).evaluate(range(6)).tolist()
@@ -67,20 +66,21 @@ class Triangular(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class CosineRestarts(Named):
-    """Falls along half a cosine and starts again at the top, each time `stretch` times as long and `gain` times as high.
+    """Falls along half a cosine and restarts at the top, each time `stretch` times as long and `gain` times as high.
 
-    lr(t) = end + (peak - end) * gain ** i * (1 + cos(pi * p)) / 2,  i the cycle, p the share of it that is over.
+    lr(t) = end + (peak - end) * gain ** i * (1 + cos(pi * p)) / 2.
+
+    i is the cycle, and p the share of it that is over.
 
     Args:
         peak: The rate at the start of the first cycle.
         steps: Length of the first cycle: updates, or a length with a unit.
         end: The rate that each cycle falls to. 0 or more.
-        stretch: How much longer each cycle is than the one before. Cycles begin at whole steps.
-        gain: By how much the height of each cycle is scaled against the one before.
-        times: How many cycles; the end of the last one is held. None: for ever.
+        stretch: How much longer each cycle is than the one before. Cycles start at whole steps.
+        gain: The factor of the height of each cycle against the one before.
+        times: How many cycles; the end of the last one is held. None: no end.
 
     Example:
         >>> CosineRestarts(1.0, 2, stretch=2.0).evaluate(range(7)).round(4).tolist()
@@ -109,13 +109,12 @@ class CosineRestarts(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class OneCycle(Named):
-    """Goes up to the peak, and down to far below the start: one cycle for the whole run.
+    """Rises to the peak and falls far below the start: one cycle for the whole run.
 
-    From peak / div at step 0 to peak at rise * T, then to peak / (div * final_div) at T = `steps`; with `back` in three
-    phases: back at peak / div at the share `back` of T, then on to the end.
+    Goes from peak / div at step 0 to peak at rise * T, then to peak / (div * final_div) at T = `steps`. With `back` there are
+    three phases: the rate is peak / div again at back * T, then falls to the end.
 
     Args:
         peak: The highest rate.
@@ -124,7 +123,7 @@ class OneCycle(Named):
         div: The start is peak / div. 1 or more.
         final_div: The end is the start / final_div. 1 or more.
         shape: "cosine", or another of `Ramp`'s shapes.
-        back: None: two phases. A share above `rise`, such as 2 * rise: three.
+        back: None: two phases. A share above `rise`, for example 2 * rise: three.
 
     Example:
         >>> OneCycle(1.0, 10, rise=0.4, div=4.0, final_div=100.0).evaluate([0, 2, 4, 7, 10]).round(4).tolist()
@@ -145,7 +144,7 @@ class OneCycle(Named):
     def _check_fields(self) -> None:
         if not 0.0 < self.rise < (1.0 if self.back is None else self.back) <= 1.0:
             rule = "rise must be above 0 and below " + ("1" if self.back is None else f"back={self.back}, at most 1")
-            raise ArgumentError("OneCycle", rule, "Pass a share of the run such as 0.3", rise=self.rise)
+            raise ArgumentError("OneCycle", rule, "Pass a share of the run, for example 0.3", rise=self.rise)
 
     @functools.cached_property
     def expression(self) -> Schedule:
@@ -160,12 +159,11 @@ class OneCycle(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class SlantedTriangular(Named):
-    """A short rise and a long fall in straight lines, for fine-tuning.
+    """Rises for a short and falls for a long time, in straight lines; for fine-tuning.
 
-    From peak / ratio at step 0 to peak at rise * T, then back to peak / ratio at T = `steps`.
+    Goes from peak / ratio at step 0 to peak at rise * T, then back to peak / ratio at T = `steps`.
 
     Args:
         peak: The highest rate.
@@ -189,7 +187,7 @@ class SlantedTriangular(Named):
     def _check_fields(self) -> None:
         if not 0.0 < self.rise < 1.0:
             rule = "rise must be above 0 and below 1"
-            raise ArgumentError("SlantedTriangular", rule, "Pass a share of the run such as 0.1", rise=self.rise)
+            raise ArgumentError("SlantedTriangular", rule, "Pass a share of the run, for example 0.1", rise=self.rise)
 
     @functools.cached_property
     def expression(self) -> Schedule:

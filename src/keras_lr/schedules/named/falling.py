@@ -1,6 +1,6 @@
-"""Schedules with a name of their own: the configuration is the user's words, the value an expression of atoms.
+"""Named schedules that fall, and what all named schedules share.
 
-Here are those that fall; `cycles` has those that come and go, `plans` those that plan a whole run.
+The arguments of a named schedule stay as they were written; its value is an expression of atoms and operators.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from keras_lr.schedules import fields
 from keras_lr.schedules.atoms.constants import Piecewise
 from keras_lr.schedules.atoms.decays import Exponential, InverseTime
 from keras_lr.schedules.atoms.ramps import Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.ops import Arithmetic
 
 
 class Named(Schedule):
-    """A schedule that is a short name for an expression of others."""
+    """A short name for an expression of other schedules."""
 
     _verbatim = True
 
@@ -56,8 +56,7 @@ class Named(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class StepDecay(Named):
     """Multiplies the rate by `rate` once in `per` steps, all at once.
 
@@ -83,8 +82,7 @@ class StepDecay(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class MultiStepDecay(Named):
     """Multiplies the rate by `rate` at each of some steps.
 
@@ -93,7 +91,7 @@ class MultiStepDecay(Named):
     Args:
         start: The first rate. 0 or more.
         rate: The factor, above 0. Below 1 the rate falls.
-        boundaries: Where it is applied, rising: updates, or lengths with a unit.
+        boundaries: The steps at which it is applied, rising: updates, or lengths with a unit.
 
     Example:
         >>> MultiStepDecay(0.4, 0.5, [2, 3]).evaluate(range(5)).tolist()
@@ -114,8 +112,7 @@ class MultiStepDecay(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class TimeDecay(Named):
     """Divides the rate by a number that grows with time: the `decay` argument of optimizers before Keras 3.
 
@@ -141,10 +138,9 @@ class TimeDecay(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Budgeted(Named):
-    """Falls in a straight line to 0 at the end of the budget, whatever that is.
+    """Falls in a straight line to 0 at the end of the budget.
 
     lr(t) = start * (1 - min(t, T) / T),  T = `steps`.
 
@@ -169,8 +165,7 @@ class Budgeted(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Rex(Named):
     """Falls slowly, then fast: between a straight line and a constant rate.
 
@@ -199,10 +194,9 @@ class Rex(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class KDecay(Named):
-    """A cosine or a straight line that falls later: its time is p ** k.
+    """Falls along a cosine or another shape, but later: its time is p ** k.
 
     lr(t) = end + (start - end) * left(p ** k),  p = min(t, T) / T,  T = `steps`,  left as in `Ramp`.
 

@@ -1,4 +1,4 @@
-"""Named schedules that plan a whole run, of a known length or of none."""
+"""Named schedules for a whole run, whose length may be decided late."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from keras_lr.schedules.atoms import shapes
 from keras_lr.schedules.atoms.constants import Constant
 from keras_lr.schedules.atoms.decays import InverseSqrt
 from keras_lr.schedules.atoms.ramps import Linear, Ramp
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, Steps
 from keras_lr.schedules.named.falling import Named
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class WarmupStableDecay(Named):
-    """Rises, holds, and falls: the schedule whose length can be decided late.
+    """Rises, holds, and falls; its length can be decided late.
 
-    A rise of `warmup_steps`, `peak`, and a fall to `end` in the last `decay_steps` of `steps` updates.
+    Rises for `warmup_steps`, holds `peak`, and falls to `end` in the last `decay_steps` of `steps` updates.
 
     Args:
-        peak: The rate between the two.
+        peak: The rate between rise and fall.
         steps: The whole length, warm-up and decay included: updates, or a length with a unit. Default: the whole run.
-        warmup_steps: The length of the rise, as `.warmup` makes it.
+        warmup_steps: The length of the rise, as in `.warmup`.
         decay_steps: The length of the fall.
         end: The last rate. 0 or more.
         shape: One of `Ramp`'s shapes.
@@ -55,9 +54,7 @@ class WarmupStableDecay(Named):
         shapes.check_end("WarmupStableDecay", self.shape, self.end)
         whole, rise, fall = self._lengths()
         rest = whole - rise - fall
-        if any(part < 0 for part in (rest.steps, rest.epochs, rest.share, rest.examples)) and _one_unit(
-            whole, rise, fall
-        ):
+        if any(size < 0 for size in rest.parts) and _one_unit(whole, rise, fall):
             rule = f"warm-up and decay are longer than the whole, {self.steps!r}"
             raise ArgumentError("WarmupStableDecay", rule, "Make them shorter", decay_steps=self.decay_steps)
 
@@ -75,21 +72,20 @@ class WarmupStableDecay(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Infinite(Named):
-    """Rises, falls to a rate that can be held for ever, and from it to the end whenever that is decided.
+    """Rises, falls to a rate that it can hold for any time, and falls from there to the end.
 
-    A rise of `warmup_steps` to `peak`, a fall of `cooldown_steps` to `constant`, `constant_steps` there, and a geometric fall
-    of `annealing_steps` to `end`.
+    Rises to `peak` in `warmup_steps`, falls to `constant` in `cooldown_steps`, holds it for `constant_steps`, and falls to
+    `end` in `annealing_steps`, by the same factor at every step.
 
     Args:
         peak: The highest rate.
-        constant: The rate that is held.
+        constant: The rate that it holds.
         end: The last rate, above 0.
-        warmup_steps: Updates, or a length with a unit, as the next three.
+        warmup_steps: The length of the rise: updates, or a length with a unit, as the next three.
         cooldown_steps: From the peak to the constant rate.
-        constant_steps: At the constant rate; `.extend(n)` adds to it.
+        constant_steps: The time at the constant rate; `.extend(n)` adds to it.
         annealing_steps: From there to the end.
         shape: The shape of the first fall, one of `Ramp`'s.
 
@@ -122,8 +118,7 @@ class Infinite(Named):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Noam(Named):
     """Rises in a straight line and falls as one over the square root of time: the transformer's schedule.
 
@@ -155,5 +150,4 @@ class Noam(Named):
 
 def _one_unit(*parts: Length) -> bool:
     """Whether lengths can be compared before a run is known."""
-    kinds = {name for part in parts for name in ("steps", "epochs", "share", "examples") if getattr(part, name)}
-    return len(kinds) == 1
+    return len({unit for part in parts for unit, size in enumerate(part.parts) if size}) == 1

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import base, fields
 from keras_lr.schedules.atoms.constants import Constant
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength
 from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Then(Schedule):
     """`first >> second`: the first to its end, then the second from its own step 0.
 
@@ -43,6 +42,10 @@ class Then(Schedule):
     def extent(self) -> Length | None:
         return after(self.first.extent, self.second.extent)
 
+    @property
+    def tabular(self) -> bool:
+        return self.plain and self.second.tabular
+
     def _share(self) -> Fraction:
         return self.first._share() + self.second._share()
 
@@ -63,12 +66,13 @@ class Then(Schedule):
         return f"{self.first!r} >> {self.second.code_in(base.THEN + 1)}"
 
 
-@schedule
+@fields.schedule
 class _Pair(Schedule):
     """What sum and product share. The length is the longer of the two that have one."""
 
     left: Schedule = fields.part()
     right: Schedule = fields.part()
+    _symbol: ClassVar[str]
 
     @property
     def extent(self) -> Length | None:
@@ -86,10 +90,13 @@ class _Pair(Schedule):
         ends = all(side.extent is not None or isinstance(side, Constant) for side in (self.left, self.right))
         return ends and super().tabular
 
+    def __repr__(self) -> str:
+        left, right = _operand(self.left, self.precedence), _operand(self.right, self.precedence + 1)
+        return f"{left} {self._symbol} {right}"
+
 
 @final
-@register
-@schedule
+@fields.schedule
 class Product(_Pair):
     """`left * right`: the product of two schedules, step by step. A number is a constant schedule.
 
@@ -100,17 +107,14 @@ class Product(_Pair):
     """
 
     precedence = base.PRODUCT
+    _symbol = "*"
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.left.formula(step, xp) * self.right.formula(step, xp)
 
-    def __repr__(self) -> str:
-        return f"{_factor(self.left, base.PRODUCT)} * {_factor(self.right, base.PRODUCT + 1)}"
-
 
 @final
-@register
-@schedule
+@fields.schedule
 class Sum(_Pair):
     """`left + right`: the sum of two schedules, step by step. A number is a constant schedule.
 
@@ -121,17 +125,14 @@ class Sum(_Pair):
     """
 
     precedence = base.SUM
+    _symbol = "+"
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.left.formula(step, xp) + self.right.formula(step, xp)
 
-    def __repr__(self) -> str:
-        return f"{_factor(self.left, base.SUM)} + {_factor(self.right, base.SUM + 1)}"
-
 
 @final
-@register
-@schedule
+@fields.schedule
 class Clip(Operator):
     """`schedule.clip(low, high)`: never below `low` nor above `high`.
 
@@ -161,6 +162,6 @@ def after(first: Length | None, second: Length | None) -> Length | None:
     return None if first is None or second is None else first + second
 
 
-def _factor(part: Schedule, precedence: int) -> str:
+def _operand(part: Schedule, precedence: int) -> str:
     """Returns the code of a part; a constant without a length is the number that it stands for."""
     return repr(part.value) if isinstance(part, Constant) and part.steps is None else part.code_in(precedence)

@@ -8,15 +8,14 @@ from typing import Any, final
 
 from keras_lr.core import checks
 from keras_lr.schedules import fields
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength
 from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Bound(Operator):
     """`schedule.bind(steps_per_epoch=, epochs=)`: the schedule with its units, and the run that gives them a length.
 

@@ -1,4 +1,4 @@
-"""Operators that change the clock of a schedule: later, sooner, slower, repeated, and a new length for the rest of a run."""
+"""Operators that change the clock of a schedule: delay, skip, slow down, repeat, and stretch the rest of a run."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
-from keras_lr.schedules.base import Schedule, register, schedule, unbound_error
+from keras_lr.schedules.base import Schedule, unbound_error
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Delay(Operator):
     """`schedule.delay(n)`: holds the first rate for n updates, then the schedule from its own step 0.
 
@@ -50,10 +49,9 @@ class Delay(Operator):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Skip(Operator):
-    """`schedule.skip(n)`: begins with the schedule's own step n.
+    """`schedule.skip(n)`: starts at the schedule's own step n.
 
     lr(t) = schedule(t + n).
 
@@ -79,8 +77,7 @@ class Skip(Operator):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Every(Operator):
     """`schedule.every(k)`: the schedule on a clock that ticks once in k steps.
 
@@ -98,7 +95,7 @@ class Every(Operator):
     def _check_fields(self) -> None:
         if not lengths.of(self.steps).bound and self.schedule.extent is not None:
             rule = "a schedule with an end needs a whole number of steps here"
-            raise ArgumentError("every", rule, "Pass an int such as 4", steps=self.steps)
+            raise ArgumentError("every", rule, "Pass an int, for example 4", steps=self.steps)
 
     @property
     def extent(self) -> Length | None:
@@ -114,15 +111,15 @@ class Every(Operator):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Repeat(Operator):
-    """`schedule.repeat(times, stretch=s, gain=g)`: again and again, each time s times as long and scaled by g.
+    """`schedule.repeat(times, stretch=s, gain=g)`: repeats it, each time s times as long and scaled by g.
 
-    lr(t) = g ** i * schedule((t - b[i]) * n / (b[i + 1] - b[i])),  i = the last one with b[i] <= t,
+    lr(t) = g ** i * schedule((t - b[i]) * n / (b[i + 1] - b[i])),  i = the last one with b[i] <= t.
+
     b[i] = round(n * (1 + s + ... + s ** (i - 1))),  n = the length of the schedule.
 
-    The end of the last time is held. With a stretch below 1 the times grow shorter until none is left.
+    The end of the last repetition is held. With a stretch below 1 the repetitions get shorter until none is left.
 
     Example:
         >>> from keras_lr import Linear
@@ -159,7 +156,7 @@ class Repeat(Operator):
 
     @functools.cached_property
     def boundaries(self) -> tuple[int, ...]:
-        """Where each time ends, as far as steps are counted."""
+        """The steps at which the repetitions end, up to the last step that a counter holds."""
         period, stretch = self.schedule.length, Fraction(str(self.stretch))
         assert period is not None
         before, ends = Fraction(0), list[int]()
@@ -180,31 +177,30 @@ class Repeat(Operator):
         return rate if self.gain == 1.0 else rate * xp.power(self.gain, xp.real(cycle))
 
     def _alike(self, step: Any, xp: Arithmetic) -> tuple[Any, Any]:
-        """Which time it is, and the schedule's own step in it."""
+        """Returns the number of the repetition, and the schedule's own step in it."""
         period = self.schedule.length
         cycle = step // period if self.times is None else xp.minimum(step // period, self.times - 1)
         return cycle, step - cycle * period
 
     def _stretched(self, step: Any, xp: Arithmetic) -> tuple[Any, Any]:
-        """The same where the times differ in length: the own step is then no whole number."""
+        """Returns the same for repetitions of different lengths; the own step may be a fraction."""
         period, ends = self.schedule.length, self.boundaries
         starts, spans = (0, *ends[:-1]), [end - start for start, end in zip((0, *ends), ends, strict=False)]
-        if self.times is None and self.stretch > 1.0:  # the time that is still running where the counter ends
+        if self.times is None and self.stretch > 1.0:  # the repetition in which the counter ends
             starts, spans = (0, *ends), [*spans, round(period * self.stretch ** len(ends))]  # type: ignore[operator]
-        cycle = xp.minimum(xp.passed(step, ends), len(starts) - 1)
+        cycle = xp.minimum(xp.count_passed(step, ends), len(starts) - 1)
         slower = [period / span for span in spans]  # type: ignore[operator]
         return cycle, xp.real(step - xp.pick(starts, cycle)) * xp.pick(slower, cycle)
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Retime(Operator):
     """`schedule.retime(at, old_total, new_total)`: a run that was planned for old_total updates gets new_total.
 
     lr(t) = schedule(t) for t < at, schedule(at + (t - at) * (old_total - at) / (new_total - at)) after.
 
-    The rate goes on without a jump, and what was planned for the end happens at the new end.
+    The rate does not jump, and what was planned for the end happens at the new end.
 
     Example:
         >>> from keras_lr import Linear

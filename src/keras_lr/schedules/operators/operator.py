@@ -6,11 +6,11 @@ import dataclasses
 from typing import ClassVar
 
 from keras_lr.schedules import fields
-from keras_lr.schedules.base import CALL, Schedule, schedule
+from keras_lr.schedules.base import CALL, Schedule
 from keras_lr.schedules.length import Length
 
 
-@schedule
+@fields.schedule
 class Operator(Schedule):
     """A schedule that a method makes of another: `schedule.method(arguments)`.
 

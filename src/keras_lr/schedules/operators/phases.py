@@ -10,7 +10,7 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
 from keras_lr.schedules import length as lengths
 from keras_lr.schedules.atoms import shapes
-from keras_lr.schedules.base import Schedule, register, schedule
+from keras_lr.schedules.base import Schedule
 from keras_lr.schedules.length import Length, RunLength, Steps
 from keras_lr.schedules.operators.algebra import after
 from keras_lr.schedules.operators.operator import Operator
@@ -20,13 +20,12 @@ MODES = ("prefix", "overlap", "scale")
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Warmup(Operator):
-    """`schedule.warmup(n)`: a linear rise of n updates. What the schedule does meanwhile, the mode says.
+    """`schedule.warmup(n)`: a linear rise of n updates. The mode says what the schedule does meanwhile.
 
     - "prefix": lr(t) = schedule(0) * (t + 1) / (n + 1) for t < n, schedule(t - n) after: it waits.
-    - "overlap": lr(t) = schedule(n) * (t + 1) / (n + 1) for t < n, schedule(t) after: it runs unseen.
+    - "overlap": lr(t) = schedule(n) * (t + 1) / (n + 1) for t < n, schedule(t) after: it runs, but has no effect.
     - "scale": lr(t) = schedule(t) * min((t + 1) / (n + 1), 1): it runs, scaled.
 
     Example:
@@ -80,14 +79,13 @@ class Warmup(Operator):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Cooldown(Operator):
-    """`schedule.cooldown(n)`: its last n updates go down to `end`; or those from `at` on.
+    """`schedule.cooldown(n)`: lowers the last n updates, or the n updates from `at` on, to `end`.
 
-    lr(t) = schedule(t) for t < at, end + (rate - end) * left((t - at) / n) after, and `end` from at + n on,
+    lr(t) = schedule(t) for t < at, end + (rate - end) * left((t - at) / n) after, and `end` from at + n on.
 
-    where rate is schedule(at), frozen, or schedule(t) with `freeze=False`, and left(p) the shape (see `Ramp`).
+    rate is schedule(at), or schedule(t) with `freeze=False`; left(p) is the shape (see `Ramp`).
 
     Example:
         >>> from keras_lr import Constant
@@ -126,7 +124,7 @@ class Cooldown(Operator):
 
     @property
     def begin(self) -> Length:
-        """Where it begins."""
+        """The step at which the cooldown starts."""
         if self.at is not None:
             return lengths.of(self.at)
         assert self.schedule.extent is not None
@@ -135,6 +133,10 @@ class Cooldown(Operator):
     @property
     def extent(self) -> Length:
         return self.begin + self.fall
+
+    @property
+    def tabular(self) -> bool:
+        return self.plain
 
     def placed(self, run: RunLength, start: Fraction) -> Schedule:
         begin, middle = lengths.place(self.begin, run, start), start + self.begin.resolve(run)

@@ -1,4 +1,4 @@
-"""What our callbacks put into an optimizer in place of its schedule while they change it: the same schedule, scaled."""
+"""What the callbacks put into an optimizer to change its schedule: the schedule itself, adopted from Keras and scaled."""
 
 from __future__ import annotations
 
@@ -12,16 +12,15 @@ import numpy as np
 from keras_lr import backends
 from keras_lr.core.errors import ArgumentError
 from keras_lr.schedules import fields
-from keras_lr.schedules.base import CALL, Schedule, register, schedule
+from keras_lr.schedules.base import CALL, Schedule
 from keras_lr.schedules.operators.operator import Operator
 from keras_lr.schedules.ops import HOST, Arithmetic
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Adopted(Schedule):
-    """A schedule of Keras, or of a class of your own, as one of ours: `Adopted(schedule)`.
+    """Adopts a schedule of Keras, or of a class of your own: `Adopted(schedule)`.
 
     Args:
         schedule: A `keras.optimizers.schedules.LearningRateSchedule`.
@@ -57,7 +56,7 @@ class Adopted(Schedule):
 
     @functools.cached_property
     def _over(self) -> Callable[[Any], Any]:
-        """Its values at many steps as one compiled call: it may know no arrays, and one call for each step is slow."""
+        """Computes its values at many steps in one compiled call; one step at a time, as it may not accept arrays."""
         compiled: Callable[[Any], Any] = backends.active().compiled(lambda steps: keras.ops.map(self.schedule, steps))
         return compiled
 
@@ -71,7 +70,7 @@ class Adopted(Schedule):
         return np.array([float(str(value)) for value in values.astype(np.float32)]).reshape(steps.shape)
 
     def get_config(self) -> dict[str, Any]:
-        """The schedule that it stands for."""
+        """Returns the config of the schedule that it stands for."""
         return {"schedule": keras.saving.serialize_keras_object(self.schedule)}
 
     def __repr__(self) -> str:
@@ -82,18 +81,17 @@ class Adopted(Schedule):
 
 
 @final
-@register
-@schedule
+@fields.schedule
 class Scaled(Operator):
-    """A schedule that a callback has scaled: within `low` and `high`, but never beyond the schedule itself.
+    """Scales a schedule within `low` and `high`; neither bound moves a rate that is beyond it already.
 
     lr(t) = max(s * scale, min(s, low)) for a scale of 1 or less, min(s * scale, max(s, high)) above,  s = schedule(t).
 
     Args:
-        schedule: The schedule as it was.
+        schedule: The schedule to scale.
         scale: The factor, 0 or more.
-        low: What the scale does not go below. It never raises the schedule.
-        high: What the scale does not go above. It never lowers the schedule. None: no bound.
+        low: The lowest result of scaling down. It never raises the schedule.
+        high: The highest result of scaling up. It never lowers the schedule. None: no bound.
 
     Example:
         >>> from keras_lr import Linear
