@@ -24,6 +24,21 @@ def _older_objects_rest():
     gc.freeze()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_stays():
+    """Fails the test that leaves a setting of Keras changed, or another object registered under a name."""
+    settings, registered = _settings(), dict(keras.saving.get_custom_objects())
+    yield
+    assert _settings() == settings
+    now = keras.saving.get_custom_objects()
+    assert [name for name, kind in registered.items() if now.get(name) is not kind] == []
+
+
+def _settings():
+    config = keras.config
+    return config.floatx(), config.epsilon(), config.image_data_format(), config.dtype_policy().name
+
+
 def pytest_collection_modifyitems(config, items):
     """Leaves tests that check nothing of a backend to one of them; a seed in KERAS_LR_TEST_ORDER shuffles the rest."""
     if keras.backend.backend() != ONCE:
@@ -66,7 +81,7 @@ def make_mlp():
     return make
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def line():
     """Forty points on a plane, and a compiled model of one layer to fit them."""
     x = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")

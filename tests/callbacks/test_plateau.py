@@ -1,5 +1,6 @@
 """The plateau in `fit`: the rate that each update used, beside every kind of rate, saved and resumed at any point."""
 
+import functools
 import json
 import subprocess
 import sys
@@ -240,17 +241,25 @@ def adam(rate):
 NOISY = [5.0, 4.0, 4.5, 4.5, 3.0, 3.5, 3.5, 3.5]
 
 
-def whole_run(line, rate, tmp_path):
-    monitor, model = klr.LearningRateMonitor(), adam(rate)
-    plateau = klr.ReduceLROnPlateau("logged", 0.5, patience=2, cooldown=1, state_path=tmp_path / "whole.json")
-    fit(model, line, [Logged(NOISY), monitor, plateau], epochs=8)
-    return model, monitor.learning_rates
+@pytest.fixture(scope="module")
+def whole_run(line, tmp_path_factory):
+    """Makes the run that is not cut, once for each rate: its weights at the end, and its rates."""
+
+    @functools.cache
+    def run(rate):
+        monitor, model = klr.LearningRateMonitor(), adam(rate)
+        path = tmp_path_factory.mktemp("whole") / "whole.json"
+        plateau = klr.ReduceLROnPlateau("logged", 0.5, patience=2, cooldown=1, state_path=path)
+        fit(model, line, [Logged(NOISY), monitor, plateau], epochs=8)
+        return model.get_weights(), monitor.learning_rates
+
+    return run
 
 
 @pytest.mark.parametrize("rate", [0.01, COSINE], ids=["float", "schedule"])
 @pytest.mark.parametrize("cut", [1, 3, 4, 5, 7])
-def test_a_run_that_was_cut_after_any_epoch_goes_on_exactly(cut, rate, line, tmp_path):
-    model, rates = whole_run(line, rate, tmp_path)
+def test_a_run_that_was_cut_after_any_epoch_goes_on_exactly(cut, rate, line, whole_run, tmp_path):
+    weights, rates = whole_run(rate)
     words = {"factor": 0.5, "patience": 2, "cooldown": 1, "state_path": tmp_path / "state.json"}
     first = adam(rate)
     fit(first, line, [Logged(NOISY), klr.ReduceLROnPlateau("logged", **words)], epochs=cut)
@@ -259,13 +268,13 @@ def test_a_run_that_was_cut_after_any_epoch_goes_on_exactly(cut, rate, line, tmp
     fit(loaded, line, [Logged(NOISY), monitor, klr.ReduceLROnPlateau("logged", **words)], epochs=8, initial_epoch=cut)
     assert monitor.learning_rates == rates[cut * STEPS :]
     assert int(loaded.optimizer.iterations) == 8 * STEPS
-    for ours, theirs in zip(loaded.get_weights(), model.get_weights(), strict=True):
+    for ours, theirs in zip(loaded.get_weights(), weights, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-7)
 
 
 @pytest.mark.parametrize("first", ["backup", "plateau"])
-def test_backup_and_restore_in_either_order(first, line, tmp_path):
-    model, rates = whole_run(line, COSINE, tmp_path)
+def test_backup_and_restore_in_either_order(first, line, whole_run, tmp_path):
+    weights, rates = whole_run(COSINE)
 
     class Crash(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
@@ -284,7 +293,7 @@ def test_backup_and_restore_in_either_order(first, line, tmp_path):
     fit(again, line, callbacks(monitor), epochs=8)
     assert monitor.learning_rates == rates[5 * STEPS :]
     assert int(again.optimizer.iterations) == 8 * STEPS
-    for ours, theirs in zip(again.get_weights(), model.get_weights(), strict=True):
+    for ours, theirs in zip(again.get_weights(), weights, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-6, abs=1e-7)
 
 
@@ -331,7 +340,8 @@ def stepwise_run(line, cuts, tmp_path):
     return rates
 
 
-@pytest.mark.parametrize("stride", [7, pytest.param(1, marks=pytest.mark.slow)], ids=["every seventh", "every"])
+# At every 13th step each of the three places within a measurement is cut at.
+@pytest.mark.parametrize("stride", [13, pytest.param(1, marks=pytest.mark.slow)], ids=["every thirteenth", "every"])
 def test_a_run_that_was_cut_at_any_step_goes_on_exactly(stride, line, tmp_path):
     expected = stepwise_run(line, [], tmp_path)
     base = klr.Linear(0.1, 0.0, 40).evaluate(range(40))

@@ -2,6 +2,7 @@
 
 import _thread
 import dataclasses
+import functools
 import random
 import threading
 import time
@@ -20,6 +21,17 @@ SHORT = {"repeats": 1, "steps": 60, "min_lr": 1e-5}
 
 def history_of(model, x, y=None, **kwargs):
     return model.fit(x, y, epochs=2, verbose=0, **kwargs).history
+
+
+@pytest.fixture(scope="module")
+def alone_for(some_digits, make_mlp):
+    """Trains a new model that nothing searched, once for each kind; returns its history."""
+
+    @functools.cache
+    def train(built=True, loss="categorical_crossentropy"):
+        return history_of(make_mlp(built=built, loss=loss), *some_digits, **BATCH)
+
+    return train
 
 
 def global_state():
@@ -111,9 +123,9 @@ class Interrupting:
 
 @pytest.mark.parametrize("at", [1, 2, 57])
 @pytest.mark.parametrize("built", [True, False], ids=["built", "unbuilt"])
-def test_after_ctrl_c(at, built, some_digits, make_mlp, monkeypatch):
+def test_after_ctrl_c(at, built, some_digits, make_mlp, alone_for, monkeypatch):
     x, y = some_digits
-    alone = history_of(make_mlp(built=built), x, y, **BATCH)
+    alone = alone_for(built=built)
     model = make_mlp(built=built)
     with monkeypatch.context() as patch:
         Interrupting(patch, at, KeyboardInterrupt())
@@ -125,10 +137,10 @@ def test_after_ctrl_c(at, built, some_digits, make_mlp, monkeypatch):
 # An interrupt that comes while the garbage collector calls back is lost, and Python warns of it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", range(6))
-def test_after_a_real_ctrl_c_at_any_moment(seed, some_digits, make_mlp):
+def test_after_a_real_ctrl_c_at_any_moment(seed, some_digits, make_mlp, alone_for):
     """A signal, wherever it comes: while the model is built or compiled, in a chunk, or while all is put back."""
     x, y = some_digits
-    alone = history_of(make_mlp(built=False), x, y, **BATCH)
+    alone = alone_for(built=False)
     model, seconds = make_mlp(built=False), np.random.default_rng(seed).uniform(0.0, 1.0)
     alarm = threading.Timer(seconds, _thread.interrupt_main)
     alarm.start()
@@ -143,12 +155,12 @@ def test_after_a_real_ctrl_c_at_any_moment(seed, some_digits, make_mlp):
     assert history_of(model, x, y, **BATCH) == alone
 
 
-def test_after_a_loss_that_is_not_finite(some_digits, make_mlp):
+def test_after_a_loss_that_is_not_finite(some_digits, make_mlp, alone_for):
     x, y = some_digits
     wrong = np.array([1e38, -1e38], "float32")[np.arange(len(x)) % 2][:, None] * np.ones_like(
         x
     )  # its square is infinite
-    alone = history_of(make_mlp(loss="mse"), x, y, **BATCH)
+    alone = alone_for(loss="mse")
     model = make_mlp(loss="mse")
     found = klr.find(model, x, wrong[:, :10], **BATCH)
     assert found.learning_rate is None
@@ -172,9 +184,9 @@ class Failing(keras.utils.PyDataset):
         return self.x[index * 64 : (index + 1) * 64], self.y[index * 64 : (index + 1) * 64]
 
 
-def test_after_an_exception_in_the_data(some_digits, make_mlp):
+def test_after_an_exception_in_the_data(some_digits, make_mlp, alone_for):
     x, y = some_digits
-    alone = history_of(make_mlp(built=False), x, y, **BATCH)
+    alone = alone_for(built=False)
     model = make_mlp(built=False)
     with pytest.raises(OSError, match="the disk is gone"):
         klr.find(model, Failing(x, y, 30))

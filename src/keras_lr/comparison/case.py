@@ -162,15 +162,20 @@ class CaseRow:
     def values(self) -> dict[str, Any]:
         """The row as numbers, by the columns of `Comparison.table`; NaN for what is missing."""
         case = self.case
-        low, high = case.interval or (None, None)
-        difference_low, difference_high = case.difference_interval or (None, None)
-        numbers = {"mean": case.mean, "low": low, "high": high, "difference": case.difference}
-        numbers |= {"difference_low": difference_low, "difference_high": difference_high, "p_best": case.p_best}
+        low, high = case.interval or (math.nan, math.nan)
+        difference_low, difference_high = case.difference_interval or (math.nan, math.nan)
         return {
             "case": case.name,
             "optimizer": case.optimizer_name,
             "schedule": case.schedule,
-            **{name: _number(value) for name, value in {"learning_rate": case.learning_rate, **numbers}.items()},
+            "learning_rate": _number(case.learning_rate),
+            "mean": _number(case.mean),
+            "low": low,
+            "high": high,
+            "difference": _number(case.difference),
+            "difference_low": difference_low,
+            "difference_high": difference_high,
+            "p_best": _number(case.p_best),
             "runs": len(case.runs),
             "diverged": case.diverged,
             "failed": case.failed,

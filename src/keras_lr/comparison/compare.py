@@ -133,12 +133,12 @@ def compare(
             executor = Executor(writable, budget, verbose)
             if budget.seconds is not None:
                 budget.estimate(cost_of_a_run(ready.plan, ready.template.build))
-            progress = _widen(ready, executor) if ready.starts else _halve(ready, executor)
-    return _summarize(ready, progress, executor.runs, budget, store is not None)
+            extent = _widen(ready, executor) if ready.starts else _halve(ready, executor)
+    return _summarize(ready, extent, executor.runs, budget, store is not None)
 
 
 @dataclasses.dataclass(frozen=True)
-class _Progress:
+class _Extent:
     """How far a plan was executed.
 
     Attributes:
@@ -152,7 +152,7 @@ class _Progress:
     dropped: Collection[int] = ()
 
 
-def _halve(ready: Preparation, executor: Executor) -> _Progress:
+def _halve(ready: Preparation, executor: Executor) -> _Extent:
     """Executes the shorter rungs, if there are any, and the remaining cases for all epochs."""
     every = range(len(ready.plan.cases))
     cases, rungs = list(every), []
@@ -163,31 +163,31 @@ def _halve(ready: Preparation, executor: Executor) -> _Progress:
             break
         cases = promote(plan, cases, executor.runs)
     executor.execute(ready.plan, ready.engine, cases)
-    return _Progress(every, rungs, set(every) - set(cases))
+    return _Extent(every, rungs, set(every) - set(cases))
 
 
-def _widen(ready: Preparation, executor: Executor) -> _Progress:
+def _widen(ready: Preparation, executor: Executor) -> _Extent:
     """Executes the first rates of each optimizer and schedule, and further ones while the best is at an edge."""
     ladders = Ladders(ready.plan, ready.starts)
     new = ladders.tried
     while new and executor.execute(ready.plan, ready.engine, new):
         new = ladders.widen(executor.runs)
-    return _Progress(ladders.tried)
+    return _Extent(ladders.tried)
 
 
 def _summarize(
     ready: Preparation,
-    progress: _Progress,
+    extent: _Extent,
     runs: Mapping[RunKey, RunMeasurement],
     budget: Budget,
     stored: bool,
 ) -> Comparison:
     """Builds the result from the cases that were tried."""
-    plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in progress.cases))
-    numbers = {case: number for number, case in enumerate(progress.cases)}
+    plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in extent.cases))
+    numbers = {case: number for number, case in enumerate(extent.cases)}
     measured = {dataclasses.replace(key, case=numbers[key.case]): run for key, run in runs.items()}
-    last = len(progress.cases) - len(progress.dropped)
-    total = (last + sum(count for _, count in progress.rungs)) * len(plan.seeds)
+    last = len(extent.cases) - len(extent.dropped)
+    total = (last + sum(count for _, count in extent.rungs)) * len(plan.seeds)
     notes = notes_of(ready.starts)
     if len(runs) < total:
         shared = last == sum(key.rung == plan.rung and key.seed == plan.seeds[0] for key in measured)
@@ -197,9 +197,9 @@ def _summarize(
         engine_reason=ready.engine.reason or ("Every run was in the store." if runs else "No run was executed."),
         seconds=budget.elapsed,
         budget_seconds=budget.seconds,
-        rungs=[epochs for epochs, _ in progress.rungs],
-        dropped=progress.dropped,
+        rungs=[epochs for epochs, _ in extent.rungs],
+        dropped=extent.dropped,
         notes=notes,
         no_result="No case was trained for all epochs." if runs else budget.refusal(plan.epochs),
     )
-    return summarize(plan, [ready.descriptions[case] for case in progress.cases], measured, course)
+    return summarize(plan, [ready.descriptions[case] for case in extent.cases], measured, course)

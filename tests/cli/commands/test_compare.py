@@ -137,7 +137,7 @@ def test_a_budget_that_is_too_short_is_no_answer(quick):
     ran = quick(*OWN, *SHORT, "--budget", "0.001s", "--json")
     assert ran.code == 1, ran.err
     assert ran.document["not_run"] == 4
-    assert ran.document["reason"].startswith("No run was made: the budget is 0.001 s")
+    assert ran.document["reason"].startswith("No run was executed: the budget is 0.001 s")
     assert {row["verdict"] for row in ran.document["table"]} == {"not run"}
 
 

@@ -59,7 +59,7 @@ def test_a_file_that_is_none_at_all_is_1_and_cannot_be_salvaged(quick, here):
     assert "runs.sqlite is damaged: file is not a database. Nothing in it can be used." in ran.err
     ran = quick("store", "check", "runs.sqlite", "--salvage", "new.sqlite")
     assert ran.code == 3
-    assert "its plan can't be read, so no store can be made of it" in ran.err
+    assert "its plan can't be read, so its runs can't be used" in ran.err
 
 
 @pytest.mark.parametrize(
