@@ -152,6 +152,12 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         (lambda: klr.from_torch("StepLR", lr=0.1, step_size=0), "step_size must be a whole number of at least 1"),
         (lambda: klr.from_torch("StepLR", lr=0.1, step_size=2.5), "step_size must be a whole number"),
         (lambda: klr.from_torch("StepLR", lr=-0.1, step_size=5), r"from_torch\(lr=-0.1\): lr must be 0 or more"),
+        (lambda: klr.from_torch("StepLR", lr=None, step_size=5), r"from_torch\(lr=None\): lr must be a finite number"),
+        (lambda: klr.from_torch("LinearLR", lr=0.1, start_factor=0.0), "start_factor must be above 0"),
+        (
+            lambda: klr.from_timm("wsd", lr=0.1, t_initial=9, decay_t=3, warmup_t=-1),
+            r"from_timm\(warmup_t=-1\): warmup_t",
+        ),
         (lambda: klr.from_torch("ConstantLR", lr=0.1, factor=0.0), "factor must be above 0 and at most 1"),
         (lambda: klr.from_torch("LambdaLR", lr=0.1, lr_lambda=[inverse]), "lr_lambda must be a function of the step"),
         (lambda: klr.from_torch("MultiplicativeLR", lr=0.1, lr_lambda=inverse), "total_steps=1000"),
