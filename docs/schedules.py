@@ -107,7 +107,10 @@ OPERATORS = {
 OF_IMPORTERS = {
     "CosineWave": ("CosineWave(0.1, 0.0, 25)", "torch `CosineAnnealingLR`; transformers `cosine_with_restarts`"),
     "Excerpt": ("Excerpt(Linear(0.1, 0.0, 100), 60)", "torch `LinearLR` with an end above `total_iters`"),
-    "UnevenRepeat": ("UnevenRepeat(Linear(0.1, 0.0, 15), 1.7)", "Keras `CosineDecayRestarts(t_mul=1.7)`; timm `cycle_mul`"),
+    "UnevenRepeat": (
+        "UnevenRepeat(Linear(0.1, 0.0, 15), 1.7)",
+        "Keras `CosineDecayRestarts(t_mul=1.7)`; timm `cycle_mul`",
+    ),
 }
 SECTIONS = {
     "Atoms": ("Each has one formula. Their ends are reached at t = T and held.", ATOMS),

@@ -80,7 +80,9 @@ def test_functions_are_short():
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-                body = [one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+                body = [
+                    one for one in node.body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))
+                ]
                 length = node.end_lineno - body[0].lineno + 1 if body else 0
                 if length > LONGEST_FUNCTION:
                     long.append(f"{path.name}:{node.lineno} {node.name}: {length} lines")
