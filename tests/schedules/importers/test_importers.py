@@ -190,7 +190,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
                 schedulers=[("ConstantLR", {}), ("MultiplicativeLR", {"lr_lambda": inverse})],
                 milestones=[3],
             ),
-            "MultiplicativeLR continues from the rate",
+            "MultiplicativeLR continues from the last rate",
         ),
         (
             lambda: klr.from_torch(
