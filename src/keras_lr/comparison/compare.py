@@ -49,7 +49,7 @@ def compare(
 
     The cases are `optimizers` x `schedules` x `learning_rates`; what you leave out stays as `build_model` compiled it. All
     cases share the seeds, so they are compared seed by seed. A run that diverges or fails (out of memory, for example) has
-    no score, and the other runs go on; the record has the traceback. Global random states are left unchanged.
+    no score, and the other runs continue; the record has the traceback. Global random states are left unchanged.
 
     Args:
         build_model: Returns a new, compiled model; its loss, metrics and optimizer are the template of every case.
@@ -176,11 +176,7 @@ def _widen(ready: Preparation, executor: Executor) -> _Extent:
 
 
 def _summarize(
-    ready: Preparation,
-    extent: _Extent,
-    runs: Mapping[RunKey, RunMeasurement],
-    budget: Budget,
-    stored: bool,
+    ready: Preparation, extent: _Extent, runs: Mapping[RunKey, RunMeasurement], budget: Budget, stored: bool
 ) -> Comparison:
     """Builds the result from the cases that were tried."""
     plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in extent.cases))

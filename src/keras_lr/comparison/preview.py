@@ -174,7 +174,7 @@ def _preview(ready: Preparation, plan: Plan, cost: Cost | None, budget: Budget, 
 
 
 def _cases(ready: Preparation, plan: Plan) -> tuple[list[str], list[str]]:
-    """The names of the first cases, and notes on them."""
+    """Returns the names of the first cases, and notes on them."""
     if not plan.auto:
         return [case.name for case in plan.cases], []
     wider = f"While the best rate is the smallest or the largest, {BEYOND} more are added, so there may be more runs."
@@ -187,7 +187,7 @@ def _cases(ready: Preparation, plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def _rungs(plan: Plan, cases: int) -> list[tuple[int, int]]:
-    """The epochs of each shorter rung, and its least number of cases."""
+    """Returns the epochs of each shorter rung, and its least number of cases."""
     rungs = []
     for epochs in rungs_of(plan):
         rungs.append((epochs, cases))

@@ -86,7 +86,7 @@ def summarize(
 
 
 def _runs(plan: Plan, measurements: Mapping[RunKey, RunMeasurement], dropped: Collection[int]) -> list[list[Run]]:
-    """The runs of each case for all epochs, also those that were not executed.
+    """Returns the runs of each case for all epochs, also those that were not executed.
 
     The statistics use the seeds that all remaining cases have; if there are none, the seed of the first run.
     """
@@ -108,7 +108,7 @@ def _run(plan: Plan, seed: int, run: TrainingRun, counts: bool = True) -> Run:
 
 
 def _rungs(plan: Plan, case: int, measurements: Mapping[RunKey, RunMeasurement], course: Course) -> tuple[Rung, ...]:
-    """The shorter rungs that a case was in."""
+    """Returns the shorter rungs that a case was in."""
     rungs = []
     for rung, epochs in enumerate(course.rungs, 1):
         keys = [key for key in (RunKey(rung, case, seed) for seed in plan.seeds) if key in measurements]
@@ -202,7 +202,7 @@ def _warnings(cases: Sequence[Case], best: Case | None, course: Course) -> list[
 
 
 def _failures(cases: Sequence[Case]) -> list[str]:
-    """A warning about the runs that failed, with the error of the first."""
+    """Returns a warning about the runs that failed, with the error of the first."""
     failed = [(case, run) for case in cases for run in case.runs if run.outcome == "failed"]
     if not failed:
         return []
@@ -215,7 +215,7 @@ def _failures(cases: Sequence[Case]) -> list[str]:
 
 
 def _edge(cases: Sequence[Case], best: Case) -> str | None:
-    """A warning if the best rate is the smallest or the largest."""
+    """Returns a warning if the best rate is the smallest or the largest."""
     executed = [case for case in cases if case.not_run < len(case.runs)]
     rates = sorted(case.learning_rate for case in executed if case.learning_rate is not None)
     if best.learning_rate is None or len(set(rates)) < 2 or best.learning_rate not in (rates[0], rates[-1]):

@@ -11,13 +11,7 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison.execution.grouping import ProgramInputs, obstacle, own_step
 from keras_lr.comparison.execution.one_run import check_metric, execute_run
-from keras_lr.comparison.execution.placement import (
-    PROCESS,
-    FastestTrainer,
-    JaxTrainer,
-    ProgramTrainer,
-    train_here,
-)
+from keras_lr.comparison.execution.placement import PROCESS, FastestTrainer, JaxTrainer, ProgramTrainer, train_here
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.plan import WHERE, Plan
@@ -129,7 +123,7 @@ class PopulationEngine:
         return JaxTrainer() if self._required else FastestTrainer(self._against, self._is_large())
 
     def _is_large(self) -> bool:
-        """Whether there are probably enough updates to start a process with JAX at once."""
+        """Returns whether there are probably enough updates to start a process with JAX at once."""
         updates = self._plan.epochs * (data_checks.examples_of(self._plan.data["x"]) // (self._plan.batch_size or 32))
         runs = len(self._plan.cases) * len(self._plan.seeds)
         return self._required or (self._against is None and runs * updates * UPDATE > PROCESS)

@@ -73,7 +73,7 @@ class Executor:
                     self._budget.learn(measurement.run.seconds, 1, plan.epochs)
 
     def _affordable(self, plan: Plan, engine: Engine, missing: Sequence[RunKey], row: int) -> int:
-        """How many of the missing runs to start now; `row` is the number of runs of a seed."""
+        """Returns how many of the missing runs to start now; `row` is the number of runs of a seed."""
         first = sum(key.seed == missing[0].seed for key in missing)
         if not engine.separable and self._budget.left < self._shortest:
             return 0

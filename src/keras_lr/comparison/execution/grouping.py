@@ -153,7 +153,7 @@ class ProgramInputs:
             yield self._plan.key(case, seed), RunMeasurement(run, rates, member.losses)
 
     def _settings(self, case: PlannedCase, model: Any) -> str:
-        """The case's optimizer without its rate and other floats, as text: equal if cases can share a program."""
+        """Describes the case's optimizer without its rate and other floats; equal texts can share a program."""
         if id(case.optimizer) in self._floats:
             return self._floats[id(case.optimizer)][0]
         plain, free = _without_rate(case.optimizer_for(model.optimizer))
@@ -165,13 +165,13 @@ class ProgramInputs:
         return settings
 
     def _differences(self, cases: Sequence[int]) -> dict[str, np.ndarray]:
-        """The floats of the optimizer that differ between cases."""
+        """Returns the floats of the optimizer that differ between cases."""
         floats = [self._floats.get(id(self._plan.cases[case].optimizer), ("", {}))[1] for case in cases]
         columns = {name: np.array([own[name] for own in floats]) for name in floats[0]}
         return {name: values for name, values in columns.items() if len(set(values)) > 1}
 
     def _start(self, seed: int) -> SeedStart:
-        """The weights and orders that a seed determines, drawn in the sequence in which `fit` draws them."""
+        """Returns the weights and orders that a seed determines, drawn in the same order as `fit` draws them."""
         if seed not in self._starts:
             with backends.random_state():
                 keras.utils.set_random_seed(seed)
@@ -183,7 +183,7 @@ class ProgramInputs:
         return self._starts[seed]
 
     def _rates(self, model: Any, cases: Sequence[int]) -> np.ndarray:
-        """The rate of every update of every case."""
+        """Returns the rate of every update of every case."""
         steps_per_epoch = -(-self._examples // self.batch_size)
         run = Run(steps_per_epoch, self._plan.epochs, 0, 0)
         steps = np.arange(steps_per_epoch * self._plan.epochs)

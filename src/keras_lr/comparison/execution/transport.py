@@ -191,7 +191,7 @@ def _module_of(value: Any) -> types.ModuleType | None:
 
 
 def _is_users(module: types.ModuleType | None) -> bool:
-    """Whether it is the user's own file: not part of Python, of an installed package or of keras-lr."""
+    """Returns whether it is the user's own file: not part of Python, of an installed package or of keras-lr."""
     if module is None or module.__name__ == "__main__":
         return True
     file = getattr(module, "__file__", None)

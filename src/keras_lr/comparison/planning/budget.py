@@ -50,13 +50,13 @@ class Budget:
         self._expected += runs * cost.fixed + epochs * cost.epoch
 
     def expected(self, epochs: int) -> float | None:
-        """The expected seconds of a run; None without an estimate and a finished run."""
+        """Returns the expected seconds of a run; None without an estimate and a finished run."""
         if self._expected > 0.0:
             return (self._cost or PER_EPOCH).seconds(epochs) * self._took / self._expected
         return None if self._cost is None else self._cost.seconds(epochs)
 
     def allows(self, epochs: int) -> float:
-        """The number of runs that are expected to end in time; 1 if the time of a run is unknown."""
+        """Returns the number of runs that are expected to end in time; 1 if the time of a run is unknown."""
         if self.seconds is None:
             return math.inf
         each = self.expected(epochs)
@@ -65,7 +65,7 @@ class Budget:
         return 1 if each is None else math.inf if each == 0.0 else self.left // each
 
     def shortfall(self, missing: int, planned: int, stored: bool, shared: bool) -> str:
-        """A warning about the runs that the budget left out.
+        """Returns a warning about the runs that the budget left out.
 
         Args:
             missing: Their number.
@@ -78,7 +78,7 @@ class Budget:
         return f"The budget of {duration(self.seconds)} left out {missing} of {planned} runs. {later}; {seeds}."
 
     def refusal(self, epochs: int) -> str:
-        """The reason if no run starts."""
+        """Returns the reason if no run starts."""
         budget, run = duration(self.seconds), duration(self.expected(epochs))
         return f"No run was executed: the budget is {budget}, and a run is expected to take {run}."
 

@@ -73,16 +73,16 @@ class Plan:
     rung: int = 0
 
     def key(self, case: int, seed: int) -> RunKey:
-        """The key of a run of this plan."""
+        """Returns the key of a run of this plan."""
         return RunKey(self.rung, case, seed)
 
     def score(self, run: TrainingRun) -> float | None:
-        """The metric after the last epoch of a run that finished; None if it did not, or if the metric isn't finite."""
+        """Returns the metric after the last epoch; None if the run didn't finish or the metric isn't finite."""
         last = run.history.get(self.metric, (math.nan,))[-1:] or (math.nan,)
         return last[0] if run.outcome == "finished" and math.isfinite(last[0]) else None
 
     def scores(self, case: int, measurements: Mapping[RunKey, RunMeasurement]) -> dict[int, float]:
-        """The scores of a case whose runs have all ended, by seed."""
+        """Returns the scores of a case whose runs have all ended, by seed."""
         scores = {seed: self.score(measurements[self.key(case, seed)].run) for seed in self.seeds}
         return {seed: score for seed, score in scores.items() if score is not None}
 

@@ -21,7 +21,7 @@ _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".db": "optuna", "": "tensorbo
 
 
 def format_of(out: str | os.PathLike[str]) -> str | None:
-    """The format for a suffix: .csv, .parquet, .db for Optuna, no suffix for TensorBoard's folder; None for another."""
+    """Returns the format for a path: .csv, .parquet, .db (Optuna) or no suffix (TensorBoard); else None."""
     return _ENDINGS.get(pathlib.Path(out).suffix.lower())
 
 
@@ -131,7 +131,7 @@ def _require(package: str, extra: str, purpose: str) -> Any:
 
 
 def _case(contents: Contents, stored: StoredRun) -> Mapping[str, Any]:
-    """The case of a run, with its rung in its name."""
+    """Returns the case of a run, with its rung in its name."""
     plan: Mapping[str, Any] = contents.plan or {}
     case = plan["cases"][stored.key.case]
     return {**case, "name": _name(plan, case, stored.key.rung)}

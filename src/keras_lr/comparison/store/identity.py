@@ -120,7 +120,7 @@ def _cases(there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]
 
 
 def _leaves(name: str, there: Any, here: Any) -> Iterator[str]:
-    """The leaves that differ, each with its path; lists of different lengths are one leaf."""
+    """Returns the leaves that differ, each with its path; lists of different lengths are one leaf."""
     if there == here:
         return
     if isinstance(there, dict) and isinstance(here, dict):
@@ -143,7 +143,7 @@ def _short(value: Any) -> str:
 
 
 def _model(model: Any) -> dict[str, Any]:
-    """The architecture, the compile arguments and the shapes of the weights."""
+    """Returns the architecture, the compile arguments and the shapes of the weights."""
     parts: dict[str, Callable[[], Any]] = {
         "config": model.get_config,
         "compiled": model.get_compile_config,

@@ -152,7 +152,7 @@ def _broken_pages(connection: sqlite3.Connection) -> list[str]:
 
 
 def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> tuple[list[schema.StoredRun], list[str]]:
-    """The intact runs, and a line about the others. Reads row by row: a broken page hides only the runs on it."""
+    """Returns the intact runs, and a line about the others. A broken page hides only the runs on it."""
     intact: dict[RunKey, schema.StoredRun] = {}
     numbers, complete = _numbers(connection, planned)
     for number in numbers:
@@ -169,7 +169,7 @@ def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> t
 
 
 def _numbers(connection: sqlite3.Connection, planned: int) -> tuple[list[int], bool]:
-    """The ids of the rows of runs, and True; if they can't be listed, all that may exist, and False."""
+    """Returns the ids of the rows of runs, and True; if they can't be listed, all that may exist, and False."""
     try:
         return [number for (number,) in connection.execute("SELECT id FROM run ORDER BY id")], True
     except sqlite3.Error:

@@ -57,7 +57,7 @@ class StoredRun:
 
 
 def version_of(connection: sqlite3.Connection) -> int | None:
-    """The version of a store; 0 for an empty file, None for the file of another program."""
+    """Returns the version of a store; 0 for an empty file, None for the file of another program."""
     ((application,),) = connection.execute("PRAGMA application_id")
     ((version,),) = connection.execute("PRAGMA user_version")
     ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
@@ -153,7 +153,7 @@ def read_run(connection: sqlite3.Connection, number: int, places: int | None = N
 
 
 def _numbers(run: int) -> tuple[int, int]:
-    """The first and the last id that a curve of a run may have."""
+    """Returns the first and the last id that a curve of a run may have."""
     return run * CURVES, run * CURVES + CURVES - 1
 
 
@@ -202,7 +202,7 @@ def unpack(width: int, points: bytes) -> tuple[float, ...]:
 
 
 def _digest(*parts: Any) -> str:
-    """A digest of texts, numbers and bytes, which depends on their types too."""
+    """Returns a digest of texts, numbers and bytes, and of their types."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         for value in part if isinstance(part, (tuple, list)) else [part]:

@@ -22,10 +22,7 @@ from keras_lr.core.errors import ArgumentError, StoreError
 TIMEOUT = 30.0  # seconds to wait for a program that reads or copies the file
 _FAULTS = {
     sqlite3.SQLITE_FULL: ("it can't be written: the disk is full", "Free some space"),
-    sqlite3.SQLITE_IOERR: (
-        "it can't be read or written: the disk gave an error",
-        "Check free space and permissions",
-    ),
+    sqlite3.SQLITE_IOERR: ("it can't be read or written: the disk gave an error", "Check free space and permissions"),
     sqlite3.SQLITE_READONLY: ("it can't be written: no permission", "Make the file and its folder writable"),
     sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "Make the file and its folder writable, and check free space"),
     sqlite3.SQLITE_PERM: ("it can't be opened: no permission", "Make the file and its folder writable"),
@@ -139,7 +136,7 @@ def connect(path: pathlib.Path, mode: str = "rwc") -> sqlite3.Connection:
 
 
 def mode_to_read(path: pathlib.Path) -> str:
-    """The mode to read a store. If no process has it open, `immutable` keeps SQLite from leaving files beside it."""
+    """Returns the mode to read a store. If no process has it open, it is `immutable`: SQLite adds no files."""
     return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
 
 
@@ -157,7 +154,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def supported_version(connection: sqlite3.Connection, path: pathlib.Path, where: str = WHERE) -> int:
-    """The version of a store that this keras-lr can read; 0 for an empty file."""
+    """Returns the version of a store that this keras-lr can read; 0 for an empty file."""
     version = schema.version_of(connection)
     if version is None:
         raise ArgumentError(where, "it is not a store", _check_it(path), store=str(path))

@@ -41,7 +41,7 @@ def _sections(result: ComparisonRecord) -> list[html.Section]:
 
 
 def _rate_sections(result: ComparisonRecord) -> list[html.Section]:
-    """A table of the stable rates; no section without a grid of rates."""
+    """Returns a section with the stable rates; none without a grid of rates."""
     header = ["optimizer", "schedule", "best rate", "largest stable", "smallest unstable", "margin", "sensitivity"]
     rows = [
         [

@@ -167,7 +167,7 @@ def read(sprints: Sprints) -> Reading | None:
 
 
 def _enough(rates: tuple[float, ...], gains: np.ndarray) -> float:
-    """The lowest rate that gains enough, on a straight line in log rate between two sprints."""
+    """Returns the lowest rate that gains enough, on a straight line in log rate between two sprints."""
     means = np.maximum(gains.mean(axis=1), 0.0)
     target = ENOUGH * float(means.max())
     index = int(np.argmax(means >= target))

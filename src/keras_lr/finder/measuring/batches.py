@@ -19,8 +19,8 @@ from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.ramp import Source
 
 Batch = tuple[Any, ...]
-RESIDENT = 2**26  # bytes: smaller arrays go to the backend whole, of larger ones only the rows of a chunk
-_ONCE = "Pass a function that makes it, a PyDataset or a tf.data.Dataset"
+RESIDENT = 2**26  # bytes; the backend gets smaller arrays as a whole, of larger ones only the rows of a chunk
+_ONCE = "Pass a function that returns it, a PyDataset or a tf.data.Dataset"
 _DATASETS = {f"grain.{name}" for name in ("DataLoader", "IterDataset", "MapDataset")}
 _DATASETS |= {"tensorflow.DatasetV2", "torch.DataLoader"}
 
@@ -47,7 +47,7 @@ class Batches(abc.ABC):
 class Arrays(Batches):
     """Arrays in memory, or nests of them: full batches, shuffled in each epoch, without a smaller last one.
 
-    So every loss is the mean of the same number of examples.
+    Thus every loss is the mean of the same number of examples.
     """
 
     def __init__(self, parts: Batch, batch_size: int) -> None:
@@ -241,7 +241,7 @@ def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:
 
 
 def _stream_of(x: Any) -> type[Stream] | None:
-    """The class that reads a source of batches, or None for arrays."""
+    """Returns the class that reads a source of batches, or None for arrays."""
     if isinstance(x, keras.utils.PyDataset):
         return PyDatasets
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(x).__mro__}
@@ -249,7 +249,7 @@ def _stream_of(x: Any) -> type[Stream] | None:
 
 
 def _with_weights(where: str, batch: Batch, class_weight: dict[int, float] | None) -> Batch:
-    """The batch with the weight of each example's class as its sample weight."""
+    """Returns the batch; the weight of each example's class becomes its sample weight."""
     if class_weight is None:
         return batch
     labels = batch[1] if len(batch) > 1 else None
@@ -294,6 +294,6 @@ def _rows(parts: Batch) -> int:
 
 
 def _shapes(batch: Batch) -> Any:
-    """What batches of one chunk have in common."""
+    """Returns what batches of one chunk have in common."""
     kinds = [None if leaf is None else (leaf.shape, leaf.dtype) for leaf in keras.tree.flatten(batch)]
     return len(batch), kinds

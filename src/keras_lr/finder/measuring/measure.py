@@ -68,10 +68,7 @@ def measure(
     every ramp diverges at once. Each ramp and the critical rate take the next seed.
     """
     total = repeats * len(rates) + USUAL * sprint_steps
-    with (
-        progress(where, total, verbose, "Finding the learning rate") as bar,
-        borrow(model, source.first) as stepper,
-    ):
+    with progress(where, total, verbose, "Finding the learning rate") as bar, borrow(model, source.first) as stepper:
         reason = obstacle(model, source)
         if reason is not None:
             return Measurement(Curve(rates, ()), "not_started", {}, _notes(source), reason)
@@ -93,7 +90,7 @@ def measure(
 
 
 def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:
-    """The critical rate; the search starts at the last rate of a ramp."""
+    """Returns the critical rate; the search starts at the last rate of a ramp."""
     start = rates[min(max(len(ramp.losses), 1), len(rates)) - 1]
     chunk = source.reader(seed).take(BATCHES)
     batches = () if chunk is None else chunk.batches()
@@ -103,7 +100,7 @@ def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, ra
 def _ramps(
     stepper: Stepper, source: Batches, rates: tuple[float, ...], ramp: str, repeats: int, seed: int, bar: Any
 ) -> list[RampResult]:
-    """The ramps; fewer than `repeats` if the data ends."""
+    """Returns the ramps; fewer than `repeats` if the data ends."""
     train = restart if ramp == "restart" else climb
     more = ladder.above(rates, ramp)
     stop = _rule(rates, planned=len(rates) if more else None).first
@@ -153,7 +150,7 @@ def _losses(ramps: list[RampResult]) -> tuple[tuple[float, ...], ...]:
 
 
 def _rungs(rates: tuple[float, ...], ramp: str, ramps: list[RampResult]) -> tuple[float, ...]:
-    """The planned ladder, with the further rungs that a ramp reached."""
+    """Returns the planned ladder, with the further rungs that a ramp reached."""
     reached = max(len(rates), *(len(losses) for losses in _losses(ramps)))
     return (rates + ladder.above(rates, ramp))[:reached]
 
@@ -176,7 +173,7 @@ def _measurement(
     if lengths:
         notes.append(
             f"The data ended after {min(lengths)} of {len(planned)} updates and could not be read again. "
-            "Pass a function that makes it, or data that can be read from its beginning."
+            "Pass a function that returns it, or data that can be read from its beginning."
         )
     names = ramps[0].output_losses
     return Measurement(

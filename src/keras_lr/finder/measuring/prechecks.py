@@ -42,7 +42,7 @@ def obstacle(model: Any, source: Batches) -> str | None:
 
 
 def _bad_labels(model: Any, labels: np.ndarray) -> str | None:
-    """What is wrong with the range of the labels, for a loss that takes only some."""
+    """Returns what is wrong with the range of the labels, for a loss that takes only some."""
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
     if name == "binary_crossentropy":
@@ -59,7 +59,7 @@ def _bad_labels(model: Any, labels: np.ndarray) -> str | None:
 
 
 def _outputs(model: Any) -> int | None:
-    """The length of the last axis of the output, if the model knows it."""
+    """Returns the length of the last axis of the output, if the model knows it."""
     try:
         shape = model.output_shape
     except (AttributeError, ValueError):

@@ -47,7 +47,7 @@ def verify_by_training(
             rates = rate * relative_rates(schedule, length) if length else np.zeros(0)
             outcome = run_trial(stepper, source.reader(seed), rates, examples, bar)
             if outcome.data_ended:
-                repair = "Pass a function that makes it, or data that can be read from its beginning"
+                repair = "Pass a function that returns it, or data that can be read from its beginning"
                 raise ArgumentError(where, "verify reads the data again and again", repair, verify=budget)
             losses = () if outcome.losses is None else tuple(outcome.losses.tolist())
             return ValidationLoss(losses, tuple(sizes) if losses else ()), outcome.updates
