@@ -53,16 +53,7 @@ class Answer:
 
 
 def run(command: Callable[..., Answer], arguments: Mapping[str, Any], as_json: bool) -> ExitCode:
-    """Runs a command and prints its answer or its error.
-
-    Args:
-        command: A function of `keras_lr_cli.commands`.
-        arguments: Its keyword arguments.
-        as_json: Whether stdout holds one JSON document.
-
-    Returns:
-        The exit code.
-    """
+    """Runs a function of `keras_lr_cli.commands`, prints its answer or its error, and returns the exit code."""
     from keras_lr.core.errors import ArgumentError, KerasLRError, UserCodeError
 
     try:

@@ -17,7 +17,7 @@ from keras_lr.backends.keras import index_in, rate_of, set_rate
 
 @contextlib.contextmanager
 def scale_rates(optimizer: Any, groups: list[int], factors: list[Any], scale_weight_decay: bool) -> Iterator[None]:
-    """Scales the rate of each variable by the factor of its group. The block is to contain a call of `apply`.
+    """Scales the rate of each variable by the factor of its group. Call `apply` within the block.
 
     It wraps the methods that get rates from Keras, and unwraps them at the end.
 

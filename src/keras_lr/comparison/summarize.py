@@ -46,14 +46,7 @@ class Course:
 def summarize(
     plan: Plan, descriptions: Sequence[Description], measurements: Mapping[RunKey, RunMeasurement], course: Course
 ) -> Comparison:
-    """Builds the result of the runs that were executed.
-
-    Args:
-        plan: For all epochs.
-        descriptions: One for each case.
-        measurements: The runs of every rung.
-        course: How they were executed.
-    """
+    """Builds the result of a plan for all epochs from the runs of every rung, with a description of each case."""
     runs = _runs(plan, measurements, course.dropped)
     scores = [{run.seed: run.score for run in own if run.score is not None and run.counts} for own in runs]
     decision = verdict.decide(scores, plan.mode)

@@ -126,7 +126,7 @@ def find_for(
     critical: bool = False,
     verbose: str | int = "auto",
 ) -> FindResult:
-    """Does the work of `find` for the call that errors name, `where`."""
+    """Does the work of `find`; errors name the call `where`."""
     check_model(where, model)
     rates = ladder(where, min_lr, max_lr, steps, ramp)
     share = mean_share(where, schedule)

@@ -130,13 +130,7 @@ class PopulationEngine:
 
 
 def local_engine(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) -> Engine:
-    """Returns the engine for a plan in this process.
-
-    Args:
-        plan: Defines the runs.
-        build: Returns a compiled model.
-        model: A model that `build` returned.
-        chosen: "auto", "sequential" or "population".
+    """Returns the engine for a plan in this process; `chosen` is one of `ENGINES`, `model` a model that `build` returned.
 
     Raises:
         ArgumentError: The chosen engine can't execute these runs.

@@ -28,12 +28,7 @@ OWN_STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 def obstacle(plan: Plan, model: Any) -> str | None:
-    """Returns why one program can't train the runs of a plan, or None.
-
-    Args:
-        plan: Defines the runs.
-        model: A compiled model that `build_model` returned.
-    """
+    """Returns why one program can't train the runs of a plan, whose `build_model` returned this model, or None."""
     data = plan.data
     if plan.prune is None:
         return "prune=None keeps training runs that diverged"

@@ -47,13 +47,7 @@ class RateStart:
 
 
 def starts_of(plan: Plan, build: Callable[[], Any], identity: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
-    """Returns the first rates of each optimizer and schedule, from the store or from `find`.
-
-    Args:
-        plan: Its cases have no rates yet.
-        build: Returns a new, compiled model.
-        identity: Of the plan in the store, or None.
-    """
+    """Returns the first rates of each optimizer and schedule, from the identity in the store or from `find`."""
     return starts_in(plan, identity) or tuple(_start(plan, case, build) for case in plan.cases)
 
 
@@ -105,13 +99,9 @@ class Ladders:
         return [case for _, tried in self._spans for case in tried]
 
     def widen(self, measurements: Mapping[RunKey, RunMeasurement]) -> list[int]:
-        """Adds rates beyond each edge at which the best rate lies.
+        """Adds rates beyond each edge at which the best rate lies; returns the numbers of the new cases.
 
-        Args:
-            measurements: The runs of all cases to try.
-
-        Returns:
-            The numbers of the new cases; empty if no best rate is at an edge, or no rates are left.
+        There are none if no best rate is at an edge, or no rates are left.
         """
         before = set(self.tried)
         self._spans = [(cases, self._widen(cases, tried, measurements)) for cases, tried in self._spans]

@@ -67,11 +67,7 @@ class Budget:
     def shortfall(self, missing: int, planned: int, stored: bool, shared: bool) -> str:
         """Returns a warning about the runs that the budget left out.
 
-        Args:
-            missing: Their number.
-            planned: The number of all runs.
-            stored: Whether the comparison has a store.
-            shared: Whether all cases have a run with the first seed.
+        `stored`: whether the comparison has a store; `shared`: whether all cases have a run with the first seed.
         """
         later = "The same call with this store executes them" if stored else "With a store, a later call executes them"
         seeds = "the statistics use the seeds that all cases have" if shared else "not all cases have a run"

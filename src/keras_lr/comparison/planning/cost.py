@@ -59,7 +59,7 @@ def cost_of_a_run(plan: Plan, build: Callable[[], Any]) -> Cost | None:
         build: Returns a new, compiled model.
 
     Returns:
-        The cost. None if x is a dataset, which may have a position to lose, or if the model can't be trained; the first run
+        The cost. None if x is a dataset, which timing would advance, or if the model can't be trained; the first run
         then fails with the reason.
     """
     updates = updates_per_epoch(plan)
@@ -69,7 +69,7 @@ def cost_of_a_run(plan: Plan, build: Callable[[], Any]) -> Cost | None:
         with backends.random_state():
             keras.utils.set_random_seed(plan.seeds[0])
             return _time_updates(plan, build, updates)
-    except Exception:  # whatever the user's code raises
+    except Exception:  # the user's code may raise anything
         return None
 
 

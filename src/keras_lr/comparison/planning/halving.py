@@ -106,10 +106,7 @@ def fixed_length(schedule: Schedule) -> str | None:
 def promote(plan: Plan, cases: Sequence[int], measurements: Mapping[RunKey, RunMeasurement]) -> list[int]:
     """Returns the cases for the next rung: the better third, and all that are indistinguishable from the best.
 
-    Args:
-        plan: For this rung.
-        cases: The numbers of the cases in this rung.
-        measurements: All runs so far.
+    `plan` is that of this rung, `cases` are the numbers of its cases, and `measurements` has all runs so far.
     """
     decision = verdict.decide([plan.scores(case, measurements) for case in cases], plan.mode)
     if decision.best is None:

@@ -177,7 +177,7 @@ def seeds_of(seeds: Any) -> tuple[int, ...]:
 
 
 def at_rate(case: PlannedCase, rate: float) -> PlannedCase:
-    """Returns a case without a rate at a rate."""
+    """Returns the case with a rate; it has none yet."""
     optimizer = None if case.optimizer_name is None else (case.optimizer_name, case.optimizer)
     schedule = None if case.schedule_name is None else (case.schedule_name, case.schedule)
     return _case(optimizer, schedule, rate)

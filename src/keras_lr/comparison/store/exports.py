@@ -26,12 +26,7 @@ def format_of(out: str | os.PathLike[str]) -> str | None:
 
 
 def export(contents: Contents, out: str | os.PathLike[str], kind: str) -> None:
-    """Writes the runs of a store.
-
-    Args:
-        contents: Those of the store.
-        out: A new file, or a new folder for TensorBoard.
-        kind: "csv", "parquet", "tensorboard" or "optuna".
+    """Writes the runs of a store to a new file, or to a new folder for TensorBoard; `kind` is one of `FORMATS`.
 
     Raises:
         ArgumentError: The path exists, or the plan of the store can't be read.

@@ -20,7 +20,7 @@ from keras_lr.comparison.store import schema
 from keras_lr.comparison.store.store import connect, mode_to_read, supported_version, transaction, translate_errors
 from keras_lr.core.errors import ArgumentError, StoreError
 
-_LINES = 3  # of what SQLite says about broken pages
+_LINES = 3  # of SQLite's report on broken pages
 _BEYOND = 1000  # rows to look for beyond those of the plan
 _MANY = 1 << 40  # more cases than any plan has
 
@@ -57,11 +57,7 @@ class Contents:
 
 
 def contents_of(path: str | os.PathLike[str], where: str = "check") -> Contents:
-    """Reads a store without changing it.
-
-    Args:
-        path: The file to read.
-        where: The name of the caller, for errors.
+    """Reads a store without changing it. Errors name the caller, `where`.
 
     Raises:
         ArgumentError: The file does not exist, or a newer keras-lr wrote it.
@@ -80,12 +76,7 @@ def contents_of(path: str | os.PathLike[str], where: str = "check") -> Contents:
 
 
 def salvage(contents: Contents, path: str | os.PathLike[str], where: str = "check") -> None:
-    """Writes the intact runs into a new store, which `compare` can continue.
-
-    Args:
-        contents: Those of the damaged store.
-        path: The new file.
-        where: The name of the caller, for errors.
+    """Writes the intact runs of a damaged store into a new one, which `compare` can continue.
 
     Raises:
         ArgumentError: The file exists.

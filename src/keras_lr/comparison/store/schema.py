@@ -113,11 +113,7 @@ def write_run(connection: sqlite3.Connection, stored: StoredRun) -> None:
 
 
 def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iterator[StoredRun]:
-    """Yields every run of a store.
-
-    Args:
-        connection: To the store.
-        places: As in `read_run`.
+    """Yields every run of a store; `places` as in `read_run`.
 
     Raises:
         DamagedError: A run does not match its digest.
@@ -127,12 +123,9 @@ def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iter
 
 
 def read_run(connection: sqlite3.Connection, number: int, places: int | None = None) -> StoredRun:
-    """Reads a run.
+    """Reads the run in a row.
 
-    Args:
-        connection: To the store.
-        number: The id of its row.
-        places: For a store of version 1 the number of cases in its plan; None for a newer store.
+    `places` is the number of cases in the plan for a store of version 1, and None for a newer store.
 
     Raises:
         DamagedError: The run does not match its digest.

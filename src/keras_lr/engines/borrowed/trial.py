@@ -39,13 +39,6 @@ def run_trial(
     """Trains from the start, one update per rate, and evaluates the validation data at the end.
 
     Under gradient accumulation an update uses several batches, all at one rate.
-
-    Args:
-        stepper: The model's updates.
-        source: The training data.
-        learning_rates: The rate of each update.
-        validation: Returns the validation batches.
-        progress: Counts the updates.
     """
     batches = micro_batches(stepper.model)
     rates, count = np.repeat(learning_rates, batches), 0

@@ -64,7 +64,7 @@ def consensus(curve: Curve, mean_share: float = 1.0, sprints: Sprints | None = N
     """Decides on a rate.
 
     Args:
-        curve: One ramp or several, up one ladder.
+        curve: One ramp or several, on one ladder.
         mean_share: Mean of the schedule over its peak, in (0, 1]: 1 for a constant rate, 0.5 for a cosine.
         sprints: Trainings of a few dozen updates at one rate each, or None to read the ramps alone.
 

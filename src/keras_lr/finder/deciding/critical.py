@@ -42,14 +42,9 @@ class CriticalRate:
 
 
 def next_rate(search: LineSearch, first: float) -> float | None:
-    """Returns the next rate of a search: doubles it until the loss rises, halves it until it falls, then bisects.
+    """Returns the next rate of a search that begins at `first`, or None at its end.
 
-    Args:
-        search: The losses so far.
-        first: The rate to begin with.
-
-    Returns:
-        A rate, or None at the end of the search.
+    Doubles the rate until the loss rises, or halves it until the loss falls, then bisects.
     """
     if not math.isfinite(search.loss):
         return None
@@ -89,12 +84,7 @@ def warmup_steps(learning_rate: float | None, edge: CriticalRate | None) -> int 
     A warm-up of n updates begins at learning_rate / (n + 1) and rises by the same amount with each update. This amount is
     at most the critical rate.
 
-    Args:
-        learning_rate: The rate at the end of the warm-up.
-        edge: The critical rate at its start.
-
-    Returns:
-        Updates, 0 if the rate is below the critical rate; None if one of the two is None.
+    Returns 0 if the rate is below the critical rate; None if one of the two is None.
 
     Example:
         >>> warmup_steps(0.01, CriticalRate(0.003, (0.002, 0.004), "")), warmup_steps(0.001, CriticalRate(0.003, None, ""))

@@ -13,11 +13,11 @@ import math
 
 import numpy as np
 
-STEP = 10.0 ** (1 / 2)  # between two rates
-ENOUGH = 0.7  # of the best gain: the lowest rate that gains as much counts
-TAIL = 0.5  # of a sprint, at its end: the updates whose losses count without a holdout
+STEP = 10.0 ** (1 / 2)  # ratio of two neighbouring rates
+ENOUGH = 0.7  # share of the best gain; the lowest rate that gains it decides
+TAIL = 0.5  # share of a sprint, at its end, whose losses count without a holdout
 BLOCKS = 5  # of the batches that count: each is left out in turn to measure the spread
-MOST = 12  # sprints, besides that at rate 0
+MOST = 12  # sprints, without the one at rate 0
 SAME = 1.001  # two rates within this ratio count as one
 CLEAR, CLEAR_HOLDOUT = 4.0, 3.0  # standard errors that a gain must exceed: in training, and on the holdout
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
@@ -60,7 +60,7 @@ class Sprints:
 
     @property
     def gains(self) -> np.ndarray:
-        """By how much each batch's loss is lower than at rate 0, of shape (rates, batches); -inf for a sprint that diverged."""
+        """The decrease of each batch's loss against rate 0, of shape (rates, batches); -inf for a sprint that diverged."""
         idle, every = self.counted
         rows = [
             idle - np.asarray(losses, np.float64)
@@ -113,11 +113,7 @@ class Reading:
 def next_sprint(sprints: Sprints, start: float, lowest: float, highest: float) -> float | None:
     """Returns the rate of the next sprint, or None if the sprints suffice.
 
-    Args:
-        sprints: Those trained so far.
-        start: The rate of the first sprint.
-        lowest: No sprint has a lower rate.
-        highest: No sprint has a higher rate.
+    The first sprint has the rate `start`; none is below `lowest` or above `highest`.
     """
     rates = sprints.learning_rates
     for target in (start, start / STEP, start * STEP):

@@ -13,12 +13,11 @@ from typing import Any, final
 import keras
 import numpy as np
 
-from keras_lr.backends.arrays import Chunk
+from keras_lr.backends.arrays import Batch, Chunk, map_arrays
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.ramp import Source
 
-Batch = tuple[Any, ...]
 RESIDENT = 2**26  # bytes; the backend gets smaller arrays as a whole, of larger ones only the rows of a chunk
 _ONCE = "Pass a function that returns it, a PyDataset or a tf.data.Dataset"
 _DATASETS = {f"grain.{name}" for name in ("DataLoader", "IterDataset", "MapDataset")}
@@ -72,11 +71,11 @@ class Arrays(Batches):
 
     def cut(self, start: int, stop: int) -> Arrays:
         """Returns the rows from `start` to before `stop` as views, in batches of the same size."""
-        return Arrays(tuple(_map(lambda array: array[start:stop], part) for part in self.parts), self.size)
+        return Arrays(tuple(map_arrays(lambda array: array[start:stop], part) for part in self.parts), self.size)
 
     def at(self, rows: np.ndarray) -> Batch:
         """Returns these rows of each array."""
-        return tuple(_map(lambda array: np.take(array, rows, axis=0), part) for part in self.parts)
+        return tuple(map_arrays(lambda array: np.take(array, rows, axis=0), part) for part in self.parts)
 
     def chunk(self, rows: np.ndarray) -> Chunk:
         """Returns batches of these rows, of shape (batches, size)."""
@@ -133,7 +132,7 @@ class Stream(Batches):
     def _epoch(self, order: np.random.Generator) -> Iterator[Batch]:
         for batch in self.raw(order):
             parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
-            yield _with_weights(self.where, _map(_to_numpy, parts), self._class_weight)
+            yield _with_weights(self.where, map_arrays(_to_numpy, parts), self._class_weight)
 
     def _endless(self, seed: int) -> Iterator[Batch]:
         """Yields epoch after epoch, until one is empty: such data can be read only once."""
@@ -215,7 +214,7 @@ def batches(
                 raise ArgumentError(where, f"a dataset brings its own {name}", f"Leave {name} out", **{name: value})
         return kind(where, x, class_weight)
     size = checks.whole(where, batch_size=32 if batch_size is None else batch_size)
-    parts = tuple(_map(lambda value: _to_array(where, value), part) for part in (x, y, sample_weight))
+    parts = tuple(map_arrays(lambda value: _to_array(where, value), part) for part in (x, y, sample_weight))
     _check_arrays(where, dict(zip(("x", "y", "sample_weight"), parts, strict=True)), size)
     return Arrays(_with_weights(where, keras.utils.pack_x_y_sample_weight(*parts), class_weight), size)
 
@@ -277,11 +276,6 @@ def _to_numpy(value: Any) -> np.ndarray:
     if hasattr(value, "detach"):  # a tensor of PyTorch, on whatever backend
         value = value.detach().cpu()
     return value if isinstance(value, np.ndarray) else np.asarray(value)
-
-
-def _map(fn: Any, structure: Any) -> Any:
-    """Applies `fn` to every array in a nest; None stays None."""
-    return keras.tree.map_structure(lambda leaf: None if leaf is None else fn(leaf), structure)
 
 
 def _leaves(structure: Any) -> list[Any]:

@@ -24,7 +24,7 @@ from keras_lr.finder.measuring.prechecks import obstacle
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
-USUAL = 6  # sprints, with that at rate 0
+USUAL = 6  # sprints, with the one at rate 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _measurement(
             f"Every ramp diverged at once at min_lr, {planned[0]:.2g}: the ladder was lowered to {rungs[0]:.2g}."
         )
     if rungs[-1] > planned[-1]:
-        notes.append(f"The loss had not turned at max_lr, {planned[-1]:.2g}: the ramps went on to {rungs[-1]:.2g}.")
+        notes.append(f"The loss had not turned at max_lr, {planned[-1]:.2g}: the ramps continued to {rungs[-1]:.2g}.")
     lengths = [len(one.losses) for one in ramps if one.stop_reason == "data_ended"]
     if lengths:
         notes.append(

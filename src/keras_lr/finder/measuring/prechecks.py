@@ -26,11 +26,9 @@ def check_model(where: str, model: Any) -> None:
 
 
 def obstacle(model: Any, source: Batches) -> str | None:
-    """Returns why training can't work, with a repair, or None.
+    """Returns why training a built model can't work, with a repair, or None.
 
-    Args:
-        model: A built, compiled model.
-        source: Its data. All labels of arrays are checked, of a stream those of one batch.
+    Checks all labels of arrays, and those of the first batch of a stream.
     """
     if not model.trainable_weights:
         return "The model has no trainable weights. Set trainable = True on a layer and compile again."
