@@ -1,6 +1,6 @@
 """Prints what a command returns or raises, and picks the exit code. Imports `keras_lr` only while a command runs.
 
-With `--json`, stdout holds one document and nothing else, whatever the user's code and the libraries print.
+With `--json`, stdout holds one document and nothing else, even if the user's code or a library prints.
 """
 
 from __future__ import annotations

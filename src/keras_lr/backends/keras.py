@@ -182,7 +182,7 @@ class LastLoss(keras.metrics.Metric):
         self._last = threading.local()
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Stores the loss of a batch. The mean over one batch is the loss itself, whatever its weight."""
+        """Stores the loss of a batch. The mean over one batch is the loss itself, for any weight."""
         del sample_weight
         self._last.loss = keras.ops.cast(values, self.dtype)
 

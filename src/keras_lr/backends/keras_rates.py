@@ -80,7 +80,7 @@ def _scaled_decay(optimizer: Any, own: Any, groups: Any, factors: Any, variables
 
 @contextlib.contextmanager
 def _freeze_at_zero(optimizer: Any, factor: Any, variables: Any) -> Iterator[None]:
-    """Keeps the values of variables while a changing factor is 0, whatever velocity the optimizer has."""
+    """Keeps the values of variables while a changing factor is 0, even if the optimizer has velocity."""
     changing = not isinstance(factor, float)
     before = [keras.ops.copy(keras.ops.convert_to_tensor(variable)) for variable in variables if changing]
     yield

@@ -139,7 +139,7 @@ def _preview(ready: Preparation, plan: Plan, cost: Cost | None, budget: Budget, 
         if budget.seconds is not None and seconds > budget.seconds:
             notes.append(f"The budget is {duration(budget.seconds)}: it may not be enough for all runs.")
     if ready.engine.name == "population":
-        notes.append("One program for many runs mostly takes less time than fit; it is timed when it is compiled.")
+        notes.append("One program for many runs usually takes less time than fit; it is timed when it is compiled.")
     if isinstance(ready.engine, RemoteEngine):
         notes.append("The time is for one process.")
     updates = updates_per_epoch(plan)

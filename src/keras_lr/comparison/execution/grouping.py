@@ -153,7 +153,7 @@ class ProgramInputs:
             return self._floats[id(case.optimizer)][0]
         plain, free = _without_rate(case.optimizer_for(model.optimizer))
         config, floats = optimizers.config_of(plain), optimizers.floats_of(plain) if free else {}
-        config["config"] |= dict.fromkeys(floats, "handed in") | {"name": None}  # Keras numbers the names
+        config["config"] |= dict.fromkeys(floats, "an input") | {"name": None}  # Keras numbers the names
         settings = json.dumps(config, sort_keys=True)
         if free:
             self._floats[id(case.optimizer)] = settings, floats

@@ -72,7 +72,7 @@ def interval(values: Sequence[float]) -> Bounds | None:
 def decide(cases: Sequence[Scores], mode: str) -> Verdict:
     """Ranks the cases and finds those that are indistinguishable from the best.
 
-    A case with fewer diverged runs is better than one with more, whatever the scores are. The cases share their seeds, so
+    A case with fewer diverged runs is better than one with more, regardless of the scores. The cases share their seeds, so
     the differences are paired, which removes the common effect of a seed. The best case and those indistinguishable from it
     include the truly best case in 95 of 100 comparisons, for any number of cases. For two cases it is the paired t-test.
 

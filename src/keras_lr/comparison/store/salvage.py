@@ -86,7 +86,7 @@ def salvage(contents: Contents, path: str | os.PathLike[str], where: str = "chec
     if target.exists():
         raise ArgumentError(where, "the file exists", "Pass a new path", salvage=str(path))
     if contents.plan is None:
-        raise StoreError(where, "its plan can't be read, so its runs can't be used", "Start anew", path)
+        raise StoreError(where, "its plan can't be read, so its runs can't be used", "Start a new store", path)
     with translate_errors(where, target), contextlib.closing(connect(target)) as connection, transaction(connection):
         schema.upgrade(connection, 0)
         schema.write_plan(connection, contents.plan)

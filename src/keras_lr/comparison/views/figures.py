@@ -255,7 +255,7 @@ def best_title(result: ComparisonRecord) -> str:
 
 
 def _score_limits(cases: Sequence[Case], scale: str) -> tuple[float, float] | None:
-    """Limits that include every mean and the intervals of the better half; wide intervals of bad cases may exceed them."""
+    """Returns limits that include every mean and the intervals of the better half; wide intervals of bad cases may exceed them."""
     values = [case.mean for case in cases if case.mean is not None]
     for case in cases[: (len(cases) + 1) // 2]:
         values += [bound for bound in case.interval or () if scale != "log" or bound > 0]
@@ -263,7 +263,7 @@ def _score_limits(cases: Sequence[Case], scale: str) -> tuple[float, float] | No
 
 
 def limits_of(values: Sequence[float], scale: str) -> tuple[float, float] | None:
-    """Limits a little beyond the lowest and the highest value; None without values."""
+    """Returns limits a little beyond the lowest and the highest value; None without values."""
     if not values:
         return None
     low, high = min(values), max(values)

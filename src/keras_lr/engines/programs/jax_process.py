@@ -1,4 +1,4 @@
-"""Trains members on JAX in a process of its own, whatever backend the user's process runs on.
+"""Trains members on JAX in a separate process; the user's process may run on any backend.
 
 Only plain data is sent: the description of the model, values, orders and rates. The user's code is neither pickled nor
 imported there. The process is spawned, never forked, and stays for the next call.

@@ -86,7 +86,7 @@ class Loop:
         return min(seconds_per_update(program, self._members) for _ in range(TIMES))
 
     def _time_overhead(self) -> float:
-        """Returns the seconds that a run takes besides its updates: its start and its validations."""
+        """Returns the seconds that a run takes beside its updates: its start and its validations."""
         start = time.perf_counter()
         state = first_state(self._program, self._members)
         begin = time.perf_counter()

@@ -188,7 +188,7 @@ class PyDatasets(Stream):
 class Datasets(Stream):
     """A `tf.data.Dataset`, another iterable of batches, or a function that returns one, each in its own order."""
 
-    note = "The data keeps an order of its own; everything but that order is as it was before."
+    note = "The data keeps its own order, which find can't restore; everything else is restored."
 
     def raw(self, order: np.random.Generator) -> Iterator[Any]:
         del order
@@ -273,7 +273,7 @@ def _to_array(where: str, value: Any) -> np.ndarray:
 
 
 def _to_numpy(value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):  # a tensor of PyTorch, on whatever backend
+    if hasattr(value, "detach"):  # a tensor of PyTorch, on any backend
         value = value.detach().cpu()
     return value if isinstance(value, np.ndarray) else np.asarray(value)
 

@@ -117,7 +117,7 @@ def _ramps(
 def _sprints(
     stepper: Stepper, source: Batches, curve: Curve, ramp: str, steps: int, seed: int, bar: Any
 ) -> Sprints | None:
-    """Sprints from one start, on the same batches, with the same random numbers, until they show an answer."""
+    """Trains sprints from one start, on the same batches, with the same random numbers, until they show an answer."""
     start = sprint_start(curve) if steps else None
     if start is None:
         return None
