@@ -50,14 +50,13 @@ def groups_of(result: ComparisonRecord) -> list[ColorGroup]:
     chosen = [(family_name(result, family), tuple(cases)) for family, cases in by_family.items()]
     if len(by_family) in (1, len(result.cases)):
         chosen = [(case.name, (case,)) for case in result.ranked]
-    return [
-        ColorGroup(name, index if index < MOST_COLORS else GREY, cases) for index, (name, cases) in enumerate(chosen)
-    ]
+    return [ColorGroup(name, rank if rank < MOST_COLORS else GREY, cases) for rank, (name, cases) in enumerate(chosen)]
 
 
 def epochs_panel(result: ComparisonRecord, groups: Sequence[ColorGroup]) -> Panel:
     """Draws the mean over seeds of each group's best case, with the t-intervals of the first few groups."""
-    lines = [line for group in groups for line in _curves(result, group, first=group is _first_grey(groups))]
+    first_grey = next((group for group in groups if group.color == GREY and group.front is not None), None)
+    lines = [line for group in groups for line in _curves(result, group, first=group is first_grey)]
     bands = [band for group in groups for band in _bands(result, group)][:MOST_BANDS]
     scale = scale_of([value for line in lines for value in line.y], result.mode)
     return Panel(
@@ -82,10 +81,6 @@ def _title(result: ComparisonRecord, bands: int, groups: int) -> str:
         return f"Mean of {some}"
     which = "" if bands == groups else " of the best" if bands == 1 else f" of the first {bands}"
     return f"Mean of {some}, 95 % t-interval{which}"
-
-
-def _first_grey(groups: Sequence[ColorGroup]) -> ColorGroup | None:
-    return next((group for group in groups if group.color == GREY and group.front is not None), None)
 
 
 def _curves(result: ComparisonRecord, group: ColorGroup, first: bool) -> list[Line]:

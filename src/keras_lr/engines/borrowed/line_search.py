@@ -96,10 +96,8 @@ def _loss_at(model: Any) -> Callable[[list[Any], float, Batch], float]:
     trainable, rest = model.trainable_variables, model.non_trainable_variables
 
     def forward(weights: list[Any], others: list[Any], direction: list[Any], rate: Any, batch: Any) -> Any:
-        shifted = [
-            weight + keras.ops.cast(rate, weight.dtype) * d for weight, d in zip(weights, direction, strict=True)
-        ]
-        mapping = [*zip(trainable, shifted, strict=True), *zip(rest, others, strict=True)]
+        point = [weight + keras.ops.cast(rate, weight.dtype) * d for weight, d in zip(weights, direction, strict=True)]
+        mapping = [*zip(trainable, point, strict=True), *zip(rest, others, strict=True)]
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
         with keras.StatelessScope(mapping, collect_losses=True):
             y_pred = model(x, training=True)

@@ -145,16 +145,14 @@ def read(sprints: Sprints) -> Reading | None:
     best = int(np.argmax(means))
     if not math.isfinite(means[best]):
         return None
-    count, gain = gains.shape[1], float(means[best])
+    rates, count, gain = sprints.learning_rates, gains.shape[1], float(means[best])
     blocks = np.array_split(np.arange(count), min(BLOCKS, count))
-    without = [
-        _enough(sprints.learning_rates, np.delete(gains, block, axis=1)) for block in blocks if count > len(block)
-    ]
+    without = [_enough(rates, np.delete(gains, block, axis=1)) for block in blocks if count > len(block)]
     noise = float(np.std(gains[best], ddof=1)) / math.sqrt(count) if count > 1 else 0.0
     errors = CLEAR_HOLDOUT if sprints.idle_unseen_losses else CLEAR
     return Reading(
-        enough=_enough(sprints.learning_rates, gains),
-        best=sprints.learning_rates[best],
+        enough=_enough(rates, gains),
+        best=rates[best],
         gain=gain,
         noise=noise,
         spread=math.sqrt((len(without) - 1) * float(np.var(np.log10(without)))) if len(without) > 1 else 0.0,

@@ -63,9 +63,7 @@ class Divergence:
 
         A loss that is not finite before the first update does not count, as no rate causes it.
         """
-        early = [
-            reason in ("diverged", "loss_not_finite") and 1 < len(losses) < 2 * self.quiet for losses, reason in ramps
-        ]
+        early = [why in ("diverged", "loss_not_finite") and 1 < len(losses) < 2 * self.quiet for losses, why in ramps]
         return bool(early) and all(early)
 
     def _risings(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
