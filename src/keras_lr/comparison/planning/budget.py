@@ -24,7 +24,7 @@ class Budget:
     """
 
     def __init__(self, seconds: Any, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.seconds = None if seconds is None else _checked(seconds)
+        self.seconds = None if seconds is None else _check_seconds(seconds)
         self.clock, self._start = clock, clock()
         self._cost: Cost | None = None
         self._took, self._expected = 0.0, 0.0
@@ -103,8 +103,8 @@ def runs_to_start(allowed: float, missing: int, first: int, row: int, one_by_one
         one_by_one: Whether to start one run at a time.
 
     Example:
-        >>> runs_to_start(100, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, False), runs_to_start(3, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, True)
-        (12, 8, 3, 1)
+        >>> [runs_to_start(allowed, 12, 4, 4, False) for allowed in (100, 9, 3)], runs_to_start(9, 12, 4, 4, True)
+        ([12, 8, 3], 1)
     """
     if math.isinf(allowed):
         return missing
@@ -116,11 +116,9 @@ def runs_to_start(allowed: float, missing: int, first: int, row: int, one_by_one
     return first + (fitting - first) // row * row
 
 
-def _checked(seconds: Any) -> float:
+def _check_seconds(seconds: Any) -> float:
     try:
         return checks.above_zero(WHERE, budget_seconds=seconds)
     except ArgumentError:
-        rule = "budget_seconds must be a number above 0"
-        raise ArgumentError(
-            WHERE, rule, "Pass seconds such as 600, or None for no limit", budget_seconds=seconds
-        ) from None
+        rule, repair = "budget_seconds must be a number above 0", "Pass seconds, for example 600, or None for no limit"
+        raise ArgumentError(WHERE, rule, repair, budget_seconds=seconds) from None

@@ -84,7 +84,7 @@ def first_batch(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> t
 def _check_validation(x: Any, validation_data: Any, validation_split: float) -> None:
     share = checks.at_least_zero(WHERE, validation_split=validation_split)
     if share >= 1.0:
-        repair = "Pass a share such as 0.2"
+        repair = "Pass a share, for example 0.2"
         raise ArgumentError(WHERE, "validation_split must be below 1", repair, validation_split=validation_split)
     if share and validation_data is not None:
         rule = "validation_data and validation_split exclude each other"

@@ -128,10 +128,10 @@ def build_plan(
         seeds=seeds_of(seeds),
         epochs=checks.whole(WHERE, epochs=epochs),
         batch_size=batch_size,
-        metric=_checked_metric(metric),
+        metric=_check_metric(metric),
         mode=direction(metric, checks.one_of(WHERE, ["auto", "min", "max"], mode=mode)),
         data=data,
-        prune=_checked_prune(prune),
+        prune=_check_prune(prune),
         auto=_is_auto(learning_rates),
     )
     if plan.metric.startswith("val_") and not plan.has_validation:
@@ -165,7 +165,9 @@ def seeds_of(seeds: Any) -> tuple[int, ...]:
         return tuple(range(checks.whole(WHERE, seeds=seeds)))
     listed = list(seeds)
     if not listed:
-        raise ArgumentError(WHERE, "there must be at least one seed", "Pass a count such as 3, or a list", seeds=seeds)
+        raise ArgumentError(
+            WHERE, "there must be at least one seed", "Pass a count, for example 3, or a list", seeds=seeds
+        )
     if any(
         isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed <= LARGEST_SEED for seed in listed
     ):
@@ -262,14 +264,14 @@ def _is_auto(learning_rates: Any) -> bool:
     return isinstance(learning_rates, str) and learning_rates == AUTO
 
 
-def _checked_prune(prune: Any) -> str | None:
+def _check_prune(prune: Any) -> str | None:
     if prune is not None and (not isinstance(prune, str) or prune not in PRUNES):
         repair = "Pass one of these, or None to train every run to its end"
         raise ArgumentError(WHERE, "prune must be 'divergence', 'halving' or None", repair, prune=prune)
     return prune
 
 
-def _checked_metric(metric: Any) -> str:
+def _check_metric(metric: Any) -> str:
     if not isinstance(metric, str) or not metric.removeprefix("val_"):
         raise ArgumentError(
             WHERE, "metric must be a name", "Pass a name such as 'val_loss' or 'val_accuracy'", metric=metric

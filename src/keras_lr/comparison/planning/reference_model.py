@@ -56,7 +56,7 @@ class Template:
             self.model = self._call()
             self._check_model()
             self.descriptions = [self.describe(case) for case in plan.cases]
-            self.metric = self._checked_metric()
+            self.metric = self._find_metric()
 
     def build(self) -> Any:
         """Builds another model and checks that it is new."""
@@ -98,7 +98,7 @@ class Template:
             raise ArgumentError(WHERE, rule, "Leave out learning_rates and schedules", optimizer=template)
         return _describe(case, self.model.optimizer)
 
-    def _checked_metric(self) -> str:
+    def _find_metric(self) -> str:
         """Finds the metric among those of the compiled model, which a batch of the arrays builds."""
         plan, data = self._plan, self._plan.data
         if not data_checks.arrays_of(data["x"]) or type(self.model).train_step is not keras.Model.train_step:

@@ -99,15 +99,14 @@ def open_store(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator
     if path is None:
         yield None
         return
-    target = _checked(path)
+    target = _check_path(path)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locks.lock(target.resolve()))
         except BlockingIOError as error:
             other = f"another process ({error})" if str(error) else "another process"
-            raise StoreError(
-                WHERE, f"{other} is writing it", "Wait until it ends, or pass another path", target
-            ) from None
+            repair = "Wait until it ends, or pass another path"
+            raise StoreError(WHERE, f"{other} is writing it", repair, target) from None
         except OSError as error:
             raise StoreError(WHERE, f"it can't be written: {error.strerror}", "Pass another path", target) from error
         yield stack.enter_context(contextlib.closing(Store(target, identity())))
@@ -119,7 +118,7 @@ def identity_in(path: Any) -> Mapping[str, Any] | None:
     Raises:
         ArgumentError: The path is invalid.
     """
-    target = None if path is None else _checked(path)
+    target = None if path is None else _check_path(path)
     if target is None or not target.is_file():
         return None
     try:
@@ -174,7 +173,7 @@ def _check_pages(connection: sqlite3.Connection) -> None:
 
 @contextlib.contextmanager
 def translate_errors(where: str, path: pathlib.Path) -> Iterator[None]:
-    """Translates the errors of SQLite."""
+    """Turns the errors of SQLite into errors of keras-lr within the block."""
     try:
         yield
     except (sqlite3.Error, schema.DamagedError, UnicodeDecodeError) as error:
@@ -189,7 +188,7 @@ def _check_it(path: pathlib.Path) -> str:
     return f"Run keras-lr store check {path}, or pass another path"
 
 
-def _checked(path: Any) -> pathlib.Path:
+def _check_path(path: Any) -> pathlib.Path:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise ArgumentError(WHERE, "store must be a path", "Pass a path such as 'runs.sqlite'", store=path)
     target = pathlib.Path(path)

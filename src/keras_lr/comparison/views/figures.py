@@ -211,17 +211,12 @@ def _edge_points(
     dropped = [case for case in untrained if case.dropped_after is not None]
     skipped = [case for case in untrained if case.dropped_after is None]
     far = [case for case in cases if _is_far(result, case)]
+    least = min((case.mean or 0.0 for case in far), default=0.0)
     diverged, failed = [case for case in cases if case.diverged], [case for case in cases if case.failed]
     rows = [
         (dropped, bottom, f"dropped in a shorter rung, {_count(len(dropped), 'case')}", GREY, "v"),
         (skipped, bottom, f"not run, {_count(len(skipped), 'case')}", GREY, "|"),
-        (
-            far,
-            top,
-            f"far above, {text.number(min((case.mean or 0.0 for case in far), default=0.0), 2)} or more",
-            GREY,
-            "^",
-        ),
+        (far, top, f"far above, {text.number(least, 2)} or more", GREY, "^"),
         (diverged, top, _lost_label("diverged", [case.diverged for case in diverged]), MOST_COLORS - 1, "x"),
         (failed, top, _lost_label("failed", [case.failed for case in failed]), GREY, "x"),
     ]
@@ -250,7 +245,7 @@ def best_title(result: ComparisonRecord) -> str:
 
 
 def _score_limits(cases: Sequence[Case], scale: str) -> tuple[float, float] | None:
-    """Returns limits that include every mean and the intervals of the better half; wide intervals of bad cases may exceed them."""
+    """Returns limits that include every mean, and the intervals of the better half of the cases."""
     values = [case.mean for case in cases if case.mean is not None]
     for case in cases[: (len(cases) + 1) // 2]:
         values += [bound for bound in case.interval or () if scale != "log" or bound > 0]

@@ -80,7 +80,7 @@ def stability_of(cases: Sequence[Case], metric: str, mode: str) -> stability.Sta
     """Finds the largest stable rate of a family, by the training loss, or by the metric if no loss was logged."""
     loss = all("loss" in run.history for case in cases for run in case.runs if run.seed in case.scores)
     name, sign = ("loss", 1.0) if loss else (metric, 1.0 if mode == "min" else -1.0)
-    return stability.stability([_tried(case, name, sign) for case in cases])
+    return stability.stability([_rate_outcome(case, name, sign) for case in cases])
 
 
 def rate_statistics(result: ComparisonRecord) -> list[RateStatistics]:
@@ -162,7 +162,7 @@ def _rate_statistics(result: ComparisonRecord, cases: Sequence[Case], cap: float
     )
 
 
-def _tried(case: Case, name: str, sign: float) -> stability.RateOutcome:
+def _rate_outcome(case: Case, name: str, sign: float) -> stability.RateOutcome:
     losses = {run.seed: [sign * loss for loss in run.history[name]] for run in case.runs if run.history.get(name)}
     first = {seed: values[0] for seed, values in losses.items() if math.isfinite(values[0])}
     last = {seed: values[-1] for seed, values in losses.items() if seed in case.scores}
