@@ -108,9 +108,8 @@ def _format_of(path: str | os.PathLike[str] | None) -> str | None:
         return None
     kind = pathlib.Path(path).suffix.lower().removeprefix(".")
     if kind not in ("png", "svg", "pdf"):
-        raise ArgumentError(
-            "plot", "the path must end in .png, .svg or .pdf", 'Pass a path such as "picture.png"', path=str(path)
-        )
+        rule, repair = "the path must end in .png, .svg or .pdf", 'Pass a path such as "picture.png"'
+        raise ArgumentError("plot", rule, repair, path=str(path))
     return kind
 
 

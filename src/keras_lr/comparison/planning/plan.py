@@ -165,15 +165,13 @@ def seeds_of(seeds: Any) -> tuple[int, ...]:
         return tuple(range(checks.whole(WHERE, seeds=seeds)))
     listed = list(seeds)
     if not listed:
-        raise ArgumentError(
-            WHERE, "there must be at least one seed", "Pass a count, for example 3, or a list", seeds=seeds
-        )
+        rule, repair = "there must be at least one seed", "Pass a count, for example 3, or a list"
+        raise ArgumentError(WHERE, rule, repair, seeds=seeds)
     if any(
         isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed <= LARGEST_SEED for seed in listed
     ):
-        raise ArgumentError(
-            WHERE, "a seed must be a whole number from 0 to 2**32 - 1", "Pass seeds such as [0, 1, 2]", seeds=seeds
-        )
+        rule, repair = "a seed must be a whole number from 0 to 2**32 - 1", "Pass seeds such as [0, 1, 2]"
+        raise ArgumentError(WHERE, rule, repair, seeds=seeds)
     _check_unique("a seed", listed, seeds=seeds)
     return tuple(int(seed) for seed in listed)
 
@@ -232,9 +230,8 @@ def _optimizers(chosen: Any) -> list[tuple[str, Any] | None]:
     _check_not_empty(chosen, optimizers=chosen)
     for name, optimizer in chosen.items():
         if not isinstance(name, str) or not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise ArgumentError(
-                WHERE, f"{name!r} is not the name of an optimizer of Keras 3", repair, optimizers=optimizer
-            )
+            rule = f"{name!r} is not the name of an optimizer of Keras 3"
+            raise ArgumentError(WHERE, rule, repair, optimizers=optimizer)
     return list(chosen.items())
 
 
@@ -255,9 +252,8 @@ def _check_not_empty(values: Any, **argument: Any) -> None:
 def _check_unique(what: str, values: list[Any], **argument: Any) -> None:
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise ArgumentError(
-                WHERE, f"{what} must be unique, but {value!r} occurs twice", "Leave one out", **argument
-            )
+            rule, repair = f"{what} must be unique, but {value!r} occurs twice", "Leave one out"
+            raise ArgumentError(WHERE, rule, repair, **argument)
 
 
 def _is_auto(learning_rates: Any) -> bool:
@@ -273,9 +269,8 @@ def _check_prune(prune: Any) -> str | None:
 
 def _check_metric(metric: Any) -> str:
     if not isinstance(metric, str) or not metric.removeprefix("val_"):
-        raise ArgumentError(
-            WHERE, "metric must be a name", "Pass a name such as 'val_loss' or 'val_accuracy'", metric=metric
-        )
+        rule, repair = "metric must be a name", "Pass a name such as 'val_loss' or 'val_accuracy'"
+        raise ArgumentError(WHERE, rule, repair, metric=metric)
     return metric
 
 

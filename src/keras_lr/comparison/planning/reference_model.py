@@ -76,9 +76,8 @@ class Template:
         model, function = self.model, self._plan.build_model
         if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
             repair = "Build it with `import keras`, which is Keras 3"
-            raise ArgumentError(
-                WHERE, "build_model returned a model of tf_keras, which is Keras 2", repair, build_model=function
-            )
+            rule = "build_model returned a model of tf_keras, which is Keras 2"
+            raise ArgumentError(WHERE, rule, repair, build_model=function)
         if not isinstance(model, keras.Model):
             rule = f"build_model must return a keras.Model, and returned {_kind(model)}"
             raise ArgumentError(WHERE, rule, "End it with `return model`", build_model=function)
