@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
-from keras_lr.callbacks.binding import Run, bound_for
+from keras_lr.callbacks.binding import FitSpan, bound_for
 from keras_lr.callbacks.live_rate import as_ours, is_schedule, number
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks, optimizers
@@ -180,7 +180,7 @@ class ProgramInputs:
     def _rates(self, model: Any, cases: Sequence[int]) -> np.ndarray:
         """Returns the rate of every update of every case."""
         steps_per_epoch = -(-self._examples // self.batch_size)
-        run = Run(steps_per_epoch, self._plan.epochs, 0, 0)
+        span = FitSpan(steps_per_epoch, self._plan.epochs, 0, 0)
         steps = np.arange(steps_per_epoch * self._plan.epochs)
         rows = []
         for case in cases:
@@ -191,7 +191,7 @@ class ProgramInputs:
                 rows.append(np.full(len(steps), number(rate)))
                 continue
             schedule = as_ours(rate)
-            bound = bound_for(schedule, run) if schedule.unbound or isinstance(schedule, Bound) else schedule
+            bound = bound_for(schedule, span) if schedule.unbound or isinstance(schedule, Bound) else schedule
             rows.append(np.asarray(bound.evaluate(steps), np.float64))
         return np.stack(rows)
 
