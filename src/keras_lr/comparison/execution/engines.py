@@ -47,13 +47,7 @@ class Engine(Protocol):
 
 
 class SequentialEngine:
-    """Trains one run after the other by `fit`, in this process.
-
-    Args:
-        plan: Defines the runs.
-        build: Returns a compiled model.
-        reason: Why this engine was chosen.
-    """
+    """Trains one run after the other by `fit`, in this process; `reason` says why this engine was chosen."""
 
     name, separable = SEQUENTIAL, True
 
@@ -74,7 +68,7 @@ class PopulationEngine:
 
     Args:
         plan: Defines the runs.
-        build: Returns a compiled model.
+        build: Returns a new, compiled model.
         required: Whether to raise if the runs can't share a JAX program, instead of training them one by one.
         against: Why the runs can't use a process with JAX, or None.
     """

@@ -86,10 +86,6 @@ class RunGroup:
 class ProgramInputs:
     """The groups of a plan, and the arrays and models that a program needs.
 
-    Args:
-        plan: Defines the runs.
-        build: Returns a compiled model.
-
     Attributes:
         train: The training data, as a step gets it.
         validation: The validation data, or None.

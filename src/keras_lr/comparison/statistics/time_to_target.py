@@ -7,6 +7,7 @@ allows.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from keras_lr.comparison.statistics.variance import LEVEL
@@ -30,10 +31,7 @@ def median(times: Sequence[float]) -> float:
         >>> median([3.0, math.inf, 2.0]), median([3.0, math.inf]), median([1.0, 2.0])
         (3.0, inf, 1.5)
     """
-    ordered, count = sorted(times), len(times)
-    if not ordered:
-        return math.nan
-    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    return statistics.median(times) if times else math.nan
 
 
 def median_interval(times: Sequence[float]) -> tuple[float, float] | None:
