@@ -98,9 +98,9 @@ def fixed_length(schedule: Schedule) -> str | None:
         return "the length of a schedule of Keras"
     if isinstance(schedule, (Bound, Function)):
         return f"that of {type(schedule).__name__}"
-    found = (fixed_length(child) for child in schedule.children())
+    inner = (fixed_length(child) for child in schedule.children())
     own = (repr(length) for length in schedule.own_lengths() if not _is_share(length))
-    return next((fixed for fixed in (*found, *own) if fixed is not None), None)
+    return next((fixed for fixed in (*inner, *own) if fixed is not None), None)
 
 
 def promote(plan: Plan, cases: Sequence[int], measurements: Mapping[RunKey, RunMeasurement]) -> list[int]:
