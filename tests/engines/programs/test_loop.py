@@ -12,7 +12,7 @@ from keras_lr.backends import keras as machinery
 from keras_lr.comparison.execution import placement
 from keras_lr.engines.programs.loop import Loop
 from keras_lr.engines.programs.population import Members, SeedStart, train_alone
-from tests.engines.programs.test_population import MODELS, OPTIMIZERS, X, Y, dense, run_compare
+from tests.engines.programs.test_population import MODELS, OPTIMIZERS, UNEVEN, X, Y, dense, run_compare
 
 L = keras.layers
 BATCH = 16  # of 72 examples, so that the last batch of an epoch has 8
@@ -130,7 +130,7 @@ def test_floats_of_the_optimizer_are_handed_in():
 def test_it_is_traced_once_for_all_runs(monkeypatch):
     traced, own = [], keras.Model.train_step
     monkeypatch.setattr(keras.Model, "train_step", lambda self, data: traced.append(1) or own(self, data))
-    run_compare(dense, X, "auto", learning_rates=[0.1, 0.01, 0.001, 0.0001], seeds=2)
+    run_compare(dense, X, "auto", learning_rates=[0.1, 0.01, 0.001, 0.0001], seeds=2, **UNEVEN)
     assert len(traced) == 2  # a full batch and the last one
 
 
