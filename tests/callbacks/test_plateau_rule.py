@@ -1,5 +1,6 @@
 """When a plateau is reached, as tables: measurements in, decisions out."""
 
+import dataclasses
 import json
 import math
 
@@ -113,7 +114,7 @@ def test_a_state_that_went_through_a_file_decides_the_same(cut):
     whole, resumed = PlateauState(), PlateauState()
     expected = [rule.decide(whole, value) for value in values]
     message = [rule.decide(resumed, value) for value in values[:cut]]
-    again = PlateauState(**json.loads(json.dumps(resumed.as_dict())))
+    again = PlateauState(**json.loads(json.dumps(dataclasses.asdict(resumed))))
     assert message + [rule.decide(again, value) for value in values[cut:]] == expected
 
 
