@@ -113,9 +113,9 @@ def test_a_state_that_went_through_a_file_decides_the_same(cut):
     rule = PlateauRule(patience=2, cooldown=1, rises=True, window=2)
     whole, resumed = PlateauState(), PlateauState()
     expected = [rule.decide(whole, value) for value in values]
-    message = [rule.decide(resumed, value) for value in values[:cut]]
+    decisions = [rule.decide(resumed, value) for value in values[:cut]]
     again = PlateauState(**json.loads(json.dumps(dataclasses.asdict(resumed))))
-    assert message + [rule.decide(again, value) for value in values[cut:]] == expected
+    assert decisions + [rule.decide(again, value) for value in values[cut:]] == expected
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         ),
         (
             lambda: klr.from_torch("ReduceLROnPlateau", lr=0.1),
-            "ReduceLROnPlateau follows a metric, so it is no function of the step. Pass a callback",
+            "ReduceLROnPlateau follows a metric, so it isn't a function of the step. Pass a callback",
         ),
         (lambda: klr.from_transformers("greedy", lr=0.1), "greedy follows a metric"),
         (lambda: klr.from_timm("plateau", lr=0.1), "plateau follows a metric"),
@@ -190,7 +190,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
                 schedulers=[("ConstantLR", {}), ("MultiplicativeLR", {"lr_lambda": inverse})],
                 milestones=[3],
             ),
-            "MultiplicativeLR goes on from the rate",
+            "MultiplicativeLR continues from the last rate",
         ),
         (
             lambda: klr.from_torch(
@@ -199,7 +199,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
                 schedulers=[("OneCycleLR", {"max_lr": 1.0, "total_steps": 20})] * 2,
                 milestones=[20],
             ),
-            "OneCycleLR changes the rates that another scheduler in the list goes by",
+            "OneCycleLR changes the rates that another scheduler in the list starts from",
         ),
         (lambda: refused(schedulers=[]), "there must be a scheduler"),
         (lambda: refused(schedulers=[("ChainedScheduler", {})]), "ChainedScheduler can't be nested"),
@@ -209,7 +209,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         ),
         (
             lambda: refused(schedulers=[("ExponentialLR", {"gamma": 0.9}), ("CosineAnnealingLR", {"T_max": 9})]),
-            "CosineAnnealingLR multiplies the others only where eta_min is 0 and they have ended at 1 by T_max",
+            "CosineAnnealingLR multiplies the others only if eta_min is 0 and they have ended at 1 by T_max",
         ),
         (
             lambda: klr.from_transformers("cosine_with_min_lr", lr=0.1, num_warmup_steps=1, num_training_steps=9),
