@@ -72,9 +72,13 @@ def assert_alike(found, expected, rel=2e-5):
 
 @on_jax
 @pytest.mark.parametrize("name", MODELS)
-def test_each_run_is_that_of_fit(name):
+@pytest.mark.parametrize("batches", [{}, pytest.param(UNEVEN, id="uneven", marks=pytest.mark.slow)])
+def test_each_run_is_that_of_fit(name, batches):
     build, x = MODELS[name]
-    arguments = {"learning_rates": [0.01, 0.001], **({"seeds": 2, **UNEVEN} if name == "dense" else {"seeds": 1})}
+    arguments = {
+        "learning_rates": [0.01, 0.001],
+        **({"seeds": 2, **UNEVEN} if name == "dense" else {"seeds": 1, **batches}),
+    }
     found = run_compare(build, x, "population", **arguments)
     assert found.engine == "population"
     assert_alike(found, run_compare(build, x, "sequential", **arguments))
