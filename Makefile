@@ -37,10 +37,10 @@ check: .venv/.dev doctest
 doctest: .venv/.dev
 	$(QUIET) KERAS_BACKEND=jax $(BIN)/python -m pytest --doctest-modules src --ignore=src/keras_lr/backends
 
-test: $(DEV) $(OTHER_KERAS)
+test: $(DEV) $(OTHER_KERAS)  # with the slow tests, XLA optimizes as it does for users; without them it compiles faster
 	@set -e; for backend in $(BACKEND); do \
 	  echo "== tests on $$backend$(if $(KERAS), with Keras $(KERAS))"; \
-	  $(QUIET) $(if $(KERAS),PYTHONPATH=$(CURDIR)/$(OTHER_KERAS)) KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(SLOW),,-m "not slow") $(PYTEST); \
+	  $(QUIET) $(if $(SLOW),XLA_FLAGS=) $(if $(KERAS),PYTHONPATH=$(CURDIR)/$(OTHER_KERAS)) KERAS_BACKEND=$$backend $(BIN)/python -m pytest -n 2 --dist worksteal $(if $(SLOW),,-m "not slow") $(PYTEST); \
 	done
 
 soak: $(DEV)

@@ -104,16 +104,28 @@ OPERATORS = {
     "Scaled": ("Scaled(Cosine(0.1, 0.0, 100), 0.3, low=0.01)", "what torch's plateau does to a recursive scheduler"),
     "Retime": ("Linear(0.1, 0.0, 60).retime(at=30, old_total=60, new_total=100)", ""),
 }
+OF_IMPORTERS = {
+    "CosineWave": ("CosineWave(0.1, 0.0, 25)", "torch `CosineAnnealingLR`; transformers `cosine_with_restarts`"),
+    "Excerpt": ("Excerpt(Linear(0.1, 0.0, 100), 60)", "torch `LinearLR` with an end above `total_iters`"),
+    "UnevenRepeat": (
+        "UnevenRepeat(Linear(0.1, 0.0, 15), 1.7)",
+        "Keras `CosineDecayRestarts(t_mul=1.7)`; timm `cycle_mul`",
+    ),
+}
 SECTIONS = {
     "Atoms": ("Each has one formula. Their ends are reached at t = T and held.", ATOMS),
     "Named schedules": ("Short names for expressions of atoms; `.expression` shows the expression.", NAMED),
     "Operators": ("Written as `>>`, `*`, `+` and methods of any schedule.", OPERATORS),
+    "Schedules of the importers": (
+        "Imported schedules are expressions of the ones above, and of these three: `keras_lr.schedules.CosineWave` and so on.",
+        OF_IMPORTERS,
+    ),
 }
 INTRODUCTION = """\
 # Schedules
 
-A schedule is a learning rate as a function of the step t: the update about to be made, counted from 0. It is a value: equal
-to another when their configurations are equal, with a repr that is the code that makes it. It goes into any optimizer as it is:
+A schedule is a learning rate as a function of the step t: the update about to be made, counted from 0. It is a value. Two
+schedules are equal if their configurations are equal, and a schedule's repr is the code that makes it. Pass it to any optimizer:
 
 ```python
 import keras, keras_lr as klr
@@ -122,18 +134,18 @@ schedule = 0.003 * (klr.Constant(1.0, "55%") >> klr.Cosine(1.0, 0.0, "40%")).war
 keras.optimizers.Adam(schedule)
 ```
 
-Lengths are updates (`1000`), or `"3ep"` (epochs), `"10%"` (of the run), `"5000ex"` (examples); those with a unit bind to the
-run in `fit`, through any callback of keras-lr, or by `.bind(steps_per_epoch=, epochs=)`. A boundary b takes effect at t = b; an
-end is reached at t = T and held; a total includes its warm-up; a warm-up never wastes update 0 at rate 0.
+A length is a number of updates (`1000`), or `"3ep"` (epochs), `"10%"` (of the run) or `"5000ex"` (examples). Lengths with a unit
+bind to the run in `fit`, through any callback of keras-lr, or by `.bind(steps_per_epoch=, epochs=)`. Conventions: a boundary b takes
+effect at t = b; an end is reached at t = T and held; a total includes its warm-up; a warm-up never wastes update 0 at rate 0.
 
-When the plan changes in the middle of a run: `.extend(n)` lengthens the last constant part (the decay comes later), and
-`.retime(at, old_total, new_total)` stretches what is left, without a jump.
+If the plan changes during a run, `.extend(n)` lengthens the last constant part, so that the decay comes later.
+`.retime(at, old_total, new_total)` stretches the rest of the schedule, without a jump.
 
-Before a schedule is used: `.plot()`, `.describe()`, `.check(steps)` (what is unusual), `.area(steps)`, `.evaluate(steps)` in
-float64, and `compare_schedules([...])`. From the shell: `keras-lr schedule "Cosine(0.1, 0, '90%').warmup('10%')" --epochs 10
---steps-per-epoch 100`.
+Before you train, look at a schedule with `.plot()`, `.describe()`, `.check(steps)` (what is unusual), `.area(steps)`,
+`.evaluate(steps)` (in float64) and `compare_schedules([...])`. From the shell:
+`keras-lr schedule "Cosine(0.1, 0, '90%').warmup('10%')" --epochs 10 --steps-per-epoch 100`.
 
-To take over what another library does, with its off-by-ones and faults: `from_torch("OneCycleLR", ...)`,
+Importers reproduce the schedules of other libraries, with their off-by-ones and faults: `from_torch("OneCycleLR", ...)`,
 `from_transformers("cosine", ...)`, `from_optax("warmup_cosine_decay_schedule", ...)`, `from_timm("cosine", ...)`,
 `from_keras(schedule)`.
 """

@@ -1,6 +1,6 @@
 """Prints what a command returns or raises, and picks the exit code. Imports `keras_lr` only while a command runs.
 
-With `--json`, stdout holds one document and nothing else, whatever the user's code and the libraries print.
+With `--json`, stdout holds one document and nothing else, even if the user's code or a library prints.
 """
 
 from __future__ import annotations
@@ -53,16 +53,7 @@ class Answer:
 
 
 def run(command: Callable[..., Answer], arguments: Mapping[str, Any], as_json: bool) -> ExitCode:
-    """Runs a command and prints its answer or its error.
-
-    Args:
-        command: A function of `keras_lr_cli.commands`.
-        arguments: Its keyword arguments.
-        as_json: Whether stdout holds one JSON document.
-
-    Returns:
-        The exit code.
-    """
+    """Runs a function of `keras_lr_cli.commands`, prints its answer or its error, and returns the exit code."""
     from keras_lr.core.errors import ArgumentError, KerasLRError, UserCodeError
 
     try:

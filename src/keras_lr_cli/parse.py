@@ -20,7 +20,7 @@ def writable(where: str, endings: tuple[str, ...] = (), **argument: pathlib.Path
     if path is None:
         return
     if not path.parent.is_dir():
-        rule, repair = f"the folder {path.parent} does not exist", "Make it first"
+        rule, repair = f"the folder {path.parent} does not exist", "Create it first"
     elif path.is_dir():
         rule, repair = "it is a folder", f"Add a file name, such as {path / 'result'}{(*endings, '.json')[0]}"
     elif endings and path.suffix.lower() not in endings:

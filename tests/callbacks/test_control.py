@@ -1,4 +1,4 @@
-"""Changing the rate of a running `fit` from outside; and what Keras ignores, told."""
+"""Changing the rate of a running `fit` from outside; and warnings of what Keras ignores."""
 
 import json
 import threading
@@ -91,15 +91,15 @@ def test_changes_are_clamped(line):
 
 
 def test_from_another_thread(line):
-    control, monitor, told = klr.LearningRateControl(), klr.LearningRateMonitor(), threading.Event()
+    control, monitor, requested = klr.LearningRateControl(), klr.LearningRateMonitor(), threading.Event()
 
     def outside():
         control.scale(0.5)
         control.scale(0.5)
-        told.set()
+        requested.set()
 
     thread = threading.Thread(target=outside)
-    fit(line[2](COSINE), line, [At({6: lambda: (thread.start(), told.wait())}), control, monitor])
+    fit(line[2](COSINE), line, [At({6: lambda: (thread.start(), requested.wait())}), control, monitor])
     thread.join()
     assert monitor.learning_rates == pytest.approx(COSINE.evaluate(range(20)) * np.repeat([1.0, 0.25], [6, 14]))
     assert [change.step for change in control.changes] == [6, 6]
@@ -126,9 +126,9 @@ def test_a_file_that_was_there_before_is_no_wish(line, tmp_path):
 def test_a_file_that_makes_no_sense_is_told_once(content, line, tmp_path):
     path = tmp_path / "rate"
     control = klr.LearningRateControl(path, every_seconds=0)
-    with pytest.warns(UserWarning, match="is ignored") as told:
+    with pytest.warns(UserWarning, match="is ignored") as warned:
         fit(line[2](0.1), line, [At({2: lambda: path.write_text(content)}), control])
-    assert len([each for each in told if "is ignored" in str(each.message)]) == 1
+    assert len([each for each in warned if "is ignored" in str(each.message)]) == 1
     assert control.changes == []
 
 
@@ -142,7 +142,7 @@ def test_beside_a_plateau_both_count(line):
 
 @pytest.mark.once
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "message"),
     [
         (lambda: klr.LearningRateControl(min_lr=0.2, max_lr=0.1), "max_lr must not be below min_lr"),
         (
@@ -153,8 +153,8 @@ def test_beside_a_plateau_both_count(line):
         (lambda: klr.LearningRateControl().schedule, "there is nothing to replay. Call fit with it first"),
     ],
 )
-def test_bad_arguments_say_what_to_do(make, told):
-    with pytest.raises(klr.ArgumentError, match=told):
+def test_bad_arguments_say_what_to_do(make, message):
+    with pytest.raises(klr.ArgumentError, match=message):
         make()
 
 
@@ -200,3 +200,11 @@ def test_what_works_is_not_told(name, line):
     model.compile(keras.optimizers.SGD(klr.Constant(0.1)), "mse")
     fit(model, line, [CALLBACKS[name](), klr.ReduceLROnPlateau("loss", patience=1, min_delta=1e9)], epochs=3)
     assert json.dumps(model.optimizer.get_config()["learning_rate"]["class_name"]) == '"Scaled"'
+
+
+@pytest.mark.parametrize("name", CALLBACKS)
+def test_a_warning_about_the_schedule_names_the_callback_that_gives_it(name, line):
+    model, callback = line[2](), CALLBACKS[name]()
+    model.compile(keras.optimizers.SGD(klr.Linear(0.1, 0.0, 20), gradient_accumulation_steps=2), "mse")
+    with pytest.warns(UserWarning, match=rf"^{type(callback).__name__}: Linear\(0.1, 0.0, 20\) counts batches"):
+        fit(model, line, [callback])

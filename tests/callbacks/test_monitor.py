@@ -96,8 +96,8 @@ def test_a_monitor_never_changes_a_rate_or_a_loss(line):
     assert watched["loss"] == alone["loss"]
 
 
-def refused(line, model, told, epochs=EPOCHS, **kwargs):
-    with pytest.raises(klr.ArgumentError, match=told):
+def refused(line, model, message, epochs=EPOCHS, **kwargs):
+    with pytest.raises(klr.ArgumentError, match=message):
         fit(model, line, [klr.LearningRateMonitor()], epochs=epochs, **kwargs)
 
 

@@ -18,7 +18,7 @@ COSINE = klr.Cosine(0.1, 0.02, 20)
 KERAS_COSINE = keras.optimizers.schedules.CosineDecay(0.1, 20, alpha=0.2)
 
 
-class Told(keras.callbacks.Callback):
+class Logged(keras.callbacks.Callback):
     """Puts a list of values into the logs of the epochs, to be monitored."""
 
     def __init__(self, values):
@@ -26,7 +26,7 @@ class Told(keras.callbacks.Callback):
         self.values = values
 
     def on_epoch_end(self, epoch, logs=None):
-        logs["told"] = self.values[epoch]
+        logs["logged"] = self.values[epoch]
 
 
 class Biases(keras.callbacks.Callback):
@@ -51,7 +51,7 @@ def fit(model, line, callbacks, epochs=5, x=None, **kwargs):
 
 def plateau_at_once(**words):
     """Reduces at the end of each epoch from the second on."""
-    return klr.ReduceLROnPlateau("told", patience=1, **{"factor": 0.5, **words})
+    return klr.ReduceLROnPlateau("logged", patience=1, **{"factor": 0.5, **words})
 
 
 RATES = {
@@ -68,7 +68,7 @@ def test_each_update_has_the_promised_rate(name, line):
     model = line[2](make())
     model.compile(model.optimizer, loss=mean_of_outputs)
     biases, monitor = Biases(), klr.LearningRateMonitor()
-    history = fit(model, line, [Told([1.0] * 5), monitor, plateau_at_once(min_lr=0.02), biases]).history
+    history = fit(model, line, [Logged([1.0] * 5), monitor, plateau_at_once(min_lr=0.02), biases]).history
     # the first measurement is the best; the ends of epochs 1, 2, 3 reduce
     scales = np.repeat([1.0, 1.0, 0.5, 0.25, 0.125], STEPS)
     expected = [max(base(t) * scale, min(base(t), 0.02)) for t, scale in enumerate(scales)]
@@ -78,7 +78,7 @@ def test_each_update_has_the_promised_rate(name, line):
 
 
 def test_it_needs_no_monitor_for_the_history(line):
-    history = fit(line[2](COSINE), line, [Told([1.0] * 5), plateau_at_once()]).history
+    history = fit(line[2](COSINE), line, [Logged([1.0] * 5), plateau_at_once()]).history
     expected = [
         scale * float(COSINE.evaluate(t)) for t, scale in zip((3, 7, 11, 15, 19), (1, 1, 0.5, 0.25, 0.125), strict=True)
     ]
@@ -87,16 +87,16 @@ def test_it_needs_no_monitor_for_the_history(line):
 
 def test_up_as_well_as_down(line):
     monitor = klr.LearningRateMonitor()
-    plateau = klr.ReduceLROnPlateau("told", 0.5, patience=2, up_factor=3.0, max_lr=0.2)
-    fit(line[2](0.1), line, [Told([5.0, 4.0, 4.0, 4.0, 3.0]), monitor, plateau])
+    plateau = klr.ReduceLROnPlateau("logged", 0.5, patience=2, up_factor=3.0, max_lr=0.2)
+    fit(line[2](0.1), line, [Logged([5.0, 4.0, 4.0, 4.0, 3.0]), monitor, plateau])
     assert monitor.learning_rates[::STEPS] == pytest.approx([0.1, 0.1, 0.2, 0.2, 0.1])
 
 
 @pytest.mark.parametrize(("after", "reductions"), [(None, 4), ("warmup", 2), (8, 2), ("40%", 2), ("2ep", 2)])
 def test_measurements_count_from_where_it_is_told(after, reductions, line):
     model = line[2](klr.Constant(0.1).warmup(9))
-    plateau = klr.ReduceLROnPlateau("told", 0.5, patience=1, after=after, min_delta=1e9)
-    fit(model, line, [Told([5.0, 4.0, 3.0, 2.0, 1.0]), plateau])
+    plateau = klr.ReduceLROnPlateau("logged", 0.5, patience=1, after=after, min_delta=1e9)
+    fit(model, line, [Logged([5.0, 4.0, 3.0, 2.0, 1.0]), plateau])
     # the warm-up of 9 steps and the 8 steps of the others are over in the third epoch, whose measurement is the first best
     assert machinery.rate_of(model.optimizer).scale == 0.5**reductions
 
@@ -114,7 +114,7 @@ def test_restore_best_brings_the_weights_back(line):
     fit(
         model,
         line,
-        [Told([5.0, 1.0, 4.0, 4.0, 4.0]), Keep(), klr.ReduceLROnPlateau("told", patience=2, restore_best=True)],
+        [Logged([5.0, 1.0, 4.0, 4.0, 4.0]), Keep(), klr.ReduceLROnPlateau("logged", patience=2, restore_best=True)],
     )
     for best, begun in zip(kept[1], kept["begin 4"], strict=True):
         assert best.tolist() == begun.tolist()
@@ -128,7 +128,7 @@ def test_several_optimizers_are_reduced_together(line):
     parts[".*head.*"] = keras.optimizers.SGD(0.05, name="top")
     model.compile(keras.optimizers.MultiOptimizer(parts), "mse")
     monitor = klr.LearningRateMonitor()
-    fit(model, line, [Told([1.0] * 5), monitor, plateau_at_once()])
+    fit(model, line, [Logged([1.0] * 5), monitor, plateau_at_once()])
     scales = np.repeat([1.0, 1.0, 0.5, 0.25, 0.125], STEPS)
     assert monitor.groups["rest"] == pytest.approx(COSINE.evaluate(range(20)) * scales)
     assert monitor.groups["top"] == pytest.approx(0.05 * scales)
@@ -141,7 +141,7 @@ def test_under_loss_scaling(line):
         model.compile(keras.optimizers.SGD(COSINE), "mse", auto_scale_loss=True)
         assert isinstance(model.optimizer, keras.optimizers.LossScaleOptimizer)
         monitor = klr.LearningRateMonitor()
-        fit(model, line, [Told([1.0] * 5), monitor, plateau_at_once()])
+        fit(model, line, [Logged([1.0] * 5), monitor, plateau_at_once()])
     finally:
         keras.config.set_dtype_policy("float32")
     scale = machinery.rate_of(machinery.optimizers_of(model)[0]).scale
@@ -152,7 +152,7 @@ def test_under_loss_scaling(line):
 @pytest.mark.skipif(BACKEND == "torch", reason="Keras refuses steps_per_execution on PyTorch")
 def test_several_updates_in_one_call(line):
     model, monitor = line[2](COSINE, steps_per_execution=4), klr.LearningRateMonitor()
-    fit(model, line, [Told([1.0] * 5), monitor, plateau_at_once()])
+    fit(model, line, [Logged([1.0] * 5), monitor, plateau_at_once()])
     scales = np.repeat([1.0, 1.0, 0.5, 0.25, 0.125], STEPS)
     assert monitor.learning_rates == pytest.approx(COSINE.evaluate(range(20)) * scales)
 
@@ -160,7 +160,7 @@ def test_several_updates_in_one_call(line):
 def test_nothing_is_left_on_the_optimizer(line):
     model = line[2](COSINE)
     names = [variable.path for variable in model.optimizer.variables]
-    fit(model, line, [Told([1.0] * 5), plateau_at_once()])
+    fit(model, line, [Logged([1.0] * 5), plateau_at_once()])
     assert [variable.path for variable in model.optimizer.variables] == names
     assert machinery.rate_of(model.optimizer) == klr.Scaled(COSINE, 0.5**4)
 
@@ -174,6 +174,58 @@ def test_a_missing_name_is_told_with_those_there_are(line):
 def test_a_rate_without_a_handle_is_refused(line):
     with pytest.raises(klr.ArgumentError, match="the rate is a function, which can't be changed"):
         fit(line[2](lambda: 0.1), line, [klr.ReduceLROnPlateau("loss")], epochs=1)
+
+
+def test_after_in_epochs_needs_the_number_of_steps(line):
+    batches = ((line[0][:10], line[0][:10, 0]) for _ in range(STEPS))
+    plateau = klr.ReduceLROnPlateau("loss", after="1ep")
+    rule = "the number of steps is unknown, so after needs updates. Pass steps_per_epoch to fit"
+    with pytest.raises(klr.ArgumentError, match=rf"^ReduceLROnPlateau\(after='1ep'\): {rule}"):
+        line[2](0.1).fit(batches, epochs=1, verbose=0, callbacks=[plateau])
+
+
+def test_after_in_examples_is_refused():
+    rule = "after can't be in examples. Pass updates, or a length such as '2ep' or '10%'"
+    with pytest.raises(klr.ArgumentError, match=rf"^ReduceLROnPlateau\(after='50ex'\): {rule}"):
+        klr.ReduceLROnPlateau("loss", after="50ex")
+
+
+class Reads(keras.callbacks.Callback):
+    """Counts the values that a callback reads from the device at each begin and end of an epoch."""
+
+    def __init__(self, watched, monkeypatch):
+        super().__init__()
+        self.begins, self.ends, self._reads = [], [], 0
+        read = keras.ops.convert_to_numpy
+        monkeypatch.setattr(keras.ops, "convert_to_numpy", lambda value: (self._count(), read(value))[1])
+        for name, counts in (("on_epoch_begin", self.begins), ("on_epoch_end", self.ends)):
+            monkeypatch.setattr(watched, name, self._counted(getattr(watched, name), counts))
+
+    def _count(self):
+        self._reads += 1
+
+    def _counted(self, method, counts):
+        def call(epoch, logs=None):
+            before = self._reads
+            method(epoch, logs)
+            counts.append(self._reads - before)
+
+        return call
+
+
+def test_an_epoch_begins_without_a_read(line, monkeypatch):
+    plateau = klr.ReduceLROnPlateau("loss", every_steps=3)
+    reads = Reads(plateau, monkeypatch)
+    fit(line[2](0.1), line, [plateau, reads], epochs=3)
+    assert reads.begins[1:] == [0, 0]
+
+
+@pytest.mark.parametrize(("before", "count"), [((), 2), ((klr.LearningRateMonitor,), 0)], ids=["alone", "monitored"])
+def test_a_rate_that_is_in_the_logs_is_not_read_again(before, count, line, monkeypatch):
+    plateau = klr.ReduceLROnPlateau("loss")
+    reads = Reads(plateau, monkeypatch)
+    fit(line[2](0.1), line, [*(make() for make in before), plateau], epochs=3)
+    assert reads.ends == [count] * 3
 
 
 # Resuming
@@ -197,8 +249,8 @@ def whole_run(line, tmp_path_factory):
     def run(rate):
         monitor, model = klr.LearningRateMonitor(), adam(rate)
         path = tmp_path_factory.mktemp("whole") / "whole.json"
-        plateau = klr.ReduceLROnPlateau("told", 0.5, patience=2, cooldown=1, state_path=path)
-        fit(model, line, [Told(NOISY), monitor, plateau], epochs=8)
+        plateau = klr.ReduceLROnPlateau("logged", 0.5, patience=2, cooldown=1, state_path=path)
+        fit(model, line, [Logged(NOISY), monitor, plateau], epochs=8)
         return model.get_weights(), monitor.learning_rates
 
     return run
@@ -210,10 +262,10 @@ def test_a_run_that_was_cut_after_any_epoch_goes_on_exactly(cut, rate, line, who
     weights, rates = whole_run(rate)
     words = {"factor": 0.5, "patience": 2, "cooldown": 1, "state_path": tmp_path / "state.json"}
     first = adam(rate)
-    fit(first, line, [Told(NOISY), klr.ReduceLROnPlateau("told", **words)], epochs=cut)
+    fit(first, line, [Logged(NOISY), klr.ReduceLROnPlateau("logged", **words)], epochs=cut)
     first.save(tmp_path / "cut.keras")
     loaded, monitor = keras.saving.load_model(tmp_path / "cut.keras"), klr.LearningRateMonitor()
-    fit(loaded, line, [Told(NOISY), monitor, klr.ReduceLROnPlateau("told", **words)], epochs=8, initial_epoch=cut)
+    fit(loaded, line, [Logged(NOISY), monitor, klr.ReduceLROnPlateau("logged", **words)], epochs=8, initial_epoch=cut)
     assert monitor.learning_rates == rates[cut * STEPS :]
     assert int(loaded.optimizer.iterations) == 8 * STEPS
     for ours, theirs in zip(loaded.get_weights(), weights, strict=True):
@@ -231,9 +283,9 @@ def test_backup_and_restore_in_either_order(first, line, whole_run, tmp_path):
 
     def callbacks(*more):
         backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
-        plateau = klr.ReduceLROnPlateau("told", 0.5, patience=2, cooldown=1, state_path=tmp_path / "state.json")
+        plateau = klr.ReduceLROnPlateau("logged", 0.5, patience=2, cooldown=1, state_path=tmp_path / "state.json")
         pair = [backup, plateau] if first == "backup" else [plateau, backup]
-        return [Told(NOISY), *pair, *more]
+        return [Logged(NOISY), *pair, *more]
 
     with pytest.raises(KeyboardInterrupt):
         fit(adam(COSINE), line, callbacks(Crash()), epochs=8)
@@ -255,7 +307,7 @@ def test_a_checkpoint_of_the_middle_loads_in_a_fresh_process(line, tmp_path):
             variables = self.model.optimizer.variables
             moments[epoch + 1] = [np.array(keras.ops.convert_to_numpy(each)) for each in variables]
 
-    fit(model, line, [Told([1.0] * 5), plateau_at_once(), save, Keep()])
+    fit(model, line, [Logged([1.0] * 5), plateau_at_once(), save, Keep()])
     code = (
         "import json, keras_lr, keras, numpy as np\n"
         f"model = keras.saving.load_model({str(tmp_path / 'epoch_3.keras')!r})\n"
@@ -305,7 +357,7 @@ def test_every_steps_measures_the_raw_mean_loss(line):
     measured = []
     model = line[2](1e-12)
     plateau = klr.ReduceLROnPlateau("loss", every_steps=3)
-    plateau._measured = measured.append
+    plateau._measure = measured.append
     fit(model, line, [plateau], epochs=2)
     x = line[0]
     losses = [float(model.evaluate(x[i : i + 10], x[i : i + 10, 0], verbose=0)) for i in range(0, 40, 10)] * 2

@@ -1,19 +1,20 @@
 """When a plateau is reached, as tables: measurements in, decisions out."""
 
+import dataclasses
 import json
 import math
 
 import pytest
 
 import keras_lr as klr
-from keras_lr.callbacks.plateau_rule import Plateau, State
+from keras_lr.callbacks.plateau_rule import PlateauRule, PlateauState
 
 pytestmark = pytest.mark.once
 NAN, INF = math.nan, math.inf
 
 
 def decisions(values, **rule):
-    plateau, state = Plateau(**{"patience": 2, **rule}), State()
+    plateau, state = PlateauRule(**{"patience": 2, **rule}), PlateauState()
     return [plateau.decide(state, value) for value in values]
 
 
@@ -68,7 +69,7 @@ def test_when_it_reduces(values, rule, at):
 
 
 def test_the_exponential_average_is_unbiased_from_the_first_value():
-    state, plateau = State(), Plateau(ema=0.5)
+    state, plateau = PlateauState(), PlateauRule(ema=0.5)
     for value in (4.0, 2.0, 1.0):
         plateau.decide(state, value)
     # (4/8 + 2/4 + 1/2) / (7/8)
@@ -77,8 +78,8 @@ def test_the_exponential_average_is_unbiased_from_the_first_value():
 
 def test_up_as_well_as_down():
     values = [5.0, 4.0, 3.0, 2.0, 2.0, 2.0, 1.0, 0.5]
-    told = decisions(values, rises=True)
-    assert told == [None, "raise", None, "raise", None, "reduce", None, "raise"]
+    message = decisions(values, rises=True)
+    assert message == [None, "raise", None, "raise", None, "reduce", None, "raise"]
 
 
 def torchs(values, patience, threshold, cooldown):
@@ -109,16 +110,16 @@ def test_it_is_torchs_rule_where_they_mean_the_same(patience, cooldown):
 @pytest.mark.parametrize("cut", range(1, 20))
 def test_a_state_that_went_through_a_file_decides_the_same(cut):
     values = [1.0, NAN, 0.9, 0.95, 0.95, 0.95, 0.5, 0.5, 0.5, 0.5, 0.5, 0.4, 0.3, 0.3, 0.3, 0.3, 0.2, NAN, NAN, NAN]
-    rule = Plateau(patience=2, cooldown=1, rises=True, window=2)
-    whole, resumed = State(), State()
+    rule = PlateauRule(patience=2, cooldown=1, rises=True, window=2)
+    whole, resumed = PlateauState(), PlateauState()
     expected = [rule.decide(whole, value) for value in values]
-    told = [rule.decide(resumed, value) for value in values[:cut]]
-    again = State(**json.loads(json.dumps(resumed.as_dict())))
-    assert told + [rule.decide(again, value) for value in values[cut:]] == expected
+    decisions = [rule.decide(resumed, value) for value in values[:cut]]
+    again = PlateauState(**json.loads(json.dumps(dataclasses.asdict(resumed))))
+    assert decisions + [rule.decide(again, value) for value in values[cut:]] == expected
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         ({"factor": 1.0}, r"ReduceLROnPlateau\(factor=1.0\): factor must be above 0 and below 1"),
         ({"factor": 0.0}, "factor must be above 0 and below 1"),
@@ -142,8 +143,8 @@ def test_a_state_that_went_through_a_file_decides_the_same(cut):
         ({"after": "10 parsecs"}, "after is not a valid length"),
     ],
 )
-def test_bad_arguments_say_what_to_do(words, told):
-    with pytest.raises(klr.ArgumentError, match=told):
+def test_bad_arguments_say_what_to_do(words, message):
+    with pytest.raises(klr.ArgumentError, match=message):
         klr.ReduceLROnPlateau(**words)
 
 

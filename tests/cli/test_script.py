@@ -151,7 +151,7 @@ def test_schedule_saves_a_picture(quick, folder):
         (("Cosine(1.0, 0.0, '500ex')", *RUN), "a length in examples needs the batch size"),
         (
             ("Cosine(1.0, 0.0, 5)", "--plot", "no/s.png"),
-            "schedule(plot='no/s.png'): the folder no does not exist. Make it first.",
+            "schedule(plot='no/s.png'): the folder no does not exist. Create it first.",
         ),
         (("Cosine(1.0, 0.0, 5)", "--plot", "s.doc"), "plot must end in .png, .svg, .pdf. Write s.png."),
     ],

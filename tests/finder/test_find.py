@@ -209,7 +209,7 @@ def broken(digits, **change):
         ),
         (
             {"x": (batch for batch in [])},
-            "a generator can be read only once. Pass a function that makes it, a PyDataset or a tf.data",
+            "a generator can be read only once. Pass a function that returns it, a PyDataset or a tf.data",
         ),
         ({"verbose": 7}, "verbose must be 'auto', 0 or 1"),
     ],

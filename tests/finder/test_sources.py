@@ -50,7 +50,7 @@ SOURCES = {"tf.data": tf_data, "DataLoader": loader, "function": generator}
 def test_batches_come_in_the_order_of_the_data(name, line):
     found = klr.find(line[2](), SOURCES[name](), **RAMP)
     assert np.array(found.losses[0]) == pytest.approx(expected(line), rel=1e-5)
-    assert found.note.startswith("The data keeps an order of its own")
+    assert found.note.startswith("The data keeps its own order")
 
 
 @pytest.mark.parametrize("name", ["tf.data", "DataLoader"])

@@ -93,12 +93,15 @@ WRONG = [
         lambda: klr.layerwise_decay(unbuilt()),
         "the model has no trainable weights yet. Build it first: give it an Input",
     ),
-    (lambda: klr.layerwise_decay(twins()), "two variables have the path 'part/same/kernel'. Give the layers names"),
+    (
+        lambda: klr.layerwise_decay(twins()),
+        "two variables have the path 'part/same/kernel'. Give the layers different names",
+    ),
 ]
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("make", "told"), WRONG)
-def test_wrong_arguments_are_told(make, told):
-    with pytest.raises(klr.ArgumentError, match=re.escape(told)):
+@pytest.mark.parametrize(("make", "message"), WRONG)
+def test_wrong_arguments_are_told(make, message):
+    with pytest.raises(klr.ArgumentError, match=re.escape(message)):
         make()

@@ -288,7 +288,7 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("make", "told"), WRONG)
-def test_wrong_arguments_are_told(make, told):
-    with pytest.raises(klr.ArgumentError, match=re.escape(told)):
+@pytest.mark.parametrize(("make", "message"), WRONG)
+def test_wrong_arguments_are_told(make, message):
+    with pytest.raises(klr.ArgumentError, match=re.escape(message)):
         make()

@@ -216,11 +216,11 @@ def test_the_first_pattern_that_matches_whole_names_decides(factors, expected, t
 
 
 def test_a_part_of_a_name_is_no_match(three_layers, feed):
-    told = (
+    message = (
         r"PerLayer(factors='bott'): no trainable variable matches this key. Their paths are model/bottom/kernel, "
         "model/bottom/bias, model/middle/kernel, model/middle/bias, model/top/kernel and 1 more. A pattern matches whole names"
     )
-    with pytest.raises(klr.ArgumentError, match=re.escape(told)):
+    with pytest.raises(klr.ArgumentError, match=re.escape(message)):
         moved_by({"bott": 0.5}, three_layers(), feed)
 
 
@@ -228,20 +228,23 @@ WRONG = [
     ({"factors": {}}, "PerLayer(factors={}): there must be at least one pattern. Pass a dict"),
     ({"factors": {"a": -1}}, "PerLayer(factor=-1): factor must be 0 or more"),
     ({"factors": {"a": "slow"}}, "PerLayer(factor='slow'): factor must be a finite number"),
-    ({"factors": {"a(": 1}}, "PerLayer(factors='a('): a key is no regular expression (missing ), unterminated"),
+    (
+        {"factors": {"a(": 1}},
+        "PerLayer(factors='a('): a key is not a valid regular expression (missing ), unterminated",
+    ),
     ({"factors": {3: 1}}, "PerLayer(factors=3): a key must be a pattern or a function of the variable"),
     ({"inner_optimizer": "adam"}, "PerLayer(inner_optimizer='adam'): it must wrap a Keras optimizer"),
     (
         {"inner_optimizer": keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam())},
-        "PerLayer(inner_optimizer='LossScaleOptimizer'): it must wrap an optimizer that is no wrapper itself",
+        "PerLayer(inner_optimizer='LossScaleOptimizer'): it must wrap an optimizer that isn't a wrapper itself",
     ),
 ]
 
 
 @pytest.mark.once
-@pytest.mark.parametrize(("argument", "told"), WRONG)
-def test_wrong_arguments_are_told(argument, told):
-    with pytest.raises(klr.ArgumentError, match=re.escape(told)):
+@pytest.mark.parametrize(("argument", "message"), WRONG)
+def test_wrong_arguments_are_told(argument, message):
+    with pytest.raises(klr.ArgumentError, match=re.escape(message)):
         klr.PerLayer(**{"inner_optimizer": keras.optimizers.SGD(), "factors": {"a": 1}, **argument})
 
 

@@ -40,13 +40,7 @@ def active() -> StepperModule:
 
 
 def programs(model: Any, train: Any, validation: Any, batch_size: int) -> Callable[[bool], Program]:
-    """Puts data on the device once for many programs.
-
-    Args:
-        model: See `Program`.
-        train: See `Program`; anywhere, not yet on the device.
-        validation: The same, or None.
-        batch_size: See `Program`.
+    """Puts data on the device once for many programs. The arguments are those of `Program`.
 
     Returns:
         A function that creates a program: for members together (True; JAX only) or for one member at a time (False).

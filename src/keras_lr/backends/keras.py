@@ -1,6 +1,6 @@
 """Keras's internals. Only this file and `keras_rates.py` use Keras's private names, and each name has a test.
 
-It reads and replaces the rate of an optimizer, and lists what a training step changes, so that it can be restored.
+The functions read and replace the rate of an optimizer, and list what a training step changes, to restore it later.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def micro_batches(model: Any) -> int:
 
 
 def replace_rate(model: Any, rate: Callable[[], Any]) -> contextlib.AbstractContextManager[None]:
-    """Makes every optimizer of the model use `rate()` within the block. A step that is traced in it keeps that."""
+    """Makes every optimizer of the model use `rate()` within the block. A step that is traced in the block keeps it."""
     return _replace(optimizers_of(model), {"_learning_rate": rate})
 
 
@@ -182,7 +182,7 @@ class LastLoss(keras.metrics.Metric):
         self._last = threading.local()
 
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Stores the loss of a batch. The mean over one batch is the loss itself, whatever its weight."""
+        """Stores the loss of a batch. The mean over one batch is the loss itself, for any weight."""
         del sample_weight
         self._last.loss = keras.ops.cast(values, self.dtype)
 
@@ -204,12 +204,9 @@ def _copy_unbuilt(container: Any) -> Any:
 
 
 def build(model: Any, batch: tuple[Any, ...], hide_metrics_of: Containers | None = None) -> GlobalState:
-    """Builds what the first batch of `fit` builds.
+    """Builds what the first batch of `fit` builds in a compiled model.
 
-    Args:
-        model: A compiled model.
-        batch: A first batch.
-        hide_metrics_of: The containers of the model, to hide its metrics from the build. `restore` brings them back.
+    With the model's containers in `hide_metrics_of`, hides its metrics from the build; their `restore` restores them.
 
     Returns:
         Keras's global state after the model and before its metrics. If it is restored, metrics that are built again get

@@ -17,7 +17,7 @@ from keras_lr.backends.keras import index_in, rate_of, set_rate
 
 @contextlib.contextmanager
 def scale_rates(optimizer: Any, groups: list[int], factors: list[Any], scale_weight_decay: bool) -> Iterator[None]:
-    """Scales the rate of each variable by the factor of its group. The block is to contain a call of `apply`.
+    """Scales the rate of each variable by the factor of its group. Call `apply` within the block.
 
     It wraps the methods that get rates from Keras, and unwraps them at the end.
 
@@ -80,7 +80,7 @@ def _scaled_decay(optimizer: Any, own: Any, groups: Any, factors: Any, variables
 
 @contextlib.contextmanager
 def _freeze_at_zero(optimizer: Any, factor: Any, variables: Any) -> Iterator[None]:
-    """Keeps the values of variables while a changing factor is 0, whatever velocity the optimizer has."""
+    """Keeps the values of variables while a changing factor is 0, even if the optimizer has velocity."""
     changing = not isinstance(factor, float)
     before = [keras.ops.copy(keras.ops.convert_to_tensor(variable)) for variable in variables if changing]
     yield

@@ -17,7 +17,7 @@ Logs = dict[str, np.ndarray]
 
 
 class EpochInputs(NamedTuple):
-    """What varies between epochs and members. The first axis of a shape is missing where a state holds one member.
+    """What varies between epochs and members. The first axis of a shape is missing if a state holds one member.
 
     Attributes:
         orders: The order of the rows, of shape (seeds, examples).
@@ -45,7 +45,7 @@ class Program(abc.ABC):
 
     Attributes:
         examples: The number of training examples.
-        on_update: Called after each update where updates are calls of their own, as on JAX.
+        on_update: Called after each update, if each update is a call of its own, as on JAX.
     """
 
     def __init__(self, model: Any, train: Any, validation: Any, batch_size: int, together: bool) -> None:

@@ -23,7 +23,7 @@ class Stepper(Protocol):
     model: Any
 
     def reset(self) -> None:
-        """Goes back to the start."""
+        """Restores the start."""
 
     def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
         """Runs one training step on each batch, each at its own rate.
@@ -39,7 +39,7 @@ class Stepper(Protocol):
         """Returns the current loss of each batch, computed by the model's own test step."""
 
     def close(self) -> None:
-        """Brings the model back to the start."""
+        """Restores the model's start."""
 
 
 class StepperModule(Protocol):
@@ -49,7 +49,7 @@ class StepperModule(Protocol):
         """Returns the devices that the framework can compute on, such as "CPU:0"."""
 
     def compiled(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """Returns a function as one program, or as it is where the framework runs eagerly."""
+        """Compiles a function to one program; returns it unchanged if the framework runs eagerly."""
 
     def host_step(self, step: Any) -> int | None:
         """Returns the step as an int if reading it costs nothing, else None."""

@@ -49,7 +49,7 @@ class SequentialProgram(Program):
         return np.asarray(all(np.isfinite(weight).all() for weight in weights))
 
     def _loss_in(self, logs: dict[str, Any]) -> Any:
-        """Returns the loss in the logs of an update, which must be those that `fit` makes of the metrics."""
+        """Returns the loss in the logs of an update. They must be the logs that `fit` computes from the metrics."""
         if set(logs) != set(self.model.get_metrics_result()) or "loss" not in logs:
             raise ValueError(OWN_LOSS)
         return logs["loss"]

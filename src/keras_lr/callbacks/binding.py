@@ -1,4 +1,4 @@
-"""Giving a schedule with units the length of the `fit` that it is used in, before the first update is traced."""
+"""Gives a schedule with units the length of the `fit` that uses it, before the first update is traced."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from keras_lr.schedules import Bound, Every, Scaled, Schedule
 
 
 @dataclasses.dataclass(frozen=True)
-class Run:
-    """What a callback knows of a `fit`: its length, where it begins, and how many steps the optimizer has counted."""
+class FitSpan:
+    """The part of a run that one `fit` trains: the run's length, the first epoch, and the steps counted before it."""
 
     steps_per_epoch: int | None
     epochs: int
@@ -21,13 +21,14 @@ class Run:
     counted: int
 
 
-def bind_rates(model: Any, params: dict[str, Any], epoch: int) -> None:
+def bind_rates(where: str, model: Any, params: dict[str, Any], epoch: int) -> None:
     """Binds the schedules with units of a model's optimizers; called in the first `on_epoch_begin` of a `fit`.
 
     Args:
-        model: The model that is being fitted.
+        where: The callback, for warnings.
+        model: The model in `fit`.
         params: The callback's `params`, with "steps" and "epochs".
-        epoch: The epoch that begins.
+        epoch: The first epoch of this `fit`.
 
     Raises:
         ArgumentError: The length of the run is unknown, or the schedule was bound to another run.
@@ -36,54 +37,52 @@ def bind_rates(model: Any, params: dict[str, Any], epoch: int) -> None:
         rate = machinery.rate_of(optimizer)
         if not isinstance(rate, Schedule):
             continue
-        if optimizer.gradient_accumulation_steps and counts_steps(rate):
+        batches = optimizer.gradient_accumulation_steps
+        if batches and counts_steps(rate):
             warnings.warn(
-                f"LearningRateMonitor: {rate!r} counts batches, but the optimizer makes an update only once in "
-                f"{optimizer.gradient_accumulation_steps} batches. Use .every({optimizer.gradient_accumulation_steps}) to "
-                "count updates, or lengths with units such as '3ep'.",
+                f"{where}: {rate!r} counts batches, but the optimizer makes an update only once in {batches} batches. "
+                f"Use .every({batches}) to count updates, or lengths with units such as '3ep'.",
                 stacklevel=2,
             )
         base = rate.schedule if isinstance(rate, Scaled) else rate
         if isinstance(base, Bound) or base.unbound:
-            run = Run(params.get("steps"), params["epochs"], epoch, machinery.step_count(optimizer))
-            bound = bound_for(base, run)
+            span = FitSpan(params.get("steps"), params["epochs"], epoch, machinery.step_count(optimizer))
+            bound = bound_for(base, span)
             if bound is not base:
                 machinery.set_rate(optimizer, bound)
                 machinery.retrace(model)
 
 
-def bound_for(schedule: Schedule, run: Run) -> Schedule:
-    """The schedule bound to a run, or as it is where it was bound to an equal one.
+def bound_for(schedule: Schedule, span: FitSpan) -> Schedule:
+    """Returns the schedule bound to the run of a `fit`, or as it is if it was bound to a run of the same length.
 
     Raises:
         ArgumentError: The run has no known length, differs from the one that the schedule was bound to, or its
-            optimizer is ahead of it.
+            optimizer has already counted more steps.
     """
-    if run.steps_per_epoch is None:
+    if span.steps_per_epoch is None:
+        rule = "the schedule has units, but the number of steps is unknown"
         repair = "Pass steps_per_epoch to fit, or bind it yourself: schedule.bind(steps_per_epoch=100, epochs=10)"
-        raise ArgumentError(
-            "fit", "the schedule has units, but the number of steps is unknown", repair, schedule=schedule
-        )
-    repair = "Compile again for a new run, pass initial_epoch to go on, or use .bind for the whole length yourself"
-    total = run.steps_per_epoch * run.epochs
-    if isinstance(schedule, Bound) and schedule.total_steps != total:
-        rule = f"the schedule was bound to {schedule.total_steps} steps by an earlier fit, and this one has {total}"
         raise ArgumentError("fit", rule, repair, schedule=schedule)
-    begun = run.first_epoch * run.steps_per_epoch
-    if run.counted > begun:
-        rule = f"the optimizer has made {run.counted} updates, but this fit begins at update {begun}"
-        if isinstance(schedule, Bound):
-            rule = f"the schedule was bound to {schedule.total_steps} steps by an earlier fit, and {rule}"
+    repair = "Compile again for a new run, pass initial_epoch to continue, or use .bind for the whole length yourself"
+    total, first_step = span.steps_per_epoch * span.epochs, span.first_epoch * span.steps_per_epoch
+    earlier = ""
+    if isinstance(schedule, Bound):
+        earlier = f"the schedule was bound to {schedule.total_steps} steps by an earlier fit, and "
+        if schedule.total_steps != total:
+            raise ArgumentError("fit", f"{earlier}this one has {total}", repair, schedule=schedule)
+    if span.counted > first_step:
+        rule = f"{earlier}the optimizer has made {span.counted} updates, but this fit begins at update {first_step}"
         raise ArgumentError("fit", rule, repair, schedule=schedule)
-    if begun - run.counted > run.steps_per_epoch:
+    if first_step - span.counted > span.steps_per_epoch:
         warnings.warn(
-            f"fit begins at update {begun}, but the optimizer has counted {run.counted}: its state was lost, and the "
-            "schedule starts there. Load the model with its optimizer.",
+            f"fit begins at update {first_step}, but the optimizer has counted {span.counted}: its state was lost, and "
+            "the schedule starts there. Load the model with its optimizer.",
             stacklevel=2,
         )
     if isinstance(schedule, Bound):
         return schedule
-    return schedule.bind(steps_per_epoch=run.steps_per_epoch, epochs=run.epochs)
+    return schedule.bind(steps_per_epoch=span.steps_per_epoch, epochs=span.epochs)
 
 
 def counts_steps(schedule: Schedule) -> bool:

@@ -1,4 +1,4 @@
-"""Changing the rate of a running `fit` from outside: from another thread, or through a small file."""
+"""Changes the rate of a running `fit` from outside: from another thread, or through a small file."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NAME = "LearningRateControl"
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One change: the first step that it holds for, what the rate of that step became, and the scale so far."""
+    """One change of the rate: the first step that it applies to, the rate of that step, and the product of all scales."""
 
     step: int
     learning_rate: float
@@ -35,17 +35,17 @@ class Change:
 
 @final
 class LearningRateControl(keras.callbacks.Callback):
-    """Lets the rate of a running `fit` be changed: `control.set(1e-4)`, `control.scale(0.5)`, or a file with a number.
+    """Lets you change the rate of a running `fit`: `control.set(1e-4)`, `control.scale(0.5)`, or a file with a number.
 
-    A change holds from the next update on. Beside a schedule it scales the schedule, so that its shape goes on: `set(r)`
-    makes the rate of the next update r. Under `steps_per_execution` it holds from the next execution on.
+    A change applies from the next update on. It scales a schedule, which keeps its shape: `set(r)` makes the rate of the next
+    update r. With `steps_per_execution` it applies from the next execution on.
 
     Args:
-        path: A file to look at while training: a number, which is a rate, or JSON, `{"learning_rate": 1e-4}` or
-            `{"scale": 0.5}`. It is read when it has changed.
+        path: A file to read while training: a number, which is a rate, or JSON, `{"learning_rate": 1e-4}` or
+            `{"scale": 0.5}`. It is read whenever it has changed.
         min_lr: No change goes below it. 0 or more.
         max_lr: No change goes above it.
-        every_seconds: How often the file is looked at.
+        every_seconds: The seconds between two looks at the file.
 
     Attributes:
         changes: Every change so far, a list of `Change`.
@@ -80,22 +80,22 @@ class LearningRateControl(keras.callbacks.Callback):
         self.every_seconds = checks.at_least_zero(_NAME, every_seconds=every_seconds)
         self.changes: list[Change] = []
         self._lock = threading.Lock()
-        self._wishes: list[tuple[str, float]] = []
+        self._requests: list[tuple[str, float]] = []
         self._base: Any = None
         self._bound = False
-        self._looked, self._seen = -math.inf, self._stamp()
+        self._last_look, self._last_stamp = -math.inf, self._stamp()
 
     def set(self, learning_rate: float) -> None:
-        """From the next update on the rate is this one; beside a schedule, the schedule scaled to it."""
-        self._wish("learning_rate", checks.above_zero("LearningRateControl.set", learning_rate=learning_rate))
+        """Sets the rate from the next update on; a schedule is scaled to it."""
+        self._request("learning_rate", checks.above_zero(f"{_NAME}.set", learning_rate=learning_rate))
 
     def scale(self, factor: float) -> None:
-        """From the next update on the rate is this factor times what it would have been."""
-        self._wish("scale", checks.above_zero("LearningRateControl.scale", factor=factor))
+        """Multiplies the rate by a factor from the next update on."""
+        self._request("scale", checks.above_zero(f"{_NAME}.scale", factor=factor))
 
     @property
     def schedule(self) -> Schedule:
-        """A schedule that replays what was done to the rate of the first optimizer: what it was, times the scales.
+        """A schedule that replays the rates of the first optimizer: its own rate or schedule, times the scales.
 
         Raises:
             ArgumentError: No `fit` has begun.
@@ -110,89 +110,80 @@ class LearningRateControl(keras.callbacks.Callback):
         return replay
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Begins a new record; wishes that were uttered before are kept."""
-        del logs
+        """Starts a new list of changes; changes requested earlier are kept."""
         live_rate.check_changeable(_NAME, self.model)
         self.changes, self._base, self._bound = [], None, False
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Binds a schedule with units, and tells of a rate that Keras ignores."""
-        del logs
+        """Binds a schedule with units, and warns of a rate that Keras ignores."""
         if not self._bound:
-            bind_rates(self.model, self.params, epoch)
+            bind_rates(_NAME, self.model, self.params, epoch)
             rate = machinery.rate_of(machinery.optimizers_of(self.model)[0])
-            self._base = live_rate.as_ours(rate) if live_rate.is_schedule(rate) else Constant(live_rate.number(rate))
+            schedule = live_rate.is_schedule(rate)
+            self._base = live_rate.as_ours(rate) if schedule else Constant(live_rate.number(rate))
             self._bound = True
-        live_rate.tell_ignored(self.model)
+        live_rate.warn_of_ignored(self.model)
 
     def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Does what has been wished for since the last update."""
-        del batch, logs
-        if self.path is not None and time.monotonic() - self._looked >= self.every_seconds:
-            self._look()
-        if self._wishes:
+        """Applies the changes requested since the last update."""
+        if self.path is not None and time.monotonic() - self._last_look >= self.every_seconds:
+            self._look(self.path)
+        if self._requests:
             with self._lock:
-                wishes, self._wishes = self._wishes, []
-            for kind, value in wishes:
-                self._do(kind, value)
+                requests, self._requests = self._requests, []
+            for kind, value in requests:
+                self._apply(kind, value)
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        """Notes what the training step was compiled with."""
-        del epoch, logs
-        live_rate.remember(self.model)
+        """Records what the training step was compiled with."""
+        live_rate.remember_trace(self.model)
 
-    def _wish(self, kind: str, value: float) -> None:
+    def _request(self, kind: str, value: float) -> None:
         with self._lock:
-            self._wishes.append((kind, value))
+            self._requests.append((kind, value))
 
-    def _do(self, kind: str, value: float) -> None:
-        """One change, within the bounds, and its record."""
-        optimizer = machinery.optimizers_of(self.model)[0]
+    def _apply(self, kind: str, value: float) -> None:
+        """Applies one change within the bounds, and records it."""
         step = machinery.steps_of(self.model)
-        before = live_rate.rate_at(optimizer, step)
+        before = live_rate.rate_at(machinery.optimizers_of(self.model)[0], step)
         if before == 0.0:
-            text = f"{_NAME}: the rate of update {step} is 0, which no factor changes. Nothing is done."
+            text = f"{_NAME}: the rate of update {step} is 0, which no factor changes. The change is ignored."
             warnings.warn(text, stacklevel=2)
             return
-        wanted = value if kind == "learning_rate" else before * value
-        wanted = max(wanted, min(self.min_lr, before) if kind == "scale" else self.min_lr)
+        scaling = kind == "scale"
+        after = max(before * value if scaling else value, min(self.min_lr, before) if scaling else self.min_lr)
         if self.max_lr is not None:
-            wanted = min(wanted, max(self.max_lr, before) if kind == "scale" else self.max_lr)
-        live_rate.scale(self.model, wanted / before)
-        so_far = self.changes[-1].scale if self.changes else 1.0
-        self.changes.append(Change(step, wanted, so_far * wanted / before))
+            after = min(after, max(self.max_lr, before) if scaling else self.max_lr)
+        live_rate.scale(self.model, after / before)
+        product = self.changes[-1].scale if self.changes else 1.0
+        self.changes.append(Change(step, after, product * after / before))
 
     def _stamp(self) -> tuple[int, int] | None:
-        """What tells one content of the file from another."""
+        """The time and the size of the file, which differ when its content does."""
         try:
-            found = self.path.stat() if self.path is not None else None
+            status = self.path.stat() if self.path is not None else None
         except OSError:
             return None
-        return None if found is None else (found.st_mtime_ns, found.st_size)
+        return None if status is None else (status.st_mtime_ns, status.st_size)
 
-    def _look(self) -> None:
-        """Reads the file if it has changed. A content that makes no sense is told once, and ignored."""
-        self._looked = time.monotonic()
-        stamp = self._stamp()
-        if stamp is None or stamp == self._seen or self.path is None:
+    def _look(self, path: pathlib.Path) -> None:
+        """Reads the file if it has changed. Warns once of an invalid content, and ignores it."""
+        self._last_look, stamp = time.monotonic(), self._stamp()
+        if stamp is None or stamp == self._last_stamp:
             return
-        self._seen = stamp
+        self._last_stamp = stamp
         try:
-            self._wish(*_read(self.path.read_text()))
+            self._request(*_parse(path.read_text()))
         except (ValueError, OSError) as error:
-            warnings.warn(
-                f'{_NAME}: {self.path} is ignored ({error}). Write a rate such as 0.0001, or {{"scale": 0.5}}.',
-                stacklevel=2,
-            )
+            text = f'{_NAME}: {path} is ignored ({error}). Write a rate, for example 0.0001, or {{"scale": 0.5}}.'
+            warnings.warn(text, stacklevel=2)
 
 
-def _read(text: str) -> tuple[str, float]:
-    """What a file asks for."""
-    told = json.loads(text)
-    if isinstance(told, dict) and len(told) == 1:
-        ((kind, value),) = told.items()
-    else:
-        kind, value = "learning_rate", told
+def _parse(text: str) -> tuple[str, float]:
+    """The kind and the value of the change that a file requests."""
+    content = json.loads(text)
+    pair = content if isinstance(content, dict) and len(content) == 1 else {"learning_rate": content}
+    ((kind, value),) = pair.items()
     if kind not in ("learning_rate", "scale"):
         raise ValueError(f"{kind!r} is neither learning_rate nor scale")
     return kind, checks.above_zero(_NAME, **{kind: value})

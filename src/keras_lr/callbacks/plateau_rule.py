@@ -1,23 +1,22 @@
-"""When a plateau is reached: measurements in, a decision out. Knows nothing of Keras, of rates or of files."""
+"""Decides when a plateau is reached: measurements in, a decision out. Uses no Keras, no rates and no files."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any, Literal
+from typing import Literal
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 
 Decision = Literal["reduce", "raise"] | None
-THRESHOLDS = ("absolute", "relative", "both")
 
 
 @dataclasses.dataclass(frozen=True)
-class Plateau:
-    """The rule. `State` is what it has seen; `decide` takes both and the next measurement.
+class PlateauRule:
+    """The rule of `ReduceLROnPlateau`: `decide` takes a state and the next measurement.
 
-    A measurement x is better than the best b, where less is better, when
+    If less is better, a measurement x is better than the best b when
 
     - "absolute": x < b - min_delta
     - "relative": x < b - min_delta * |b|, which is right for negative values too
@@ -26,14 +25,14 @@ class Plateau:
     A value that is not finite is never better and never becomes the best.
 
     Args:
-        mode: "min" or "max": whether less or more is better.
-        patience: How many measurements in a row without improvement make a plateau; 0 is 1, as in Keras.
-        cooldown: How many measurements after a reduction are not counted, exactly.
-        min_delta: How much better counts as better.
-        threshold: What `min_delta` is a part of.
-        ema: Weight of what was before in an exponential average of the measurements, 0 to 1; None: none.
-        window: How many measurements are averaged; None: 1.
-        rises: Whether `patience` improvements in a row raise the rate.
+        mode: "min" if less is better, "max" if more is better.
+        patience: The number of consecutive measurements without improvement that make a plateau; 0 is 1, as in Keras.
+        cooldown: The exact number of measurements after a reduction that are not counted.
+        min_delta: The smallest improvement; see `threshold`.
+        threshold: "absolute", "relative" or "both", as above.
+        ema: The weight of the past in an exponential average of the measurements, 0 to 1. None: no average.
+        window: The number of measurements to average. None: 1.
+        rises: Whether `patience` consecutive improvements raise the rate.
     """
 
     mode: str = "min"
@@ -48,7 +47,7 @@ class Plateau:
     def __post_init__(self) -> None:
         where = "ReduceLROnPlateau"
         checks.one_of(where, ("min", "max"), mode=self.mode)
-        checks.one_of(where, THRESHOLDS, threshold=self.threshold)
+        checks.one_of(where, ("absolute", "relative", "both"), threshold=self.threshold)
         checks.whole(where, 0, patience=self.patience)
         checks.whole(where, 0, cooldown=self.cooldown)
         checks.at_least_zero(where, min_delta=self.min_delta)
@@ -59,8 +58,8 @@ class Plateau:
         if self.window is not None and self.ema is not None:
             raise ArgumentError(where, "only one of ema and window can be given", "Leave one out", window=self.window)
 
-    def decide(self, state: State, value: float) -> Decision:
-        """What a measurement leads to. The state takes it in."""
+    def decide(self, state: PlateauState, value: float) -> Decision:
+        """Takes a measurement into the state, and returns the decision."""
         value = self._smoothed(state, float(value))
         better = self._better(value, state.best)
         if better:
@@ -83,12 +82,12 @@ class Plateau:
             return False
         if best is None:
             return True
-        parts = {"absolute": 1.0, "relative": abs(best), "both": max(1.0, abs(best))}
-        margin = self.min_delta * parts[self.threshold]
+        units = {"absolute": 1.0, "relative": abs(best), "both": max(1.0, abs(best))}
+        margin = self.min_delta * units[self.threshold]
         return value < best - margin if self.mode == "min" else value > best + margin
 
-    def _smoothed(self, state: State, value: float) -> float:
-        """The average that is judged; a value that is not finite is judged as it is and enters no average."""
+    def _smoothed(self, state: PlateauState, value: float) -> float:
+        """The average to judge; a value that is not finite is judged itself and enters no average."""
         if not math.isfinite(value):
             return value
         if self.ema is not None:
@@ -103,8 +102,8 @@ class Plateau:
 
 
 @dataclasses.dataclass
-class State:
-    """What a rule has seen, as plain numbers."""
+class PlateauState:
+    """What the rule remembers of the measurements, as plain numbers for a file."""
 
     best: float | None = None
     best_count: int = 0
@@ -114,7 +113,3 @@ class State:
     average: float = 0.0
     weight: float = 0.0
     recent: list[float] = dataclasses.field(default_factory=list)
-
-    def as_dict(self) -> dict[str, Any]:
-        """For a file."""
-        return dataclasses.asdict(self)

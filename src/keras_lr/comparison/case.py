@@ -134,7 +134,7 @@ class Case:
         return {run.seed: run.score for run in self.runs if run.score is not None and run.counts}
 
     def curve(self, metric: str) -> verdict.MeanCurve:
-        """The mean of a metric at each epoch over the runs that finished and count, with its t-interval."""
+        """Returns the mean of a metric at each epoch over the runs that finished and count, with its t-interval."""
         return verdict.curve([run.history.get(metric, ()) for run in self.runs if run.seed in self.scores])
 
     def __repr__(self) -> str:

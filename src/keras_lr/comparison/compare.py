@@ -49,7 +49,7 @@ def compare(
 
     The cases are `optimizers` x `schedules` x `learning_rates`; what you leave out stays as `build_model` compiled it. All
     cases share the seeds, so they are compared seed by seed. A run that diverges or fails (out of memory, for example) has
-    no score, and the other runs go on; the record has the traceback. Global random states are left unchanged.
+    no score, and the other runs continue; the record has the traceback. Global random states are left unchanged.
 
     Args:
         build_model: Returns a new, compiled model; its loss, metrics and optimizer are the template of every case.
@@ -81,8 +81,8 @@ def compare(
         prune: "divergence" ends a run at its first loss that is not finite. None trains on to the last epoch; a run is
             diverged if its loss is not finite then. "halving" compares all cases over a ninth of the epochs (with three
             cases or fewer, over a third). The better third continues over a third of the epochs, and the better third of
-            these over all. Indistinguishable cases stay. Each rung is trained anew and its schedules shrink with it, so their
-            lengths must be shares. Beware of short horizons: the best rate over few epochs is mostly too small, or too
+            these over all. Indistinguishable cases stay. Each rung starts from scratch and its schedules shrink with it, so their
+            lengths must be shares. Beware of short horizons: the best rate over few epochs is usually too small, or too
             large if the task overfits later. A dropped case has no score and never counts as indistinguishable.
         budget_seconds: The time limit. No run starts that is expected to end later; a run that has started is finished.
             Cases get their seeds in turn, and the statistics use the seeds that all of them have. With a `store`, a
@@ -176,11 +176,7 @@ def _widen(ready: Preparation, executor: Executor) -> _Extent:
 
 
 def _summarize(
-    ready: Preparation,
-    extent: _Extent,
-    runs: Mapping[RunKey, RunMeasurement],
-    budget: Budget,
-    stored: bool,
+    ready: Preparation, extent: _Extent, runs: Mapping[RunKey, RunMeasurement], budget: Budget, stored: bool
 ) -> Comparison:
     """Builds the result from the cases that were tried."""
     plan = dataclasses.replace(ready.plan, cases=tuple(ready.plan.cases[case] for case in extent.cases))

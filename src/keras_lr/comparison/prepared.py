@@ -51,11 +51,7 @@ class Preparation:
 def prepare(plan: Plan, engine: str, workers: int, starts: Callable[[Template], Sequence[RateStart]]) -> Preparation:
     """Builds a first model and checks everything that needs one.
 
-    Args:
-        plan: As `build_plan` returns it.
-        engine: The `engine` of the call.
-        workers: The `workers` of the call.
-        starts: Returns the first rates if the plan leaves them to `find`.
+    `engine` and `workers` are those of the call; `starts` returns the first rates if the plan leaves them to `find`.
 
     Raises:
         ArgumentError: An argument is invalid.

@@ -65,11 +65,8 @@ class Preview:
         """The preview as texts, by name."""
         rungs = [f"{count} cases x {epochs} epochs" for epochs, count in self.rungs]
         each = "" if self.updates is None else f", {self.updates} updates each"
-        update = (
-            ""
-            if self.update_seconds is None
-            else f" ({text.number(1000 * self.update_seconds, 2)} ms an update of fit)"
-        )
+        milliseconds = None if self.update_seconds is None else text.number(1000 * self.update_seconds, 2)
+        update = "" if milliseconds is None else f" ({milliseconds} ms an update of fit)"
         return {
             "cases": f"{len(self.cases)}: {', '.join(self.cases)}",
             "seeds": f"{len(self.seeds)}: {', '.join(map(str, self.seeds))}",
@@ -86,16 +83,7 @@ class Preview:
 
 
 def preview(build_model: Any, x: Any, y: Any = None, **arguments: Any) -> Preview:
-    """Describes what `compare` would do with the same arguments. It times a few updates and writes no file.
-
-    Args:
-        build_model: As in `compare`.
-        x: As in `compare`.
-        y: As in `compare`.
-        **arguments: The keyword arguments of `compare`.
-
-    Returns:
-        A `Preview`, to print.
+    """Returns a `Preview`, to print: what `compare` would do with the same arguments. Times a few updates and writes no file.
 
     Raises:
         ArgumentError: `compare` would raise it, for a store with another plan too.
@@ -132,8 +120,7 @@ def _stored(ready: Preparation, store: Any, identity: Mapping[str, Any] | None) 
         return 0
     if ready.starts or not ready.plan.auto:
         check_identity(identity, ready.identity(), store)
-    runs = contents_of(store, WHERE).runs
-    return sum(one.measured.run.outcome != "failed" for one in runs)
+    return sum(one.measured.run.outcome != "failed" for one in contents_of(store, WHERE).runs)
 
 
 def _preview(ready: Preparation, plan: Plan, cost: Cost | None, budget: Budget, store: Any, stored: int) -> Preview:
@@ -152,7 +139,7 @@ def _preview(ready: Preparation, plan: Plan, cost: Cost | None, budget: Budget, 
         if budget.seconds is not None and seconds > budget.seconds:
             notes.append(f"The budget is {duration(budget.seconds)}: it may not be enough for all runs.")
     if ready.engine.name == "population":
-        notes.append("One program for many runs mostly takes less time than fit; it is timed when it is compiled.")
+        notes.append("One program for many runs usually takes less time than fit; it is timed when it is compiled.")
     if isinstance(ready.engine, RemoteEngine):
         notes.append("The time is for one process.")
     updates = updates_per_epoch(plan)
@@ -174,7 +161,7 @@ def _preview(ready: Preparation, plan: Plan, cost: Cost | None, budget: Budget, 
 
 
 def _cases(ready: Preparation, plan: Plan) -> tuple[list[str], list[str]]:
-    """The names of the first cases, and notes on them."""
+    """Returns the names of the first cases, and notes on them."""
     if not plan.auto:
         return [case.name for case in plan.cases], []
     wider = f"While the best rate is the smallest or the largest, {BEYOND} more are added, so there may be more runs."
@@ -187,7 +174,7 @@ def _cases(ready: Preparation, plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def _rungs(plan: Plan, cases: int) -> list[tuple[int, int]]:
-    """The epochs of each shorter rung, and its least number of cases."""
+    """Returns the epochs of each shorter rung, and its least number of cases."""
     rungs = []
     for epochs in rungs_of(plan):
         rungs.append((epochs, cases))

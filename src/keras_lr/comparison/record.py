@@ -93,7 +93,7 @@ class ComparisonRecord:
         return "diverged" if case.diverged else "failed" if case.failed else "not run"
 
     def row(self, case: Case) -> CaseRow:
-        """The row of a case in tables."""
+        """Returns the row of a case in tables."""
         return CaseRow(case, self.verdict(case), self.epochs)
 
     @property

@@ -162,7 +162,6 @@ class Comparison(ComparisonRecord):
         return name
 
     def _repr_html_(self) -> str:
-
         return fragment_of(self)
 
     def __repr__(self) -> str:

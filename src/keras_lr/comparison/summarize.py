@@ -46,14 +46,7 @@ class Course:
 def summarize(
     plan: Plan, descriptions: Sequence[Description], measurements: Mapping[RunKey, RunMeasurement], course: Course
 ) -> Comparison:
-    """Builds the result of the runs that were executed.
-
-    Args:
-        plan: For all epochs.
-        descriptions: One for each case.
-        measurements: The runs of every rung.
-        course: How they were executed.
-    """
+    """Builds the result of a plan for all epochs from the runs of every rung, with a description of each case."""
     runs = _runs(plan, measurements, course.dropped)
     scores = [{run.seed: run.score for run in own if run.score is not None and run.counts} for own in runs]
     decision = verdict.decide(scores, plan.mode)
@@ -86,7 +79,7 @@ def summarize(
 
 
 def _runs(plan: Plan, measurements: Mapping[RunKey, RunMeasurement], dropped: Collection[int]) -> list[list[Run]]:
-    """The runs of each case for all epochs, also those that were not executed.
+    """Returns the runs of each case for all epochs, also those that were not executed.
 
     The statistics use the seeds that all remaining cases have; if there are none, the seed of the first run.
     """
@@ -108,7 +101,7 @@ def _run(plan: Plan, seed: int, run: TrainingRun, counts: bool = True) -> Run:
 
 
 def _rungs(plan: Plan, case: int, measurements: Mapping[RunKey, RunMeasurement], course: Course) -> tuple[Rung, ...]:
-    """The shorter rungs that a case was in."""
+    """Returns the shorter rungs that a case was in."""
     rungs = []
     for rung, epochs in enumerate(course.rungs, 1):
         keys = [key for key in (RunKey(rung, case, seed) for seed in plan.seeds) if key in measurements]
@@ -202,7 +195,7 @@ def _warnings(cases: Sequence[Case], best: Case | None, course: Course) -> list[
 
 
 def _failures(cases: Sequence[Case]) -> list[str]:
-    """A warning about the runs that failed, with the error of the first."""
+    """Returns a warning about the runs that failed, with the error of the first."""
     failed = [(case, run) for case in cases for run in case.runs if run.outcome == "failed"]
     if not failed:
         return []
@@ -215,7 +208,7 @@ def _failures(cases: Sequence[Case]) -> list[str]:
 
 
 def _edge(cases: Sequence[Case], best: Case) -> str | None:
-    """A warning if the best rate is the smallest or the largest."""
+    """Returns a warning if the best rate is the smallest or the largest."""
     executed = [case for case in cases if case.not_run < len(case.runs)]
     rates = sorted(case.learning_rate for case in executed if case.learning_rate is not None)
     if best.learning_rate is None or len(set(rates)) < 2 or best.learning_rate not in (rates[0], rates[-1]):

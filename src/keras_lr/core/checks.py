@@ -43,13 +43,11 @@ def whole(where: str, least: int = 1, **argument: Any) -> int:
     ((name, value),) = argument.items()
     integral = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not integral or int(value) < least:
-        raise ArgumentError(
-            where, f"{name} must be a whole number of at least {least}", f"Pass {least} or more", **argument
-        )
+        rule, repair = f"{name} must be a whole number of at least {least}", f"Pass {least} or more"
+        raise ArgumentError(where, rule, repair, **argument)
     if int(value) > LARGEST_STEP:
-        raise ArgumentError(
-            where, f"{name} must be at most 2**31 - 1, where step counters end", "Pass less", **argument
-        )
+        rule, repair = f"{name} must be at most 2**31 - 1, where step counters end", "Pass less"
+        raise ArgumentError(where, rule, repair, **argument)
     return int(value)
 
 

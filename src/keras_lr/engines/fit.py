@@ -115,7 +115,7 @@ class _DivergenceWatch(keras.callbacks.Callback):
 
     def check_weights(self) -> None:
         """Catches a last update that spoils the weights without a loss that shows it."""
-        if self.diverged_at is None and not all(_is_finite(weight) for weight in self.model.trainable_variables):
+        if self.diverged_at is None and not all(map(_is_finite, self.model.trainable_variables)):
             self.diverged_at = (self._epoch, None)
 
     def _check(self, logs: dict[str, Any] | None, name: str, update: int | None) -> None:

@@ -43,7 +43,7 @@ def figure_of(record: FindRecord) -> Figure:
 
 
 def _band(record: FindRecord) -> tuple[Band, ...]:
-    """The range of the single ramps, each one smooth, up to the end of the shortest."""
+    """Draws the range of the single ramps, each one smooth, up to the end of the shortest."""
     length = min((len(ramp) for ramp in record.losses), default=0)
     finite = [ramp[:length] for ramp in record.losses if all(map(math.isfinite, ramp[:length]))]
     if len(finite) < 2 or length < 2:
@@ -56,7 +56,7 @@ def _band(record: FindRecord) -> tuple[Band, ...]:
 
 
 def _ramp_points(record: FindRecord) -> list[Points]:
-    """Every update of every ramp, and the landmarks of the descent on the curve."""
+    """Draws every update of every ramp, and the landmarks of the descent on the curve."""
     points = [
         Points(record.learning_rates[: len(ramp)], ramp, label="every update" if index == 0 else None, faint=True)
         for index, ramp in enumerate(record.losses)
@@ -69,7 +69,7 @@ def _ramp_points(record: FindRecord) -> list[Points]:
 
 
 def _sprint_means(record: FindRecord) -> tuple[list[float], list[float]]:
-    """The rates of the sprints that did not diverge, and the mean losses that decide."""
+    """Returns the rates of the sprints that did not diverge, and the mean losses that decide."""
     if record.sprints is None or not record.sprints.learning_rates:
         return [], []
     sprints = choose_losses(record.sprints)
@@ -87,7 +87,7 @@ def _sprint_line(record: FindRecord) -> tuple[Line, ...]:
 
 
 def _sprint_points(record: FindRecord) -> list[Points]:
-    """Each sprint, and a star for the answer: on the line of the sprints, or without them on the curve."""
+    """Draws each sprint, and a star for the answer: on the line of the sprints, else on the curve."""
     rates, losses = _sprint_means(record)
     points = [Points(rates, losses, color=SPRINTS)] if rates else []
     answer = record.learning_rate
@@ -101,7 +101,7 @@ def _sprint_points(record: FindRecord) -> list[Points]:
 
 
 def _rules(record: FindRecord) -> list[Points]:
-    """One small grey mark on the curve for each other rule, with its name and rate."""
+    """Draws one small grey mark on the curve for each other rule, with its name and rate."""
     if len(record.smoothed) < 2:
         return []
     rates = {rule: suggest(record.curve, rule).learning_rate for rule in RULES}
@@ -113,7 +113,7 @@ def _rules(record: FindRecord) -> list[Points]:
 
 
 def _marks(record: FindRecord) -> tuple[Mark, ...]:
-    """The answer with its interval, and the critical rate."""
+    """Draws the answer with its interval, and the critical rate."""
     marks: list[Mark] = []
     if record.learning_rate is not None and record.interval is not None:
         low, high = record.interval
@@ -127,13 +127,13 @@ def _marks(record: FindRecord) -> tuple[Mark, ...]:
 
 
 def _heights(record: FindRecord, rates: list[float]) -> list[float]:
-    """The smooth curve at some rates; constant beyond its ends."""
+    """Returns the height of the smooth curve at some rates; it is constant beyond its ends."""
     ladder = np.log(record.learning_rates[: len(record.smoothed)])
     return np.interp(np.log(rates), ladder, record.smoothed).tolist()
 
 
 def _x_limits(record: FindRecord) -> tuple[float, float] | None:
-    """From three decades below the middle of the descent to the last rung reached."""
+    """Returns the limits: three decades below the middle of the descent, and the last rung reached."""
     if record.landmarks is None:
         return None
     last = record.learning_rates[len(record.smoothed) - 1]
@@ -142,7 +142,7 @@ def _x_limits(record: FindRecord) -> tuple[float, float] | None:
 
 
 def _y_limits(record: FindRecord) -> tuple[float, float] | None:
-    """From just below the descent to just above its start; without a descent, around the losses that did not blow up."""
+    """Returns the limits: just around the descent, or without one, around the losses that did not blow up."""
     marks = record.landmarks
     if marks is not None:
         depth = marks.start_loss - marks.lowest_loss

@@ -126,7 +126,7 @@ def find_for(
     critical: bool = False,
     verbose: str | int = "auto",
 ) -> FindResult:
-    """Does the work of `find` for the call that errors name, `where`."""
+    """Does the work of `find`; errors name the call `where`."""
     check_model(where, model)
     rates = ladder(where, min_lr, max_lr, steps, ramp)
     share = mean_share(where, schedule)
@@ -157,7 +157,7 @@ def find_for(
 def _split_for_trials(
     where: str, source: Batches, arrays: dict[str, Any], validation_data: Any, verify: int
 ) -> tuple[Batches, Batches] | None:
-    """The data to train and to validate on, or None without `verify`."""
+    """Returns the data to train and to validate on, or None without `verify`."""
     repair = "Pass verify=N, twice the updates of a training, or leave it out"
     if verify == 0 and validation_data is not None:
         raise ArgumentError(where, "only verify uses validation_data", repair, validation_data=validation_data)

@@ -20,7 +20,7 @@ from keras_lr.finder.measuring.batches import Arrays, batches
 from keras_lr.finder.measuring.prechecks import check_model
 from keras_lr.report.progress import progress
 
-SMALL, LARGE, DRAWS = 16, 128, 32  # examples of the two batches of the noise scale, and number of pairs
+SMALL, LARGE, DRAWS = 16, 128, 32  # examples of a small and a large batch for the noise scale, and number of pairs
 _WHERE = "find_batch_size"
 
 
@@ -31,7 +31,7 @@ class BatchSize:
     Attributes:
         batch_size: The largest size whose update fits into memory, or None.
         noise_scale: The gradient noise scale in examples, or None. Far below it, twice the batch needs almost half of the
-            updates; far above it, almost as many. It is that of the present weights, and grows in training.
+            updates; far above it, almost as many. It holds for the present weights, and grows in training.
         reason: The measurement in a sentence or two.
         tried: The sizes that fit.
     """
@@ -148,7 +148,7 @@ def _advice(noise: float | None) -> str:
 
 
 def _pairs(model: Any, source: Arrays, order: np.random.Generator, bar: Any) -> list[tuple[int, float, int, float]]:
-    """Squared lengths of the gradients of small and large batches; the small one is part of the large one for less scatter."""
+    """Measures squared lengths of gradients. Each small batch is part of its large one, which reduces the scatter."""
     large = min(LARGE, source.count)
     small = min(SMALL, large // 2)
     pairs: list[tuple[int, float, int, float]] = []
@@ -164,7 +164,7 @@ def _pairs(model: Any, source: Arrays, order: np.random.Generator, bar: Any) -> 
 
 
 def _fitting(stepper: Stepper, source: Arrays, sizes: list[int], bar: Any) -> tuple[int, str | None]:
-    """How many of the sizes fit, and the error of the first that doesn't."""
+    """Returns how many of the sizes fit, and the error of the first that doesn't."""
     for count, size in enumerate(sizes):
         stepper.reset()
         try:

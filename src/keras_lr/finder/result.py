@@ -86,7 +86,7 @@ class FindResult(FindRecord):
         return answer
 
     def _answer(self, where: str, **argument: Any) -> float:
-        """The rate, which a refusal lacks."""
+        """Returns the rate; raises if there is none."""
         if self.learning_rate is None:
             rule = f"find gave no answer: {self.reason.rstrip('.')}"
             raise ArgumentError(where, rule, "See found.reason", **argument)
@@ -105,7 +105,7 @@ class FindResult(FindRecord):
         return draw.draw(figure_of(self), path=path, ax=ax)
 
     def __str__(self) -> str:
-        """One line: the rate, its interval and why."""
+        """Returns one line: the rate, its interval and the reason."""
         if self.learning_rate is None or self.interval is None:
             return f"No learning rate. {self.reason}"
         line = f"{self.learning_rate:.2g} ({self.interval[0]:.2g} to {self.interval[1]:.2g}). {self.reason}"

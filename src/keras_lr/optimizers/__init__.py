@@ -1,4 +1,4 @@
-"""Optimizers with a rate for each layer, and with a momentum that changes or follows the rate."""
+"""Optimizers with a rate for each layer, and with a momentum that changes with the step or with the rate."""
 
 from keras_lr.optimizers.adam import Adam as Adam
 from keras_lr.optimizers.layerwise import layerwise_decay as layerwise_decay

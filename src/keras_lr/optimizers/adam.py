@@ -1,4 +1,4 @@
-"""Adam whose first momentum may change, with a bias correction that stays right."""
+"""Adam whose first momentum may change, with a bias correction that stays correct."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Adam(keras.optimizers.Optimizer):
 
     w = w - lr(t) * m / c(t) * sqrt(1 - beta_2**(t + 1)) / (sqrt(v) + epsilon),  c(t) = 1 - b(0) * b(1) * ... * b(t).
 
-    With a constant `beta_1` it is `keras.optimizers.Adam`, for c(t) is then 1 - beta_1**(t + 1). With one that changes, c
-    is the weight that the gradients have in m, so that m / c is their mean. PyTorch puts 1 - b(t)**(t + 1) there, which
-    is that weight only for a constant: in a one-cycle of 24 updates some of its updates are 29 % too small.
+    With a constant `beta_1` it is `keras.optimizers.Adam`, because c(t) is then 1 - beta_1**(t + 1). In general c is the
+    weight of the gradients in m, so that m / c is their mean. PyTorch divides by 1 - b(t)**(t + 1), which is that weight only
+    for a constant: in a one-cycle of 24 updates some of its updates are 29 % too small.
 
     Args:
         learning_rate: A float, or a schedule.
@@ -39,7 +39,7 @@ class Adam(keras.optimizers.Optimizer):
         **kwargs: As for every Keras optimizer: `weight_decay` (decoupled, as in AdamW), `clipnorm`, `use_ema` ...
 
     Raises:
-        ArgumentError: An argument is out of range, or follows a rate whose range is not known.
+        ArgumentError: An argument is out of range, or follows a rate whose range is unknown.
 
     Example:
         >>> import keras_lr as klr
@@ -60,19 +60,19 @@ class Adam(keras.optimizers.Optimizer):
         **kwargs: Any,
     ) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.beta_1 = momenta.checked("Adam", beta_1=beta_1)
+        self.beta_1 = momenta.momentum_of("Adam", beta_1=beta_1)
         self.beta_2 = momenta.below_one("Adam", beta_2=beta_2)
         if self.beta_2 == 0.0:
             raise ArgumentError("Adam", "beta_2 must be above 0", "Pass a float such as 0.999", beta_2=beta_2)
         self.epsilon = checks.at_least_zero("Adam", epsilon=epsilon)
         self.amsgrad = bool(amsgrad)
-        # c: the moment that a gradient of 1 would have, in the same arithmetic as the others, so that it is exact for them
+        # c: the moment of a gradient of 1, in the same arithmetic as the other moments, so that it is exact for them
         self.gradient_weight = self.add_variable((), name="gradient_weight", aggregation="only_first_replica")
         self.momentum_rule = momenta.within(self.beta_1, learning_rate)
         self._beta_1_now: Any = None
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Makes the two moments of each variable."""
+        """Creates the two moments of each variable."""
         if self.built:
             return
         super().build(variables)
@@ -80,51 +80,51 @@ class Adam(keras.optimizers.Optimizer):
         self.highest = self.add_optimizer_variables(variables, "velocity_hat") if self.amsgrad else []
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """One update, with the momentum of its step."""
+        """Makes one update, with the momentum of its step."""
         if len(grads) == 0:
             return
         self._beta_1_now = ops.cast(momenta.now(self.momentum_rule, self), self.gradient_weight.dtype)
         try:
-            self._count_in()
+            self._update_gradient_weight()
             super().apply(grads, trainable_variables)
         finally:
             self._beta_1_now = None
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """The update of one variable."""
+        """Updates one variable."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(_dense(gradient, variable), variable.dtype)
-        place = machinery.index_in(self, variable)
-        m, v = self.momentums[place], self.velocities[place]
+        index = machinery.index_in(self, variable)
+        m, v = self.momentums[index], self.velocities[index]
         rest = ops.cast(1.0 - self._beta_1_now, variable.dtype)
         self.assign_add(m, ops.multiply(ops.subtract(gradient, m), rest))
         self.assign_add(v, ops.multiply(ops.subtract(ops.square(gradient), v), 1.0 - self.beta_2))
         if self.amsgrad:
-            self.assign(self.highest[place], ops.maximum(self.highest[place], v))
-            v = self.highest[place]
+            self.assign(self.highest[index], ops.maximum(self.highest[index], v))
+            v = self.highest[index]
         updates = ops.cast(self.iterations + 1, self.gradient_weight.dtype)
         second = -ops.expm1(updates * math.log(self.beta_2))  # 1 - beta_2**n, without the rounding of beta_2 in float32
         scale = rate * ops.cast(ops.sqrt(second) / self.gradient_weight, variable.dtype)
         self.assign_sub(variable, ops.divide(ops.multiply(m, scale), ops.add(ops.sqrt(v), self.epsilon)))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         own = {"beta_2": self.beta_2, "epsilon": self.epsilon, "amsgrad": self.amsgrad}
         return {**super().get_config(), "beta_1": changing.serialized(self.beta_1), **own}
 
-    def _count_in(self) -> None:
-        """Moves c on, in batches that end in an update."""
-        grown = self.gradient_weight + (1.0 - self._beta_1_now) * (1.0 - self.gradient_weight)
+    def _update_gradient_weight(self) -> None:
+        """Updates c, in batches that end in an update."""
+        weight = self.gradient_weight + (1.0 - self._beta_1_now) * (1.0 - self.gradient_weight)
         batches = self.gradient_accumulation_steps
         if batches:
             ends = (machinery.counter_of(self) + 1) % batches == 0
-            grown = ops.where(ends, grown, ops.convert_to_tensor(self.gradient_weight))
-        self.gradient_weight.assign(grown)
+            weight = ops.where(ends, weight, ops.convert_to_tensor(self.gradient_weight))
+        self.gradient_weight.assign(weight)
 
 
 def _dense(gradient: Any, variable: Any) -> Any:
-    """TensorFlow's sparse gradient of an embedding, with the parts of a word that is in the batch twice added up.
+    """Converts TensorFlow's sparse gradient of an embedding, and adds up the parts of a word that occurs twice in the batch.
 
-    Adam needs the square of their sum; the operations on sparse gradients would add up their squares.
+    Adam needs the square of the sum of these parts; operations on sparse gradients would add up their squares.
     """
     return ops.add(ops.zeros_like(variable), gradient) if hasattr(gradient, "dense_shape") else gradient

@@ -1,4 +1,4 @@
-"""Numbers of an optimizer that may change with the step, beside its rate: a layer's factor, the momentum."""
+"""The settings of an optimizer, beside its rate, that may change with the step: a layer's factor, the momentum."""
 
 from __future__ import annotations
 
@@ -13,49 +13,50 @@ from keras_lr.schedules import Bound, Schedule
 
 
 def is_schedule(value: Any) -> bool:
-    """Whether it is a schedule, Keras's or ours."""
+    """Whether a value is a schedule of Keras or keras-lr."""
     return isinstance(value, keras.optimizers.schedules.LearningRateSchedule)
 
 
-def now(schedule: Any, optimizer: Any) -> Any:
-    """The value of a schedule for the update that the optimizer is about to make, as a tensor."""
-    return known(schedule, machinery.rate_of(optimizer))(machinery.counter_of(optimizer))
+def now(value: Any, optimizer: Any) -> Any:
+    """Returns a number as it is; the value of a schedule for the optimizer's next update, as a tensor."""
+    if not is_schedule(value):
+        return value
+    return for_run(value, machinery.rate_of(optimizer))(machinery.counter_of(optimizer))
 
 
-def known(schedule: Any, rate: Any) -> Any:
-    """A schedule or number; a schedule with units takes the length of the run from the rate, which a callback has bound."""
-    if isinstance(schedule, Schedule) and schedule.unbound:
-        run = bound_in(rate)
-        if run is None:
-            raise ArgumentError(
-                "schedule",
-                "its lengths have units, and the optimizer's rate has no run to take them from",
-                "Give the learning rate a schedule with units too, and fit a callback of keras-lr, or bind it yourself: "
-                "schedule.bind(steps_per_epoch=100, epochs=10)",
-                schedule=schedule,
-            )
-        return _bound_alike(schedule, run)
-    return schedule
+def for_run(value: Any, rate: Any) -> Any:
+    """Returns a schedule or number; a schedule with units is bound to the run that a callback has bound the rate to."""
+    if not (isinstance(value, Schedule) and value.unbound):
+        return value
+    run = _bound_in(rate)
+    if run is None:
+        rule = "its lengths have units, and the optimizer's rate has no run to take them from"
+        repair = (
+            "Give the learning rate a schedule with units too, and fit a callback of keras-lr, or bind it yourself: "
+            "schedule.bind(steps_per_epoch=100, epochs=10)"
+        )
+        raise ArgumentError("schedule", rule, repair, schedule=value)
+    return _bind_alike(value, run)
 
 
-def bound_in(rate: Any) -> Bound | None:
-    """The run that a rate was bound to: its own or that of a schedule inside it."""
+def _bound_in(rate: Any) -> Bound | None:
+    """The bound schedule of a rate: itself, or one inside it."""
     if isinstance(rate, Bound):
         return rate
     children = rate.children() if isinstance(rate, Schedule) else ()
-    return next((bound for bound in map(bound_in, children) if bound is not None), None)
+    return next((bound for bound in map(_bound_in, children) if bound is not None), None)
 
 
 def serialized(value: Any) -> Any:
-    """A number, a schedule or another registered object, as Keras saves it."""
+    """Returns a number, a schedule or another registered object as Keras saves it."""
     return value if isinstance(value, (int, float, str)) else keras.saving.serialize_keras_object(value)
 
 
 def deserialized(value: Any) -> Any:
-    """What `serialized` gave; anything else as it is."""
+    """Returns what `serialized` saved; any other value unchanged."""
     return keras.saving.deserialize_keras_object(value) if isinstance(value, dict) else value
 
 
 @functools.lru_cache(maxsize=256)
-def _bound_alike(schedule: Schedule, run: Bound) -> Schedule:
+def _bind_alike(schedule: Schedule, run: Bound) -> Schedule:
     return schedule.bind(steps_per_epoch=run.steps_per_epoch, epochs=run.epochs, batch_size=run.batch_size)

@@ -1,4 +1,4 @@
-"""Layer-wise learning-rate decay: the deeper a layer, the faster it learns."""
+"""Layer-wise learning-rate decay: the closer a layer is to the output, the faster it learns."""
 
 from __future__ import annotations
 
@@ -13,31 +13,27 @@ from keras_lr.core.errors import ArgumentError
 
 
 def layerwise_decay(
-    model: Any,
-    factor: float = 0.9,
-    *,
-    pattern: str = "transformer_layer_{}",
-    embeddings: str | None = ".*embedding.*",
+    model: Any, factor: float = 0.9, *, pattern: str = "transformer_layer_{}", embeddings: str | None = ".*embedding.*"
 ) -> dict[str, float]:
-    """The factors of layer-wise learning-rate decay, for `PerLayer`.
+    """Returns the factors of layer-wise learning-rate decay, for `PerLayer`.
 
     factor(d) = factor ** (n - d)  for the layers d = 1..n,  factor(embeddings) = factor ** n.
 
-    For a model, its layers are those of `model.layers` with trainable weights, in order, with the layers of a nested model
-    in its place; the last one has the full rate. Layers whose class is an embedding share the lowest factor, wherever
-    they are. For a number, the layers are those that `pattern` names, from 0, under a head with the full rate.
+    Given a model, the layers are those of `model.layers` with trainable weights, in order, with a nested model replaced by
+    its layers; the last one has the full rate. All layers whose class is an embedding share the lowest factor. Given a
+    number, `pattern` names the layers, counted from 0, below a head with the full rate.
 
     Args:
         model: A built model, or the number of its layers below the head.
         factor: The factor from a layer to the one below it, above 0 and at most 1.
-        pattern: Only for a number: the pattern of a layer, with `{}` for its place. The default is KerasHub's.
-        embeddings: Only for a number: the pattern of the embeddings, or None where there are none.
+        pattern: Only for a number: the pattern of a layer, with `{}` for its number. The default is KerasHub's.
+        embeddings: Only for a number: the pattern of the embeddings, or None if the model has none.
 
     Returns:
         A dict of patterns and factors, in the order of the layers.
 
     Raises:
-        ArgumentError: The model is not built, or two of its layers have one path.
+        ArgumentError: The model is not built, or two of its layers have the same path.
 
     Example:
         >>> layerwise_decay(2, 0.5, pattern="block_{}", embeddings=None)
@@ -55,7 +51,7 @@ def layerwise_decay(
     if checks.above_zero("layerwise_decay", factor=factor) > 1.0:
         raise ArgumentError("layerwise_decay", "factor must be at most 1", "Pass a float such as 0.9", factor=factor)
     if not isinstance(model, keras.Model):
-        return _counted(checks.whole("layerwise_decay", model=model), factor, pattern, embeddings)
+        return _numbered(checks.whole("layerwise_decay", model=model), factor, pattern, embeddings)
     layers = _layers(model)
     count = sum(not _embeds(layer) for layer, _ in layers)
     patterns = _patterns([[variable.path for variable in variables] for _, variables in layers])
@@ -66,28 +62,28 @@ def layerwise_decay(
     return dict(zip(patterns, factors, strict=True))
 
 
-def _counted(count: int, factor: float, pattern: str, embeddings: str | None) -> dict[str, float]:
-    """The factors of layers that are known by number."""
+def _numbered(count: int, factor: float, pattern: str, embeddings: str | None) -> dict[str, float]:
+    """The factors of layers that a pattern names by their numbers."""
     if "{}" not in pattern:
-        rule, repair = "pattern must have {} in it, for the place of the layer", "Pass one such as 'block_{}'"
+        rule, repair = "pattern must have {} in it, for the number of the layer", "Pass a pattern such as 'block_{}'"
         raise ArgumentError("layerwise_decay", rule, repair, pattern=pattern)
-    factors = {pattern.replace("{}", str(place)): float(factor ** (count - place)) for place in range(count)}
+    factors = {pattern.replace("{}", str(number)): float(factor ** (count - number)) for number in range(count)}
     return factors if embeddings is None else {**factors, embeddings: float(factor ** (count + 1))}
 
 
 def _layers(model: Any) -> list[tuple[Any, list[Any]]]:
-    """The layers that are trained, nested models flattened, each with the variables that no layer before it has."""
-    seen: set[int] = set()
-    found = []
+    """The trainable layers, nested models flattened, each with the variables that no layer before it has."""
+    earlier: set[int] = set()
+    layers = []
     for layer in _flat(model):
-        own = [variable for variable in layer.trainable_variables if id(variable) not in seen]
-        seen.update(id(variable) for variable in own)
+        own = [variable for variable in layer.trainable_variables if id(variable) not in earlier]
+        earlier.update(id(variable) for variable in own)
         if own:
-            found.append((layer, own))
-    if not found or not model.built:
+            layers.append((layer, own))
+    if not layers or not model.built:
         rule, repair = "the model has no trainable weights yet", "Build it first: give it an Input, or call it once"
         raise ArgumentError("layerwise_decay", rule, repair, model=model)
-    return found
+    return layers
 
 
 def _flat(model: Any) -> list[Any]:
@@ -96,21 +92,20 @@ def _flat(model: Any) -> list[Any]:
 
 
 def _embeds(layer: Any) -> bool:
-    """Whether a layer is an embedding: Keras's, or one with that word at the end of its class."""
+    """Whether a layer is Keras's embedding, or its class name ends with "Embedding"."""
     return isinstance(layer, keras.layers.Embedding) or type(layer).__name__.endswith("Embedding")
 
 
 def _patterns(paths: list[list[str]]) -> list[str]:
-    """A pattern for each layer that matches its variables and no others: their common path where that will do."""
-    known = [path for group in paths for path in group]
-    twice = next((path for path in known if known.count(path) > 1), None)
+    """A pattern for each layer that matches its variables only: their common path if no other variable shares it."""
+    every = [path for group in paths for path in group]
+    twice = next((path for path in every if every.count(path) > 1), None)
     if twice is not None:
-        repair = "Give the layers names of their own"
+        repair = "Give the layers different names"
         raise ArgumentError("layerwise_decay", f"two variables have the path {twice!r}", repair, model=twice)
     patterns = []
     for group in paths:
         common = posixpath.commonpath([posixpath.dirname(path) for path in group])
-        alone = common and sum(path.startswith(common + "/") for path in known) == len(group)
-        ways = [common] if alone else group
-        patterns.append("|".join(f"^{re.escape(way)}" + ("" if alone else "$") for way in ways))
+        alone = common and sum(path.startswith(common + "/") for path in every) == len(group)
+        patterns.append(f"^{re.escape(common)}" if alone else "|".join(f"^{re.escape(path)}$" for path in group))
     return patterns

@@ -13,8 +13,8 @@ from keras_lr.core.errors import ArgumentError, KerasLRError
 from keras_lr.optimizers import changing
 from keras_lr.schedules import Schedule
 
-LONGEST = 1_000_000  # steps of a schedule that are looked at for its range
-NOMINAL = {"steps_per_epoch": 1000, "epochs": 10, "batch_size": 32}  # the range of rates hardly depends on the run
+_SAMPLES = 1_000_000  # the steps of a schedule that are evaluated for its range
+_NOMINAL_RUN = {"steps_per_epoch": 1000, "epochs": 10, "batch_size": 32}  # the range of rates hardly depends on the run
 
 
 @final
@@ -23,15 +23,15 @@ NOMINAL = {"steps_per_epoch": 1000, "epochs": 10, "batch_size": 32}  # the range
 class Coupled:
     """Momentum that falls while the rate rises, and rises while it falls.
 
-    momentum(lr) = max_momentum - (max_momentum - min_momentum) * (lr - low) / (high - low),  with lr held in [low, high].
+    momentum(lr) = max_momentum - (max_momentum - min_momentum) * (lr - low) / (high - low),  with lr clipped to [low, high].
 
-    It follows the rate that the optimizer really has: a schedule, one that a callback reduces, or one that is set by hand.
+    It follows the optimizer's present rate: of a schedule, after a callback reduced it, or after you set it.
 
     Args:
         max_momentum: The momentum at the lowest rate, 0 or more and below 1.
         min_momentum: The momentum at the highest rate, at most `max_momentum`.
-        learning_rates: The lowest and the highest rate, `(low, high)`. Default: those of the schedule that the optimizer
-            is given, which must be one of keras-lr with an end.
+        learning_rates: The lowest and the highest rate, `(low, high)`. Default: those of the optimizer's schedule, which
+            must then be a schedule of keras-lr with an end.
 
     Example:
         >>> import keras_lr as klr
@@ -60,13 +60,11 @@ class Coupled:
             object.__setattr__(self, "learning_rates", (low, high))
 
     def within(self, learning_rate: Any) -> Coupled:
-        """The same coupling with the range of rates of a schedule, where it was given none."""
-        if self.learning_rates is not None:
-            return self
-        return dataclasses.replace(self, learning_rates=_range(learning_rate))
+        """Returns the coupling with the range of a schedule's rates, unless it has a range."""
+        return self if self.learning_rates else dataclasses.replace(self, learning_rates=_range(learning_rate))
 
     def __call__(self, learning_rate: Any) -> Any:
-        """The momentum at a rate: a float, an array or a tensor."""
+        """Returns the momentum at a rate: a float, an array or a tensor."""
         assert self.learning_rates is not None
         low, high = self.learning_rates
         clip = keras.ops.clip if keras.ops.is_tensor(learning_rate) else np.clip
@@ -74,39 +72,37 @@ class Coupled:
         return self.max_momentum - (self.max_momentum - self.min_momentum) * share
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Coupled:
-        """The coupling that `get_config` described."""
+        """Returns the coupling of a config."""
         rates = config["learning_rates"]
         return cls(**{**config, "learning_rates": None if rates is None else tuple(rates)})
 
 
-def checked(where: str, **argument: Any) -> Any:
-    """A momentum as users give it: a number of 0 or more and below 1, a schedule, or a `Coupled`; also as it is saved."""
-    (name,), (value,) = argument.keys(), argument.values()
+def momentum_of(where: str, **argument: Any) -> Any:
+    """Checks a momentum: a number of 0 or more and below 1, a schedule, a `Coupled`, or one of these as Keras saves it."""
+    ((name, value),) = argument.items()
     value = changing.deserialized(value)
-    if changing.is_schedule(value) or isinstance(value, Coupled):
-        return value
-    return below_one(where, **{name: value})
+    return value if changing.is_schedule(value) or isinstance(value, Coupled) else below_one(where, **{name: value})
 
 
 def within(value: Any, learning_rate: Any) -> Any:
-    """The same momentum, with what it must know of the rate that the optimizer was given."""
+    """Returns the momentum; a `Coupled` with the range of the optimizer's rates."""
     return value.within(learning_rate) if isinstance(value, Coupled) else value
 
 
 def now(value: Any, optimizer: Any) -> Any:
-    """The momentum of the update that the optimizer is about to make: a float, or a tensor where it changes."""
+    """Returns the momentum of the optimizer's next update: a float, or a tensor if it changes."""
     if isinstance(value, Coupled):
         return value(keras.ops.convert_to_tensor(optimizer.learning_rate))
-    return changing.now(value, optimizer) if changing.is_schedule(value) else value
+    return changing.now(value, optimizer)
 
 
 def below_one(where: str, **argument: Any) -> float:
-    """A number of 0 or more and below 1."""
+    """Checks a number of 0 or more and below 1."""
     value = checks.at_least_zero(where, **argument)
     if value >= 1.0:
         (name,) = argument
@@ -118,14 +114,14 @@ def _range(learning_rate: Any) -> tuple[float, float]:
     """The lowest and the highest rate of a schedule."""
     repair = "Pass Coupled(..., learning_rates=(lowest, highest))"
     try:
-        schedule = learning_rate.bind(**NOMINAL) if isinstance(learning_rate, Schedule) else None
+        schedule = learning_rate.bind(**_NOMINAL_RUN) if isinstance(learning_rate, Schedule) else None
         length = None if schedule is None else schedule.length
     except KerasLRError:
         schedule = length = None
     if schedule is None or length is None:
         rule = "the range of rates is known only for a schedule of keras-lr with an end"
         raise ArgumentError("Coupled", rule, repair, learning_rate=learning_rate)
-    steps = np.unique(np.linspace(0, length, min(length + 1, LONGEST)).astype(np.int64))
+    steps = np.unique(np.linspace(0, length, min(length + 1, _SAMPLES)).astype(np.int64))
     rates = schedule.evaluate(steps)
     low, high = float(rates.min()), float(rates.max())
     if not 0.0 <= low < high:

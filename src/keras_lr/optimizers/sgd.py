@@ -1,4 +1,4 @@
-"""Gradient descent whose momentum may change, with a velocity that knows nothing of the rate."""
+"""Gradient descent whose momentum may change, with a velocity that does not contain the rate."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ class SGD(keras.optimizers.Optimizer):
 
     v = m(t) * v + g;  w = w - lr(t) * v,   and with Nesterov  w = w - lr(t) * (g + m(t) * v).
 
-    It is `keras.optimizers.SGD` while rate and momentum stay as they are. Where the rate changes it differs, and agrees
-    with PyTorch and Optax: Keras keeps the rate inside the velocity (v = m * v - lr * g), so that after the rate falls to
-    a tenth the next updates still have most of the old size. Here the rate acts at once, on all of the update.
+    With a constant rate and momentum it is `keras.optimizers.SGD`. With a rate that changes it differs from Keras, and agrees
+    with PyTorch and Optax. Keras keeps the rate inside the velocity: v = m * v - lr * g. After the rate falls to a tenth,
+    the next updates there still have most of the old size; here the rate acts at once, on the whole update.
 
     Args:
         learning_rate: A float, or a schedule.
         momentum: A float, 0 or more and below 1; a schedule; or `Coupled(max_momentum, min_momentum)`, which follows the
-            rate. 0: no momentum, and no memory for it. A schedule with units takes the run from a rate with units.
-        nesterov: Whether to look ahead, in the form of Nesterov.
+            rate. 0 uses no momentum, and no memory for it. A schedule with units takes the run from a rate with units.
+        nesterov: Whether to use Nesterov's form, which looks ahead.
         **kwargs: As for every Keras optimizer: `weight_decay`, `clipnorm`, `use_ema`, `gradient_accumulation_steps` ...
 
     Raises:
-        ArgumentError: The momentum is out of range, or follows a rate whose range is not known.
+        ArgumentError: The momentum is out of range, or follows a rate whose range is unknown.
 
     Example:
         >>> import keras_lr as klr
@@ -45,22 +45,16 @@ class SGD(keras.optimizers.Optimizer):
         - Goyal et al., 2017, Accurate, Large Minibatch SGD (section 3, "momentum correction"), arXiv:1706.02677
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        momentum: Any = 0.0,
-        nesterov: bool = False,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, learning_rate: Any = 0.01, momentum: Any = 0.0, nesterov: bool = False, **kwargs: Any) -> None:
         super().__init__(learning_rate, **kwargs)
-        self.momentum = momenta.checked("SGD", momentum=momentum)
+        self.momentum = momenta.momentum_of("SGD", momentum=momentum)
         self.nesterov = bool(nesterov)
         self.velocities: list[Any] = []
         self.momentum_rule = momenta.within(self.momentum, learning_rate)
         self._momentum_now: Any = None
 
     def build(self, variables: Sequence[Any]) -> None:
-        """Makes a velocity for each variable, unless the momentum is 0."""
+        """Creates a velocity for each variable, unless the momentum is 0."""
         if self.built:
             return
         super().build(variables)
@@ -68,7 +62,7 @@ class SGD(keras.optimizers.Optimizer):
             self.velocities = self.add_optimizer_variables(variables, "velocity")
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
-        """One update, with the momentum of its step."""
+        """Makes one update, with the momentum of its step."""
         self._momentum_now = momenta.now(self.momentum_rule, self)  # once, not for each variable
         try:
             super().apply(grads, trainable_variables)
@@ -76,7 +70,7 @@ class SGD(keras.optimizers.Optimizer):
             self._momentum_now = None
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
-        """The update of one variable."""
+        """Updates one variable."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
         if not self.velocities:
@@ -89,5 +83,5 @@ class SGD(keras.optimizers.Optimizer):
         self.assign_sub(variable, ops.multiply(ahead, rate))
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Returns the constructor's arguments."""
         return {**super().get_config(), "momentum": changing.serialized(self.momentum), "nesterov": self.nesterov}

@@ -108,14 +108,13 @@ def _format_of(path: str | os.PathLike[str] | None) -> str | None:
         return None
     kind = pathlib.Path(path).suffix.lower().removeprefix(".")
     if kind not in ("png", "svg", "pdf"):
-        raise ArgumentError(
-            "plot", "the path must end in .png, .svg or .pdf", 'Pass a path such as "picture.png"', path=str(path)
-        )
+        rule, repair = "the path must end in .png, .svg or .pdf", 'Pass a path such as "picture.png"'
+        raise ArgumentError("plot", rule, repair, path=str(path))
     return kind
 
 
 def _metadata(kind: str | None) -> dict[str, Any]:
-    """The metadata of a file, without a date, so that equal figures give equal files."""
+    """Returns the metadata of a file, without a date, so that equal figures give equal files."""
     return {"svg": {"Date": None}, "pdf": {"CreationDate": None}}.get(kind or "", {})
 
 
@@ -191,7 +190,7 @@ def _set_plain_ticks(axis: Any, decades: float) -> None:
 
 
 def _counts(panel: Panel) -> bool:
-    """Whether every x is a whole number, such as an epoch or an update."""
+    """Returns whether every x is a whole number, such as an epoch or an update."""
     parts: list[Line | Points] = [*panel.lines, *panel.points]
     return all(float(value).is_integer() for part in parts for value in part.x)
 
@@ -360,7 +359,7 @@ def _draw_frame(position: tuple[int, int], axis: Any, width: float, label: str |
 
 
 def _is_dark(color: tuple[float, float, float, float]) -> bool:
-    """Whether white text is easier to read on the colour than black, by its luminance."""
+    """Returns whether white text is easier to read on the colour than black, by its luminance."""
     red, green, blue, _ = color
     return 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
 
@@ -370,12 +369,12 @@ def _color(index: int) -> str:
 
 
 def _line_style(index: int) -> Any:
-    """The line style, which differs each time the palette repeats."""
+    """Returns the line style, which differs each time the palette repeats."""
     return ("-", (0, (6, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))[max(index, 0) // len(COLORS) % 4]
 
 
 def _label(label: str | None) -> str | None:
-    """The label, protected from matplotlib, which hides labels with a leading underscore."""
+    """Returns the label, protected from matplotlib, which hides labels with a leading underscore."""
     if not label:
         return None
     return _escape_dollars(f" {label}" if label.startswith("_") else label)

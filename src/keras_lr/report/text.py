@@ -91,7 +91,7 @@ def cell(value: object) -> str:
 
 
 def numeric_columns(count: int, body: Sequence[Sequence[str]]) -> list[bool]:
-    """Whether each of `count` columns holds only numbers and dashes; False in a table without rows."""
+    """Returns whether each of `count` columns holds only numbers and dashes; False in a table without rows."""
     return [bool(body) and all(_is_number(row[column]) for row in body) for column in range(count)]
 
 
@@ -108,7 +108,7 @@ def _is_number(text: str) -> bool:
 
 
 def _places(bounds: tuple[float, float] | None) -> int | None:
-    """The decimals with which half of the interval has two digits; None without a usable interval."""
+    """Returns the decimals with which half of the interval has two digits; None without a usable interval."""
     if bounds is None or not all(math.isfinite(bound) for bound in bounds):
         return None
     half = abs(bounds[1] - bounds[0]) / 2

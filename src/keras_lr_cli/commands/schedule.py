@@ -25,7 +25,7 @@ def run(
     batch_size: int | None,
     plot: pathlib.Path | None,
 ) -> Answer:
-    """Evaluates the schedule at up to 2,001 steps of its run, and its area and findings at all of them.
+    """Evaluates the schedule at up to 2,001 steps of its run; its area and findings cover all steps.
 
     Raises:
         ArgumentError: The text is not a schedule, or the length of the run is unknown.

@@ -1,4 +1,4 @@
-"""`keras-lr store`: what a store of runs contains, what of it is intact, and its runs for other programs."""
+"""`keras-lr store`: checks a store of runs, recovers its intact runs, and exports them for other programs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def export(*, path: pathlib.Path, out: pathlib.Path, to: str | None) -> Answer:
     form = exports.format_of(out) if to is None else checks.one_of("export", exports.FORMATS, to=to)
     if form is None:
         repair = f"Add --to with one of {', '.join(exports.FORMATS)}"
-        raise ArgumentError("export", "the ending tells no format", repair, out=str(out))
+        raise ArgumentError("export", "the ending of the name gives no format", repair, out=str(out))
     contents = salvaging.contents_of(path, "export")
     exports.export(contents, out, form)
     document = {"path": path, "out": out, "format": form, "runs": len(contents.runs), "problems": contents.problems}

@@ -69,7 +69,11 @@ def test_a_file_that_is_none_at_all_is_1_and_cannot_be_salvaged(quick, here):
         (("check", "runs.sqlite", "--salvage", "runs.sqlite"), 2, "the file exists. Pass a new path."),
         (("check", "runs.sqlite", "--salvage", "no/a"), 2, "the folder no does not exist"),
         (("export", "nosuch", "a.csv"), 2, "export(store='nosuch'): the file does not exist."),
-        (("export", "runs.sqlite", "a.txt"), 2, "the ending tells no format. Add --to with one of csv, parquet"),
+        (
+            ("export", "runs.sqlite", "a.txt"),
+            2,
+            "the ending of the name gives no format. Add --to with one of csv, parquet",
+        ),
         (("export", "runs.sqlite", "a.txt", "--to", "xml"), 2, "to must be one of 'csv', 'parquet'"),
         (("export", "runs.sqlite", "no/a.csv"), 2, "the folder no does not exist"),
         (("export",), 2, "Usage"),

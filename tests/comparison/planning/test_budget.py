@@ -220,7 +220,7 @@ def test_a_budget_is_a_number_above_0(seconds):
         compare(budget_seconds=seconds)
     assert str(caught.value) == (
         f"compare(budget_seconds={seconds!r}): budget_seconds must be a number above 0. "
-        "Pass seconds such as 600, or None for no limit."
+        "Pass seconds, for example 600, or None for no limit."
     )
 
 

@@ -238,11 +238,11 @@ def test_chance_is_left_as_it_was():
 def test_many_long_updates_go_to_the_process_and_slow_ones_come_back(monkeypatch):
     """Where JAX turns out to be slower, the runs are trained here."""
     monkeypatch.setattr(placement, "PROCESS", 0.0)
-    monkeypatch.setattr(Loop, "_timed", lambda *args: 1e-9)
+    monkeypatch.setattr(Loop, "_time_update", lambda *args: 1e-9)
     found = run_compare(dense, X, "auto", seeds=1)
     assert (found.engine, "JAX takes" in found.engine_reason) == ("sequential", True)
     assert "27 updates of" in found.engine_reason
-    monkeypatch.setattr(Loop, "_timed", lambda *args: 10.0)
+    monkeypatch.setattr(Loop, "_time_update", lambda *args: 10.0)
     assert run_compare(dense, X, "auto", seeds=1).engine == "population"
 
 

@@ -52,7 +52,7 @@ def test_nothing_diverged_and_the_ladder_goes_on():
     model, x, y = linear(scale=1e-3)
     found = klr.find(model, x, y, repeats=2)
     assert found.learning_rates[-1] > 300.0
-    assert "The loss had not turned at max_lr, 10: the ramps went on to" in found.note
+    assert "The loss had not turned at max_lr, 10: the ramps continued to" in found.note
     assert found.learning_rate is not None
     assert max(map(len, found.losses)) == len(found.learning_rates)
 

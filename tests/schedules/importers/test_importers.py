@@ -140,7 +140,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         ),
         (
             lambda: klr.from_torch("ReduceLROnPlateau", lr=0.1),
-            "ReduceLROnPlateau follows a metric, so it is no function of the step. Pass a callback",
+            "ReduceLROnPlateau follows a metric, so it isn't a function of the step. Pass a callback",
         ),
         (lambda: klr.from_transformers("greedy", lr=0.1), "greedy follows a metric"),
         (lambda: klr.from_timm("plateau", lr=0.1), "plateau follows a metric"),
@@ -152,6 +152,12 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         (lambda: klr.from_torch("StepLR", lr=0.1, step_size=0), "step_size must be a whole number of at least 1"),
         (lambda: klr.from_torch("StepLR", lr=0.1, step_size=2.5), "step_size must be a whole number"),
         (lambda: klr.from_torch("StepLR", lr=-0.1, step_size=5), r"from_torch\(lr=-0.1\): lr must be 0 or more"),
+        (lambda: klr.from_torch("StepLR", lr=None, step_size=5), r"from_torch\(lr=None\): lr must be a finite number"),
+        (lambda: klr.from_torch("LinearLR", lr=0.1, start_factor=0.0), "start_factor must be above 0"),
+        (
+            lambda: klr.from_timm("wsd", lr=0.1, t_initial=9, decay_t=3, warmup_t=-1),
+            r"from_timm\(warmup_t=-1\): warmup_t",
+        ),
         (lambda: klr.from_torch("ConstantLR", lr=0.1, factor=0.0), "factor must be above 0 and at most 1"),
         (lambda: klr.from_torch("LambdaLR", lr=0.1, lr_lambda=[inverse]), "lr_lambda must be a function of the step"),
         (lambda: klr.from_torch("MultiplicativeLR", lr=0.1, lr_lambda=inverse), "total_steps=1000"),
@@ -184,7 +190,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
                 schedulers=[("ConstantLR", {}), ("MultiplicativeLR", {"lr_lambda": inverse})],
                 milestones=[3],
             ),
-            "MultiplicativeLR goes on from the rate",
+            "MultiplicativeLR continues from the last rate",
         ),
         (
             lambda: klr.from_torch(
@@ -193,7 +199,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
                 schedulers=[("OneCycleLR", {"max_lr": 1.0, "total_steps": 20})] * 2,
                 milestones=[20],
             ),
-            "OneCycleLR changes the rates that another scheduler in the list goes by",
+            "OneCycleLR changes the rates that another scheduler in the list starts from",
         ),
         (lambda: refused(schedulers=[]), "there must be a scheduler"),
         (lambda: refused(schedulers=[("ChainedScheduler", {})]), "ChainedScheduler can't be nested"),
@@ -203,7 +209,7 @@ refused = functools.partial(klr.from_torch, "ChainedScheduler", lr=0.1)
         ),
         (
             lambda: refused(schedulers=[("ExponentialLR", {"gamma": 0.9}), ("CosineAnnealingLR", {"T_max": 9})]),
-            "CosineAnnealingLR multiplies the others only where eta_min is 0 and they have ended at 1 by T_max",
+            "CosineAnnealingLR multiplies the others only if eta_min is 0 and they have ended at 1 by T_max",
         ),
         (
             lambda: klr.from_transformers("cosine_with_min_lr", lr=0.1, num_warmup_steps=1, num_training_steps=9),

@@ -103,7 +103,7 @@ class Stepper:
         return float(machinery.losses_in(self.model, logs, "test_step")["loss"])
 
     def close(self) -> None:
-        """Brings the model back to the start, with the gradients that it came with."""
+        """Restores the start of the model, and its gradients."""
         self.reset()
         for parameter, gradient in zip(self.model.parameters(), self._gradients, strict=True):
             parameter.grad = gradient

@@ -11,13 +11,7 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.comparison.execution.grouping import ProgramInputs, obstacle, own_step
 from keras_lr.comparison.execution.one_run import check_metric, execute_run
-from keras_lr.comparison.execution.placement import (
-    PROCESS,
-    FastestTrainer,
-    JaxTrainer,
-    ProgramTrainer,
-    train_here,
-)
+from keras_lr.comparison.execution.placement import PROCESS, FastestTrainer, JaxTrainer, ProgramTrainer, train_here
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks
 from keras_lr.comparison.planning.plan import WHERE, Plan
@@ -53,13 +47,7 @@ class Engine(Protocol):
 
 
 class SequentialEngine:
-    """Trains one run after the other by `fit`, in this process.
-
-    Args:
-        plan: Defines the runs.
-        build: Returns a compiled model.
-        reason: Why this engine was chosen.
-    """
+    """Trains one run after the other by `fit`, in this process; `reason` says why this engine was chosen."""
 
     name, separable = SEQUENTIAL, True
 
@@ -80,7 +68,7 @@ class PopulationEngine:
 
     Args:
         plan: Defines the runs.
-        build: Returns a compiled model.
+        build: Returns a new, compiled model.
         required: Whether to raise if the runs can't share a JAX program, instead of training them one by one.
         against: Why the runs can't use a process with JAX, or None.
     """
@@ -129,20 +117,14 @@ class PopulationEngine:
         return JaxTrainer() if self._required else FastestTrainer(self._against, self._is_large())
 
     def _is_large(self) -> bool:
-        """Whether there are probably enough updates to start a process with JAX at once."""
+        """Returns whether there are probably enough updates to start a process with JAX at once."""
         updates = self._plan.epochs * (data_checks.examples_of(self._plan.data["x"]) // (self._plan.batch_size or 32))
         runs = len(self._plan.cases) * len(self._plan.seeds)
         return self._required or (self._against is None and runs * updates * UPDATE > PROCESS)
 
 
 def local_engine(plan: Plan, build: Callable[[], Any], model: Any, chosen: str) -> Engine:
-    """Returns the engine for a plan in this process.
-
-    Args:
-        plan: Defines the runs.
-        build: Returns a compiled model.
-        model: A model that `build` returned.
-        chosen: "auto", "sequential" or "population".
+    """Returns the engine for a plan in this process; `chosen` is one of `ENGINES`, `model` a model that `build` returned.
 
     Raises:
         ArgumentError: The chosen engine can't execute these runs.

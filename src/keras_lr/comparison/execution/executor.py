@@ -41,12 +41,7 @@ class Executor:
         self._shortest = 0.0  # seconds of the shortest batch of runs, which includes the compilation of a program
 
     def execute(self, plan: Plan, engine: Engine, cases: Sequence[int]) -> bool:
-        """Executes some cases with all seeds, seed by seed, so that each case has a run early.
-
-        Args:
-            plan: Defines the runs.
-            engine: Executes the runs of this plan.
-            cases: Their numbers in the plan.
+        """Executes these cases of the plan with all seeds, seed by seed, so that each case has a run early.
 
         Returns:
             Whether all of these runs exist now.
@@ -73,7 +68,7 @@ class Executor:
                     self._budget.learn(measurement.run.seconds, 1, plan.epochs)
 
     def _affordable(self, plan: Plan, engine: Engine, missing: Sequence[RunKey], row: int) -> int:
-        """How many of the missing runs to start now; `row` is the number of runs of a seed."""
+        """Returns how many of the missing runs to start now; `row` is the number of runs of a seed."""
         first = sum(key.seed == missing[0].seed for key in missing)
         if not engine.separable and self._budget.left < self._shortest:
             return 0
@@ -97,7 +92,7 @@ class Executor:
             self._budget.learn(seconds, len(keys), epochs)
 
     def _check_failures(self, plan: Plan, cases: Sequence[int]) -> None:
-        """Raises the first error if every case failed with the first seed: the fault is then in none of the cases."""
+        """Raises the first error if every case failed with the first seed: then the fault is not in a case."""
         first = [self.runs.get(plan.key(case, plan.seeds[0])) for case in cases]
         failed = [one.run for one in first if one is not None and one.run.outcome == "failed"]
         if len(failed) < len(first) or any(one.run.outcome != "failed" for one in self.runs.values()):

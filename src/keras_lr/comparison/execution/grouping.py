@@ -13,7 +13,7 @@ import numpy as np
 
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
-from keras_lr.callbacks.binding import Run, bound_for
+from keras_lr.callbacks.binding import FitSpan, bound_for
 from keras_lr.callbacks.live_rate import as_ours, is_schedule, number
 from keras_lr.comparison.measured import RunKey, RunMeasurement
 from keras_lr.comparison.planning import data_checks, optimizers
@@ -28,12 +28,7 @@ OWN_STEPS = ("train_step", "test_step", "compute_loss", "compute_metrics")
 
 
 def obstacle(plan: Plan, model: Any) -> str | None:
-    """Returns why one program can't train the runs of a plan, or None.
-
-    Args:
-        plan: Defines the runs.
-        model: A compiled model that `build_model` returned.
-    """
+    """Returns why one program can't train the runs of a plan, whose `build_model` returned this model, or None."""
     data = plan.data
     if plan.prune is None:
         return "prune=None keeps training runs that diverged"
@@ -90,10 +85,6 @@ class RunGroup:
 
 class ProgramInputs:
     """The groups of a plan, and the arrays and models that a program needs.
-
-    Args:
-        plan: Defines the runs.
-        build: Returns a compiled model.
 
     Attributes:
         train: The training data, as a step gets it.
@@ -153,25 +144,25 @@ class ProgramInputs:
             yield self._plan.key(case, seed), RunMeasurement(run, rates, member.losses)
 
     def _settings(self, case: PlannedCase, model: Any) -> str:
-        """The case's optimizer without its rate and other floats, as text: equal if cases can share a program."""
+        """Describes the case's optimizer without its rate and other floats; equal texts can share a program."""
         if id(case.optimizer) in self._floats:
             return self._floats[id(case.optimizer)][0]
         plain, free = _without_rate(case.optimizer_for(model.optimizer))
         config, floats = optimizers.config_of(plain), optimizers.floats_of(plain) if free else {}
-        config["config"] |= dict.fromkeys(floats, "handed in") | {"name": None}  # Keras numbers the names
+        config["config"] |= dict.fromkeys(floats, "an input") | {"name": None}  # Keras numbers the names
         settings = json.dumps(config, sort_keys=True)
         if free:
             self._floats[id(case.optimizer)] = settings, floats
         return settings
 
     def _differences(self, cases: Sequence[int]) -> dict[str, np.ndarray]:
-        """The floats of the optimizer that differ between cases."""
+        """Returns the floats of the optimizer that differ between cases."""
         floats = [self._floats.get(id(self._plan.cases[case].optimizer), ("", {}))[1] for case in cases]
         columns = {name: np.array([own[name] for own in floats]) for name in floats[0]}
         return {name: values for name, values in columns.items() if len(set(values)) > 1}
 
     def _start(self, seed: int) -> SeedStart:
-        """The weights and orders that a seed determines, drawn in the sequence in which `fit` draws them."""
+        """Returns the weights and orders that a seed determines, drawn in the same order as `fit` draws them."""
         if seed not in self._starts:
             with backends.random_state():
                 keras.utils.set_random_seed(seed)
@@ -183,9 +174,9 @@ class ProgramInputs:
         return self._starts[seed]
 
     def _rates(self, model: Any, cases: Sequence[int]) -> np.ndarray:
-        """The rate of every update of every case."""
+        """Returns the rate of every update of every case."""
         steps_per_epoch = -(-self._examples // self.batch_size)
-        run = Run(steps_per_epoch, self._plan.epochs, 0, 0)
+        span = FitSpan(steps_per_epoch, self._plan.epochs, 0, 0)
         steps = np.arange(steps_per_epoch * self._plan.epochs)
         rows = []
         for case in cases:
@@ -196,7 +187,7 @@ class ProgramInputs:
                 rows.append(np.full(len(steps), number(rate)))
                 continue
             schedule = as_ours(rate)
-            bound = bound_for(schedule, run) if schedule.unbound or isinstance(schedule, Bound) else schedule
+            bound = bound_for(schedule, span) if schedule.unbound or isinstance(schedule, Bound) else schedule
             rows.append(np.asarray(bound.evaluate(steps), np.float64))
         return np.stack(rows)
 

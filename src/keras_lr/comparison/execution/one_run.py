@@ -24,11 +24,7 @@ Watch = Callable[[Callable[[Heartbeat], TrainingRun]], TrainingRun]
 def execute_run(plan: Plan, key: RunKey, build: Callable[[], Any], watch: Watch = interrupt_hangs) -> RunMeasurement:
     """Trains one case with one seed.
 
-    Args:
-        plan: Has the case and the arguments of `fit`.
-        key: Names the case and the seed.
-        build: Returns a compiled model.
-        watch: What to do about a run that hangs. By default it is interrupted and tried once more.
+    `watch` decides about a run that hangs: by default, it is interrupted and tried once more.
     """
     case, monitor = plan.cases[key.case], LearningRateMonitor()
 

@@ -33,13 +33,7 @@ class JaxTrainer:
             self._against = f"no process with JAX could be started: {type(error).__name__}: {error}"
 
     def __call__(self, inputs: ProgramInputs, group: RunGroup, slowest: float | None = None) -> ProgramResult:
-        """Trains a group.
-
-        Args:
-            inputs: The source of the group's arrays and model.
-            group: Names the runs.
-            slowest: The time of an update in seconds from which on the process refuses the group. None: no limit.
-        """
+        """Trains a group. If an update takes longer than `slowest` seconds, the process refuses the group."""
         if self._process is None:
             return ProgramResult(None, self._against)
         try:
@@ -76,7 +70,7 @@ class FastestTrainer:
         try:
             make = backends.programs(model, inputs.train, inputs.validation, inputs.batch_size)
             loop = Loop(make, members, PROCESS)
-        except Exception as error:  # whatever it is, `fit` can train the model
+        except Exception as error:  # `fit` can still train the model
             fault = f", and no program can be compiled here: {root_cause(error)}"
         some = "one short run takes" if len(members) == 1 else f"{len(members)} short runs take"
         why = self._against or f"{some} less time than starting a process with JAX"

@@ -88,7 +88,7 @@ class RayPool:
         self.description = f"on {name} of {some} and {cores} cores, {threads} for each run"
 
     def has_room(self) -> bool:
-        """Whether another run may be submitted; Ray starts it when the cluster has room."""
+        """Returns whether another run may be submitted; Ray starts it when the cluster has room."""
         return self._most is None or len(self._tasks) < self._most
 
     def submit(self, task: RunKey) -> None:
@@ -184,6 +184,6 @@ def _kill(process: int) -> None:
 
 
 def _summary(error: BaseException) -> str:
-    """The type of an error and the first line of its message."""
+    """Returns the type of an error and the first line of its message."""
     line = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
     return f"{type(error).__name__}: {line}"

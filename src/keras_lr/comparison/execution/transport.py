@@ -1,7 +1,7 @@
 """Send a plan to other processes: the user's function and the cases as one pickle, large arrays beside it.
 
-Code from a script or a file of the user's travels by value: other processes need not import it, and the script does not run
-again. Code from an installed package travels by name. Optimizers travel as configs, together with Keras's settings.
+Code from the user's scripts and files is sent by value: other processes need not import it, and the script does not run
+again. Code from an installed package is sent by name, an optimizer as its config. Keras's settings are sent too.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ def _from_config(kind: Any, config: dict[str, Any]) -> Any:
 
 
 def _settings() -> dict[str, Any]:
-    """Keras's settings, the counters of its names, and what the user registered."""
+    """Returns Keras's settings, the counters of its names, and what the user registered."""
     return {
         "floatx": keras.config.floatx(),
         "epsilon": keras.config.epsilon(),
@@ -191,7 +191,7 @@ def _module_of(value: Any) -> types.ModuleType | None:
 
 
 def _is_users(module: types.ModuleType | None) -> bool:
-    """Whether it is the user's own file: not part of Python, of an installed package or of keras-lr."""
+    """Returns whether a module is the user's own file: not part of Python, of an installed package or of keras-lr."""
     if module is None or module.__name__ == "__main__":
         return True
     file = getattr(module, "__file__", None)

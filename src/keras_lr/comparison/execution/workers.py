@@ -58,14 +58,9 @@ def check_workers(engine: Any, workers: Any) -> int:
 
 
 def engine_for(plan: Plan, build: Callable[[], Any], model: Any, chosen: str, workers: int) -> Engine:
-    """Returns the engine for a plan, in this process or in others.
+    """Returns the engine for a plan, in this process or in `workers` others.
 
-    Args:
-        plan: Defines the runs.
-        build: Returns a compiled model; raises if the model is not new.
-        model: A model that `build` returned.
-        chosen: One of `ENGINES`.
-        workers: The number of processes.
+    `build` returns a compiled model, or raises if it is not new; `model` is one that it returned; `chosen` is one of `ENGINES`.
 
     Raises:
         ArgumentError: The chosen engine can't execute these runs.

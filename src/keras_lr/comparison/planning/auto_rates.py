@@ -26,7 +26,7 @@ from keras_lr.finder.target import NOMINAL
 
 AROUND = 2  # rates on either side of the answer
 BEYOND = 2  # rates to add beyond an edge at once
-TIMES = 3  # how often to add rates on either side: three decades
+TIMES = 3  # additions on either side: three decades in all
 WIDE = (-4.0, 0.0)  # decades of the first rates without an answer
 HALF_DECADE = math.sqrt(10.0)
 
@@ -47,18 +47,12 @@ class RateStart:
 
 
 def starts_of(plan: Plan, build: Callable[[], Any], identity: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
-    """Returns the first rates of each optimizer and schedule, from the store or from `find`.
-
-    Args:
-        plan: Its cases have no rates yet.
-        build: Returns a new, compiled model.
-        identity: Of the plan in the store, or None.
-    """
+    """Returns the first rates of each optimizer and schedule, from the identity in the store or from `find`."""
     return starts_in(plan, identity) or tuple(_start(plan, case, build) for case in plan.cases)
 
 
 def starts_in(plan: Plan, identity: Mapping[str, Any] | None) -> tuple[RateStart, ...]:
-    """The first rates in the identity of a stored plan; empty if it has other optimizers or schedules."""
+    """Returns the first rates in the identity of a stored plan; empty if it has other optimizers or schedules."""
     entries = (identity or {}).get("auto", ())
     starts = tuple(RateStart(entry["name"], tuple(entry["rates"]), entry["reason"]) for entry in entries)
     return starts if [start.name for start in starts] == [case.name for case in plan.cases] else ()
@@ -71,15 +65,15 @@ def with_rates(plan: Plan, starts: Sequence[RateStart]) -> Plan:
 
 
 def ladder(start: RateStart) -> tuple[float, ...]:
-    """All rates that may be tried, ascending.
+    """Returns all rates that may be tried, ascending.
 
     Example:
         >>> ladder(RateStart("adam", (0.001, 0.0032)))
         (1e-06, 3.2e-06, 1e-05, 3.2e-05, 0.0001, 0.00032, 0.001, 0.0032, 0.01, 0.032, 0.1, 0.32, 1.0, 3.2)
     """
     more = range(1, BEYOND * TIMES + 1)
-    below = [short(start.rates[0] / HALF_DECADE**count) for count in reversed(more)]
-    return (*below, *start.rates, *(short(start.rates[-1] * HALF_DECADE**count) for count in more))
+    below = [round_rate(start.rates[0] / HALF_DECADE**count) for count in reversed(more)]
+    return (*below, *start.rates, *(round_rate(start.rates[-1] * HALF_DECADE**count) for count in more))
 
 
 class Ladders:
@@ -105,13 +99,9 @@ class Ladders:
         return [case for _, tried in self._spans for case in tried]
 
     def widen(self, measurements: Mapping[RunKey, RunMeasurement]) -> list[int]:
-        """Adds rates beyond each edge that has a best rate.
+        """Adds rates beyond each edge at which the best rate lies; returns the numbers of the new cases.
 
-        Args:
-            measurements: The runs of all cases to try.
-
-        Returns:
-            The numbers of the new cases; empty if no best rate is at an edge, or no rates are left.
+        There are none if no best rate is at an edge, or no rates are left.
         """
         before = set(self.tried)
         self._spans = [(cases, self._widen(cases, tried, measurements)) for cases, tried in self._spans]
@@ -127,7 +117,7 @@ class Ladders:
         return range(low, high)
 
     def _best(self, tried: range, measurements: Mapping[RunKey, RunMeasurement]) -> int | None:
-        """The best case; the smallest rate if every run diverged or failed, None if every run failed."""
+        """Returns the best case; the smallest rate if every run diverged or failed, None if every run failed."""
         best = verdict.decide([self._plan.scores(case, measurements) for case in tried], self._plan.mode).best
         if best is None:
             keys = [self._plan.key(case, seed) for case in tried for seed in self._plan.seeds]
@@ -137,7 +127,7 @@ class Ladders:
 
 
 def notes_of(starts: Sequence[RateStart]) -> list[str]:
-    """A warning for each optimizer and schedule for which `find` had no answer."""
+    """Returns a warning for each optimizer and schedule for which `find` had no answer."""
     return [
         f"find gave no rate for {start.name!r}, so it started at {len(start.rates)} rates from {start.rates[0]:g} to "
         f"{start.rates[-1]:g}. {start.reason}"
@@ -146,22 +136,22 @@ def notes_of(starts: Sequence[RateStart]) -> list[str]:
     ]
 
 
-def short(rate: float) -> float:
+def round_rate(rate: float) -> float:
     """Rounds a rate to two significant digits."""
     return float(f"{rate:.2g}")
 
 
 def _start(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> RateStart:
-    """The rates around the answer of `find` for a case without a rate."""
+    """Returns the rates around the answer of `find` for a case without a rate."""
     try:
         rate, reason = _find(plan, case, build)
     except Exception as error:  # the comparison can start without an answer
         rate, reason = None, f"{type(error).__name__}: {error}"
     if rate is None:
         low, high = WIDE
-        return RateStart(case.name, tuple(short(rate) for rate in np.geomspace(10**low, 10**high, 9)), reason)
+        return RateStart(case.name, tuple(round_rate(rate) for rate in np.geomspace(10**low, 10**high, 9)), reason)
     steps = range(-AROUND, AROUND + 1)
-    return RateStart(case.name, tuple(short(rate * HALF_DECADE**step) for step in steps))
+    return RateStart(case.name, tuple(round_rate(rate * HALF_DECADE**step) for step in steps))
 
 
 def _find(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> tuple[float | None, str]:
@@ -177,7 +167,7 @@ def _find(plan: Plan, case: PlannedCase, build: Callable[[], Any]) -> tuple[floa
 
 
 def _training_data(plan: Plan) -> dict[str, Any]:
-    """The data arguments of `find`: those of `fit` without the part to validate on."""
+    """Returns the data arguments of `find`: those of `fit` without the part to validate on."""
     names = ("x", "y", "sample_weight", "class_weight")
     data = {name: plan.data[name] for name in names} | {"batch_size": plan.batch_size}
     split = plan.data["validation_split"]
@@ -189,7 +179,7 @@ def _training_data(plan: Plan) -> dict[str, Any]:
 
 
 def _peak(shape: Any) -> float:
-    """The highest value of the schedule that a rate multiplies."""
+    """Returns the highest value of the schedule that a rate multiplies."""
     if shape is None:
         return 1.0
     per_epoch, epochs = NOMINAL

@@ -24,7 +24,7 @@ class Budget:
     """
 
     def __init__(self, seconds: Any, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.seconds = None if seconds is None else _checked(seconds)
+        self.seconds = None if seconds is None else _check_seconds(seconds)
         self.clock, self._start = clock, clock()
         self._cost: Cost | None = None
         self._took, self._expected = 0.0, 0.0
@@ -50,13 +50,13 @@ class Budget:
         self._expected += runs * cost.fixed + epochs * cost.epoch
 
     def expected(self, epochs: int) -> float | None:
-        """The expected seconds of a run; None without an estimate and a finished run."""
+        """Returns the expected seconds of a run; None without an estimate and a finished run."""
         if self._expected > 0.0:
             return (self._cost or PER_EPOCH).seconds(epochs) * self._took / self._expected
         return None if self._cost is None else self._cost.seconds(epochs)
 
     def allows(self, epochs: int) -> float:
-        """The number of runs that are expected to end in time; 1 if the time of a run is unknown."""
+        """Returns the number of runs that are expected to end in time; 1 if the time of a run is unknown."""
         if self.seconds is None:
             return math.inf
         each = self.expected(epochs)
@@ -65,20 +65,16 @@ class Budget:
         return 1 if each is None else math.inf if each == 0.0 else self.left // each
 
     def shortfall(self, missing: int, planned: int, stored: bool, shared: bool) -> str:
-        """A warning about the runs that the budget left out.
+        """Returns a warning about the runs that the budget left out.
 
-        Args:
-            missing: Their number.
-            planned: The number of all runs.
-            stored: Whether the comparison has a store.
-            shared: Whether all cases have a run with the first seed.
+        `stored`: whether the comparison has a store; `shared`: whether all cases have a run with the first seed.
         """
         later = "The same call with this store executes them" if stored else "With a store, a later call executes them"
         seeds = "the statistics use the seeds that all cases have" if shared else "not all cases have a run"
         return f"The budget of {duration(self.seconds)} left out {missing} of {planned} runs. {later}; {seeds}."
 
     def refusal(self, epochs: int) -> str:
-        """The reason if no run starts."""
+        """Returns the reason if no run starts."""
         budget, run = duration(self.seconds), duration(self.expected(epochs))
         return f"No run was executed: the budget is {budget}, and a run is expected to take {run}."
 
@@ -107,8 +103,8 @@ def runs_to_start(allowed: float, missing: int, first: int, row: int, one_by_one
         one_by_one: Whether to start one run at a time.
 
     Example:
-        >>> runs_to_start(100, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, False), runs_to_start(3, 12, 4, 4, False), runs_to_start(9, 12, 4, 4, True)
-        (12, 8, 3, 1)
+        >>> [runs_to_start(allowed, 12, 4, 4, False) for allowed in (100, 9, 3)], runs_to_start(9, 12, 4, 4, True)
+        ([12, 8, 3], 1)
     """
     if math.isinf(allowed):
         return missing
@@ -120,11 +116,9 @@ def runs_to_start(allowed: float, missing: int, first: int, row: int, one_by_one
     return first + (fitting - first) // row * row
 
 
-def _checked(seconds: Any) -> float:
+def _check_seconds(seconds: Any) -> float:
     try:
         return checks.above_zero(WHERE, budget_seconds=seconds)
     except ArgumentError:
-        rule = "budget_seconds must be a number above 0"
-        raise ArgumentError(
-            WHERE, rule, "Pass seconds such as 600, or None for no limit", budget_seconds=seconds
-        ) from None
+        rule, repair = "budget_seconds must be a number above 0", "Pass seconds, for example 600, or None for no limit"
+        raise ArgumentError(WHERE, rule, repair, budget_seconds=seconds) from None

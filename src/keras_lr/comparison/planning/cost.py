@@ -35,12 +35,12 @@ class Cost:
     update: float
 
     def seconds(self, epochs: int) -> float:
-        """The seconds of a run."""
+        """Returns the seconds of a run."""
         return self.fixed + epochs * self.epoch
 
 
 def updates_per_epoch(plan: Plan) -> int | None:
-    """The updates of an epoch; None if a dataset has no length."""
+    """Returns the updates of an epoch; None if a dataset has no length."""
     x = plan.data["x"]
     if data_checks.arrays_of(x):
         examples = round(data_checks.examples_of(x) * (1.0 - plan.data["validation_split"]))
@@ -59,7 +59,7 @@ def cost_of_a_run(plan: Plan, build: Callable[[], Any]) -> Cost | None:
         build: Returns a new, compiled model.
 
     Returns:
-        The cost. None if x is a dataset, which may have a position to lose, or if the model can't be trained; the first run
+        The cost. None if x is a dataset, which timing would advance, or if the model can't be trained; the first run
         then fails with the reason.
     """
     updates = updates_per_epoch(plan)
@@ -68,12 +68,12 @@ def cost_of_a_run(plan: Plan, build: Callable[[], Any]) -> Cost | None:
     try:
         with backends.random_state():
             keras.utils.set_random_seed(plan.seeds[0])
-            return _timed(plan, build, updates)
-    except Exception:  # whatever the user's code raises
+            return _time_updates(plan, build, updates)
+    except Exception:  # the user's code may raise anything
         return None
 
 
-def _timed(plan: Plan, build: Callable[[], Any], updates: int) -> Cost:
+def _time_updates(plan: Plan, build: Callable[[], Any], updates: int) -> Cost:
     data, size = plan.data, plan.batch_size or USUAL_BATCH
     _warm_up()
     start = time.perf_counter()
@@ -108,7 +108,7 @@ def _warm_up() -> None:
 
 
 def _validation_examples(plan: Plan) -> int:
-    """The number of examples to validate on."""
+    """Returns the number of examples to validate on."""
     validation = plan.data["validation_data"]
     if validation is None:
         return round(data_checks.examples_of(plan.data["x"]) * float(plan.data["validation_split"]))

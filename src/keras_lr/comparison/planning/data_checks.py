@@ -67,7 +67,7 @@ def arrays_of(value: Any) -> list[Any]:
 
 
 def examples_of(value: Any) -> int:
-    """The number of examples in arrays."""
+    """Returns the number of examples in arrays."""
     return min((int(array.shape[0]) for array in arrays_of(value)), default=0)
 
 
@@ -84,7 +84,7 @@ def first_batch(x: Any, y: Any, sample_weight: Any, batch_size: int | None) -> t
 def _check_validation(x: Any, validation_data: Any, validation_split: float) -> None:
     share = checks.at_least_zero(WHERE, validation_split=validation_split)
     if share >= 1.0:
-        repair = "Pass a share such as 0.2"
+        repair = "Pass a share, for example 0.2"
         raise ArgumentError(WHERE, "validation_split must be below 1", repair, validation_split=validation_split)
     if share and validation_data is not None:
         rule = "validation_data and validation_split exclude each other"
@@ -105,12 +105,12 @@ def _check_part(name: str, value: Any) -> None:
 
 
 def _is_array(leaf: Any) -> bool:
-    """Whether a leaf has examples: an array, a tensor or a table of pandas."""
+    """Returns whether a leaf has examples: an array, a tensor or a table of pandas."""
     return len(getattr(leaf, "shape", ())) > 0 and (hasattr(leaf, "dtype") or hasattr(leaf, "dtypes"))
 
 
 def _has_nan(array: Any) -> bool:
-    """Whether an array contains NaN; then its minimum is NaN, which needs no temporary array."""
+    """Returns whether an array contains NaN; then its minimum is NaN, which needs no temporary array."""
     array = array if hasattr(array, "dtype") else np.asarray(array)
     if "float" not in str(array.dtype) or not math.prod(array.shape):
         return False

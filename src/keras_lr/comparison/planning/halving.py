@@ -28,7 +28,7 @@ SHARES = "Give lengths in shares of the run, such as '10%', or leave prune out"
 
 
 def rungs_of(plan: Plan) -> tuple[int, ...]:
-    """The epochs of the shorter rungs, in ascending order; none without halving.
+    """Returns the epochs of the shorter rungs, in ascending order; none without halving.
 
     Example:
         >>> plan = Plan(dict, (None,) * 9, (0, 1), 10, None, "loss", "min", {}, prune="halving")
@@ -106,10 +106,7 @@ def fixed_length(schedule: Schedule) -> str | None:
 def promote(plan: Plan, cases: Sequence[int], measurements: Mapping[RunKey, RunMeasurement]) -> list[int]:
     """Returns the cases for the next rung: the better third, and all that are indistinguishable from the best.
 
-    Args:
-        plan: For this rung.
-        cases: The numbers of the cases in this rung.
-        measurements: All runs so far.
+    `plan` is that of this rung, `cases` are the numbers of its cases, and `measurements` has all runs so far.
     """
     decision = verdict.decide([plan.scores(case, measurements) for case in cases], plan.mode)
     if decision.best is None:
@@ -119,7 +116,7 @@ def promote(plan: Plan, cases: Sequence[int], measurements: Mapping[RunKey, RunM
 
 
 def _is_share(length: Any) -> bool:
-    """Whether a length is a share of the run, or none at all."""
+    """Returns whether a length is a share of the run, or none at all."""
     if isinstance(length, (str, Length)):
         sizes = lengths.of(length)
         return not (sizes.steps or sizes.epochs or sizes.examples)

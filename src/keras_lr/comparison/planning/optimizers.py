@@ -32,7 +32,7 @@ FLOATS = {
 
 
 def times(learning_rate: float | None, schedule: Any) -> Any:
-    """The rate of a case: a number, a schedule, their product, or None without both."""
+    """Returns the rate of a case: a number, a schedule, their product, or None without both."""
     if learning_rate is None or schedule is None:
         return schedule if learning_rate is None else learning_rate
     return learning_rate * as_ours(schedule)
@@ -62,7 +62,7 @@ def rewrap(wrapper: Any, inner: Any) -> Any:
 
 
 def config_of(optimizer: Any) -> dict[str, Any]:
-    """The config for `keras.optimizers.deserialize`, in the types of JSON.
+    """Returns the config for `keras.optimizers.deserialize`, in the types of JSON.
 
     Names that Keras generated lose their number, which depends on the history of the process.
     """
@@ -86,18 +86,18 @@ def _remove_numbers(config: Any) -> Any:
 
 
 def has_one_rate(optimizer: Any) -> bool:
-    """Whether an optimizer has a single rate, unlike an optimizer of optimizers."""
+    """Returns whether an optimizer has a single rate; a wrapper of several optimizers has not."""
     return len(parts_of(optimizer)) == 1
 
 
 def rate_in(optimizer: Any) -> float | None:
-    """The rate of an optimizer as a number; None for a schedule or for several rates."""
+    """Returns the rate of an optimizer as a number; None for a schedule or for several rates."""
     rate = machinery.rate_of(parts_of(optimizer)[0]) if has_one_rate(optimizer) else None
     return shortest(keras.ops.convert_to_numpy(rate)) if isinstance(rate, keras.Variable) else None
 
 
 def floats_of(optimizer: Any) -> dict[str, float]:
-    """The floats of one of Keras's own optimizers that only enter its arithmetic, so that they may be inputs of a program.
+    """Returns the floats of a Keras optimizer that only enter its arithmetic: they can be inputs of a program.
 
     A momentum of 0 is left out: the update has no term for it.
     """
@@ -113,7 +113,7 @@ def floats_of(optimizer: Any) -> dict[str, float]:
 
 
 def parts_of(optimizer: Any) -> list[Any]:
-    """The optimizers with rates, inside wrappers."""
+    """Returns the optimizers with rates, inside wrappers."""
     return machinery.optimizers_of(types.SimpleNamespace(optimizer=optimizer))
 
 
@@ -173,7 +173,7 @@ def _arguments(kind: type, config: dict[str, Any], rate: str | None) -> str:
 
 
 def _public(value: Any, namespace: Any, prefix: str) -> str:
-    """The public name of a class; on PyTorch Keras's optimizers have classes of their own."""
+    """Returns the public name of a class; on PyTorch, Keras replaces its optimizers by private classes."""
     name = type(value).__name__
     return f"{prefix}{name}" if isinstance(value, getattr(namespace, name, ())) else name
 

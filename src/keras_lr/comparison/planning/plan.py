@@ -73,16 +73,16 @@ class Plan:
     rung: int = 0
 
     def key(self, case: int, seed: int) -> RunKey:
-        """The key of a run of this plan."""
+        """Returns the key of a run of this plan."""
         return RunKey(self.rung, case, seed)
 
     def score(self, run: TrainingRun) -> float | None:
-        """The metric after the last epoch of a run that finished; None if it did not, or if the metric isn't finite."""
+        """Returns the metric after the last epoch; None if the run didn't finish or the metric isn't finite."""
         last = run.history.get(self.metric, (math.nan,))[-1:] or (math.nan,)
         return last[0] if run.outcome == "finished" and math.isfinite(last[0]) else None
 
     def scores(self, case: int, measurements: Mapping[RunKey, RunMeasurement]) -> dict[int, float]:
-        """The scores of a case whose runs have all ended, by seed."""
+        """Returns the scores of a case whose runs have all ended, by seed."""
         scores = {seed: self.score(measurements[self.key(case, seed)].run) for seed in self.seeds}
         return {seed: score for seed, score in scores.items() if score is not None}
 
@@ -128,10 +128,10 @@ def build_plan(
         seeds=seeds_of(seeds),
         epochs=checks.whole(WHERE, epochs=epochs),
         batch_size=batch_size,
-        metric=_checked_metric(metric),
+        metric=_check_metric(metric),
         mode=direction(metric, checks.one_of(WHERE, ["auto", "min", "max"], mode=mode)),
         data=data,
-        prune=_checked_prune(prune),
+        prune=_check_prune(prune),
         auto=_is_auto(learning_rates),
     )
     if plan.metric.startswith("val_") and not plan.has_validation:
@@ -165,19 +165,19 @@ def seeds_of(seeds: Any) -> tuple[int, ...]:
         return tuple(range(checks.whole(WHERE, seeds=seeds)))
     listed = list(seeds)
     if not listed:
-        raise ArgumentError(WHERE, "there must be at least one seed", "Pass a count such as 3, or a list", seeds=seeds)
+        rule, repair = "there must be at least one seed", "Pass a count, for example 3, or a list"
+        raise ArgumentError(WHERE, rule, repair, seeds=seeds)
     if any(
         isinstance(seed, bool) or not hasattr(seed, "__index__") or not 0 <= seed <= LARGEST_SEED for seed in listed
     ):
-        raise ArgumentError(
-            WHERE, "a seed must be a whole number from 0 to 2**32 - 1", "Pass seeds such as [0, 1, 2]", seeds=seeds
-        )
+        rule, repair = "a seed must be a whole number from 0 to 2**32 - 1", "Pass seeds such as [0, 1, 2]"
+        raise ArgumentError(WHERE, rule, repair, seeds=seeds)
     _check_unique("a seed", listed, seeds=seeds)
     return tuple(int(seed) for seed in listed)
 
 
 def at_rate(case: PlannedCase, rate: float) -> PlannedCase:
-    """Returns a case without a rate at a rate."""
+    """Returns the case with a rate; it has none yet."""
     optimizer = None if case.optimizer_name is None else (case.optimizer_name, case.optimizer)
     schedule = None if case.schedule_name is None else (case.schedule_name, case.schedule)
     return _case(optimizer, schedule, rate)
@@ -230,9 +230,8 @@ def _optimizers(chosen: Any) -> list[tuple[str, Any] | None]:
     _check_not_empty(chosen, optimizers=chosen)
     for name, optimizer in chosen.items():
         if not isinstance(name, str) or not isinstance(optimizer, keras.optimizers.Optimizer):
-            raise ArgumentError(
-                WHERE, f"{name!r} is not the name of an optimizer of Keras 3", repair, optimizers=optimizer
-            )
+            rule = f"{name!r} is not the name of an optimizer of Keras 3"
+            raise ArgumentError(WHERE, rule, repair, optimizers=optimizer)
     return list(chosen.items())
 
 
@@ -253,27 +252,25 @@ def _check_not_empty(values: Any, **argument: Any) -> None:
 def _check_unique(what: str, values: list[Any], **argument: Any) -> None:
     for index, value in enumerate(values):
         if value in values[:index]:
-            raise ArgumentError(
-                WHERE, f"{what} must be unique, but {value!r} occurs twice", "Leave one out", **argument
-            )
+            rule, repair = f"{what} must be unique, but {value!r} occurs twice", "Leave one out"
+            raise ArgumentError(WHERE, rule, repair, **argument)
 
 
 def _is_auto(learning_rates: Any) -> bool:
     return isinstance(learning_rates, str) and learning_rates == AUTO
 
 
-def _checked_prune(prune: Any) -> str | None:
+def _check_prune(prune: Any) -> str | None:
     if prune is not None and (not isinstance(prune, str) or prune not in PRUNES):
         repair = "Pass one of these, or None to train every run to its end"
         raise ArgumentError(WHERE, "prune must be 'divergence', 'halving' or None", repair, prune=prune)
     return prune
 
 
-def _checked_metric(metric: Any) -> str:
+def _check_metric(metric: Any) -> str:
     if not isinstance(metric, str) or not metric.removeprefix("val_"):
-        raise ArgumentError(
-            WHERE, "metric must be a name", "Pass a name such as 'val_loss' or 'val_accuracy'", metric=metric
-        )
+        rule, repair = "metric must be a name", "Pass a name such as 'val_loss' or 'val_accuracy'"
+        raise ArgumentError(WHERE, rule, repair, metric=metric)
     return metric
 
 

@@ -56,7 +56,7 @@ class Template:
             self.model = self._call()
             self._check_model()
             self.descriptions = [self.describe(case) for case in plan.cases]
-            self.metric = self._checked_metric()
+            self.metric = self._find_metric()
 
     def build(self) -> Any:
         """Builds another model and checks that it is new."""
@@ -76,9 +76,8 @@ class Template:
         model, function = self.model, self._plan.build_model
         if any(kind.__module__.split(".")[0] == "tf_keras" for kind in type(model).__mro__):
             repair = "Build it with `import keras`, which is Keras 3"
-            raise ArgumentError(
-                WHERE, "build_model returned a model of tf_keras, which is Keras 2", repair, build_model=function
-            )
+            rule = "build_model returned a model of tf_keras, which is Keras 2"
+            raise ArgumentError(WHERE, rule, repair, build_model=function)
         if not isinstance(model, keras.Model):
             rule = f"build_model must return a keras.Model, and returned {_kind(model)}"
             raise ArgumentError(WHERE, rule, "End it with `return model`", build_model=function)
@@ -98,7 +97,7 @@ class Template:
             raise ArgumentError(WHERE, rule, "Leave out learning_rates and schedules", optimizer=template)
         return _describe(case, self.model.optimizer)
 
-    def _checked_metric(self) -> str:
+    def _find_metric(self) -> str:
         """Finds the metric among those of the compiled model, which a batch of the arrays builds."""
         plan, data = self._plan, self._plan.data
         if not data_checks.arrays_of(data["x"]) or type(self.model).train_step is not keras.Model.train_step:

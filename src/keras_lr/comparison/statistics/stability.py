@@ -102,7 +102,7 @@ def sensitivity(rates: Sequence[float], values: Sequence[float | None], mode: st
 
 
 def worst_of(means: Sequence[float], mode: str) -> float | None:
-    """The worst mean that has not blown up; None without means."""
+    """Returns the worst mean that has not blown up; None without means."""
     if not means:
         return None
     limit = blown_up_from(means, mode)
@@ -110,7 +110,7 @@ def worst_of(means: Sequence[float], mode: str) -> float | None:
 
 
 def blown_up_from(means: Sequence[float], mode: str) -> float:
-    """The limit above which a finite mean loss has blown up: ten times the median."""
+    """Returns the limit above which a finite mean loss has blown up: ten times the median."""
     middle = statistics.median(means) if means else 0.0
     return FAR * middle if mode == "min" and middle > 0.0 else math.inf
 

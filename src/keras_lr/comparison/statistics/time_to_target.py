@@ -7,13 +7,14 @@ allows.
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 from keras_lr.comparison.statistics.variance import LEVEL
 
 
 def reached_at(values: Sequence[float], target: float, mode: str) -> int | None:
-    """The first epoch, counted from 1, after which a run is at the target or better; None if there is none.
+    """Returns the first epoch, counted from 1, after which a run is at the target or better; None if there is none.
 
     Example:
         >>> reached_at([0.9, 0.5, 0.6], 0.5, "min"), reached_at([0.1, 0.2], 0.3, "max")
@@ -24,20 +25,17 @@ def reached_at(values: Sequence[float], target: float, mode: str) -> int | None:
 
 
 def median(times: Sequence[float]) -> float:
-    """The median; infinity if at least half of the times are infinite, NaN without times.
+    """Returns the median; infinity if at least half of the times are infinite, NaN without times.
 
     Example:
         >>> median([3.0, math.inf, 2.0]), median([3.0, math.inf]), median([1.0, 2.0])
         (3.0, inf, 1.5)
     """
-    ordered, count = sorted(times), len(times)
-    if not ordered:
-        return math.nan
-    return (ordered[(count - 1) // 2] + ordered[count // 2]) / 2
+    return statistics.median(times) if times else math.nan
 
 
 def median_interval(times: Sequence[float]) -> tuple[float, float] | None:
-    """The 95 % interval of the median by order statistics, without assumptions about the times.
+    """Returns the 95 % interval of the median by order statistics, without assumptions about the times.
 
     From the i-th shortest to the i-th longest, with the largest i for which 1 - 2 * P(Binomial(n, 1/2) < i) >= 95 %.
     None with fewer than six times: with five, even the full range covers the median in only 94 % of samples.

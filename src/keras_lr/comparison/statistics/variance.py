@@ -1,4 +1,4 @@
-"""The error of means over a few seeds that many cases share.
+"""The standard error of the mean score of a case, if many cases share a few seeds.
 
 Three seeds estimate the spread of a case poorly, and among twenty cases some spread is small by chance. So the variance of
 a case is moderated by those of the cases that rank next to it. `docs/decisions/0019` has the simulations.
@@ -14,7 +14,7 @@ import numpy as np
 
 LEVEL = 0.95
 DRAWS = 10_000
-MOST_NUMBERS = 4_000_000  # to draw at once: 32 MB
+MOST_NUMBERS = 4_000_000  # random numbers drawn at once: 32 MB
 PRIOR_DEGREES = 4  # degrees of freedom of the neighbours
 REACH = 2  # neighbours on either side, by rank
 LEAST_SHRINKAGE = 0.05  # the factor for means that differ by noise alone
@@ -81,13 +81,13 @@ def indistinguishable_from(scores: Array, noise: Noise, best: int) -> Array:
         comparisons: theory and methods", 1996, for the choice of a best.
     """
     errors = np.sqrt(noise.variances + noise.variances[best])
-    together = np.abs(noise.means - noise.means[best]) <= critical(len(noise.means), noise.degrees) * errors
+    close = np.abs(noise.means - noise.means[best]) <= critical(len(noise.means), noise.degrees) * errors
     pairs = scores - scores[best]
     half = quantile(scores.shape[1] - 1) * pairs.std(axis=1, ddof=1) / np.sqrt(scores.shape[1])
-    return together | (np.abs(pairs.mean(axis=1)) <= half)
+    return close | (np.abs(pairs.mean(axis=1)) <= half)
 
 
-def chances(noise: Noise, together: Array, mode: str) -> tuple[float, ...]:
+def chances(noise: Noise, alike: Array, mode: str) -> tuple[float, ...]:
     """Returns the probability that each case has the best true mean; they sum to 1.
 
     It is the share of draws in which the case is the best. The draws of all means are from a multivariate t distribution
@@ -96,14 +96,14 @@ def chances(noise: Noise, together: Array, mode: str) -> tuple[float, ...]:
 
     Args:
         noise: As `split_noise` returns it.
-        together: Which cases are indistinguishable from the best, as a row of booleans.
+        alike: Which cases are indistinguishable from the best, as a row of booleans.
         mode: "min" or "max".
 
     References:
         Efron and Morris, "Stein's estimation rule and its competitors", 1973.
     """
     means = noise.means if mode == "min" else -noise.means
-    means, variances = _shrink(means, noise.variances, together)
+    means, variances = _shrink(means, noise.variances, alike)
     normal, scale = _draws(len(means), noise.degrees)
     drawn = means + np.sqrt(variances) * normal / scale
     first = drawn == drawn.min(axis=1, keepdims=True)
@@ -113,7 +113,7 @@ def chances(noise: Noise, together: Array, mode: str) -> tuple[float, ...]:
 
 @functools.cache
 def critical(cases: int, degrees: int) -> float:
-    """The 95 % bound for |difference| / standard error of a best case to all others at once."""
+    """Returns the 95 % bound for |difference| / standard error between the best case and all others at once."""
     if cases == 2:
         return quantile(degrees)
     normal, scale = _draws(cases, degrees)
@@ -122,29 +122,29 @@ def critical(cases: int, degrees: int) -> float:
 
 
 def quantile(degrees: int) -> float:
-    """The 95 % bound for |t|."""
+    """Returns the 95 % bound for |t|."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, 0.5 + LEVEL / 2))
 
 
-def _shrink(means: Array, variances: Array, together: Array) -> tuple[Array, Array]:
+def _shrink(means: Array, variances: Array, alike: Array) -> tuple[Array, Array]:
     """Shrinks means and variances by 1 - (k - 3) / (k - 1) * (mean variance) / (variance of the k means)."""
-    count = int(together.sum())
+    count = int(alike.sum())
     if count <= 3:
         return means, variances
-    near = means[together]
-    spread = float(np.var(near, ddof=1))
-    ratio = float(variances[together].mean()) / spread if spread > 0.0 else 0.0
+    group = means[alike]
+    spread = float(np.var(group, ddof=1))
+    ratio = float(variances[alike].mean()) / spread if spread > 0.0 else 0.0
     factor = max(LEAST_SHRINKAGE, 1.0 - (count - 3) / (count - 1) * ratio)
     means, variances = means.copy(), variances.copy()
-    means[together] = near.mean() + factor * (near - near.mean())
-    variances[together] *= factor
+    means[alike] = group.mean() + factor * (group - group.mean())
+    variances[alike] *= factor
     return means, variances
 
 
 def _draws(cases: int, degrees: int) -> tuple[Array, Array]:
-    """Standard normal numbers, a row for each draw, and the square root of a chi-square over its degrees."""
+    """Draws standard normal numbers, a row for each draw, and the square roots of chi-squares over their degrees."""
     rng = np.random.default_rng(0)
     count = min(DRAWS, MOST_NUMBERS // cases)
     normal = rng.standard_normal((count, cases))
@@ -152,7 +152,7 @@ def _draws(cases: int, degrees: int) -> tuple[Array, Array]:
 
 
 def _shares(variances: Array) -> Array:
-    """The weight of each case in the common effects of the seeds: the less noise, the more."""
+    """Returns the weight of each case in the common effects of the seeds: the less noise, the more."""
     largest = float(variances.max())
     if largest == 0.0:
         return np.full(len(variances), 1.0 / len(variances))
@@ -170,7 +170,7 @@ def _among_neighbours(average: Any, values: Array, order: Array) -> Array:
 
 
 def _median_of_variances(degrees: int) -> float:
-    """The median of the sample variance of standard normal numbers, which is below its mean of 1."""
+    """Returns the median of the sample variance of standard normal numbers, which is below its mean of 1."""
     from scipy.special import chdtri
 
     return float(chdtri(degrees, 0.5) / degrees)

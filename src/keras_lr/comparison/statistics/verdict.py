@@ -50,12 +50,12 @@ class MeanCurve:
 
 
 def mean(values: Sequence[float]) -> float | None:
-    """The mean; None without values. The mean of equal values is that value, to the last bit."""
+    """Returns the mean; None without values. The mean of equal values is that value, to the last bit."""
     return _mean(values) if len(values) else None
 
 
 def interval(values: Sequence[float]) -> Bounds | None:
-    """The 95 % t-interval of the mean: mean -+ t(n - 1) * s / sqrt(n). None with fewer than two values.
+    """Returns the 95 % t-interval of the mean: mean -+ t(n - 1) * s / sqrt(n). None with fewer than two values.
 
     Example:
         >>> low, high = interval([1.0, 2.0, 3.0])
@@ -72,7 +72,7 @@ def interval(values: Sequence[float]) -> Bounds | None:
 def decide(cases: Sequence[Scores], mode: str) -> Verdict:
     """Ranks the cases and finds those that are indistinguishable from the best.
 
-    A case with fewer diverged runs is better than one with more, whatever the scores are. The cases share their seeds, so
+    A case with fewer diverged runs is better than one with more, regardless of the scores. The cases share their seeds, so
     the differences are paired, which removes the common effect of a seed. The best case and those indistinguishable from it
     include the truly best case in 95 of 100 comparisons, for any number of cases. For two cases it is the paired t-test.
 
@@ -102,13 +102,13 @@ def decide(cases: Sequence[Scores], mode: str) -> Verdict:
 
 
 def difference(scores: Scores, best: Scores) -> tuple[float, Bounds | None] | None:
-    """The mean of `scores - best` over common seeds, with its t-interval; None without a common seed."""
+    """Returns the mean of `scores - best` over common seeds, with its t-interval; None without a common seed."""
     pairs = [scores[seed] - best[seed] for seed in best if seed in scores]
     return (_mean(pairs), interval(pairs)) if pairs else None
 
 
 def curve(runs: Sequence[Sequence[float]]) -> MeanCurve:
-    """The mean of several runs at each epoch, counted from 1, up to the end of the shortest."""
+    """Returns the mean of several runs at each epoch, counted from 1, up to the end of the shortest."""
     length = min((len(run) for run in runs), default=0)
     epochs = tuple(range(1, length + 1))
     if length == 0:
@@ -129,7 +129,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _contest(rivals: Sequence[Scores], mode: str) -> tuple[Sequence[bool], Sequence[float | None]]:
-    """For cases from best to worst: which are indistinguishable from the first, and how likely each is the best.
+    """Returns which cases are indistinguishable from the first, the best, and how likely each is the best.
 
     Losses must be close by their differences and by their ratios. For similar cases the two agree. They disagree for a loss
     that blew up: 1e5, 2e5 and 1e5 are far from 0.6 by ratio, but so spread that the interval of their difference includes 0.

@@ -21,17 +21,12 @@ _ENDINGS = {".csv": "csv", ".parquet": "parquet", ".db": "optuna", "": "tensorbo
 
 
 def format_of(out: str | os.PathLike[str]) -> str | None:
-    """The format for a suffix: .csv, .parquet, .db for Optuna, no suffix for TensorBoard's folder; None for another."""
+    """Returns the format for a path: .csv, .parquet, .db (Optuna) or no suffix (TensorBoard); else None."""
     return _ENDINGS.get(pathlib.Path(out).suffix.lower())
 
 
 def export(contents: Contents, out: str | os.PathLike[str], kind: str) -> None:
-    """Writes the runs of a store.
-
-    Args:
-        contents: Those of the store.
-        out: A new file, or a new folder for TensorBoard.
-        kind: "csv", "parquet", "tensorboard" or "optuna".
+    """Writes the runs of a store to a new file, or to a new folder for TensorBoard; `kind` is one of `FORMATS`.
 
     Raises:
         ArgumentError: The path exists, or the plan of the store can't be read.
@@ -131,7 +126,7 @@ def _require(package: str, extra: str, purpose: str) -> Any:
 
 
 def _case(contents: Contents, stored: StoredRun) -> Mapping[str, Any]:
-    """The case of a run, with its rung in its name."""
+    """Returns the case of a run, with its rung in its name."""
     plan: Mapping[str, Any] = contents.plan or {}
     case = plan["cases"][stored.key.case]
     return {**case, "name": _name(plan, case, stored.key.rung)}

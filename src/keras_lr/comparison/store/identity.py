@@ -1,8 +1,8 @@
 """The identity of a plan, in the types of JSON: a store continues only the plan that it was created for.
 
-Two plans are the same if they have the same runs, that is the same cases, seeds, model and data. The model that
-`build_model` returns stands for its code, a hash of their bytes for arrays, and the name of its type for a dataset. Names
-that Keras numbers, such as "dense_3", are renumbered: they depend on what the process has built before.
+Two plans are the same if they have the same cases, seeds, model and data. The code of `build_model` is identified by the
+model that it returns, arrays by a hash of their bytes, and a dataset by the name of its type. Names that Keras numbers,
+such as "dense_3", are renumbered: they depend on what the process has built before.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def _cases(there: Sequence[Mapping[str, Any]], here: Sequence[Mapping[str, Any]]
 
 
 def _leaves(name: str, there: Any, here: Any) -> Iterator[str]:
-    """The leaves that differ, each with its path; lists of different lengths are one leaf."""
+    """Yields the leaves that differ, each with its path; lists of different lengths are one leaf."""
     if there == here:
         return
     if isinstance(there, dict) and isinstance(here, dict):
@@ -143,7 +143,7 @@ def _short(value: Any) -> str:
 
 
 def _model(model: Any) -> dict[str, Any]:
-    """The architecture, the compile arguments and the shapes of the weights."""
+    """Returns the architecture, the compile arguments and the shapes of the weights."""
     parts: dict[str, Callable[[], Any]] = {
         "config": model.get_config,
         "compiled": model.get_compile_config,
@@ -196,7 +196,7 @@ def _renumber(config: Any) -> Any:
 
 
 def _data(value: Any) -> Any:
-    """Arrays as shape, type and hash, in their structure; anything else as its type or its text."""
+    """Describes arrays by shape, type and hash, in their structure; anything else by its type or its text."""
     if data_checks.arrays_of(value):
         return keras.tree.map_structure(_array, _lists(value))
     if isinstance(value, (tuple, list)) and any(data_checks.arrays_of(part) for part in value):

@@ -1,4 +1,4 @@
-"""The lock of a store, which the operating system releases when its process ends, however it ends."""
+"""The lock of a store, which the operating system releases when its process ends, even by a kill."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from keras_lr.comparison.store import schema
 from keras_lr.comparison.store.store import connect, mode_to_read, supported_version, transaction, translate_errors
 from keras_lr.core.errors import ArgumentError, StoreError
 
-_LINES = 3  # of what SQLite says about broken pages
+_LINES = 3  # of SQLite's report on broken pages
 _BEYOND = 1000  # rows to look for beyond those of the plan
 _MANY = 1 << 40  # more cases than any plan has
 
@@ -57,11 +57,7 @@ class Contents:
 
 
 def contents_of(path: str | os.PathLike[str], where: str = "check") -> Contents:
-    """Reads a store without changing it.
-
-    Args:
-        path: The file to read.
-        where: The name of the caller, for errors.
+    """Reads a store without changing it. Errors name the caller, `where`.
 
     Raises:
         ArgumentError: The file does not exist, or a newer keras-lr wrote it.
@@ -80,12 +76,7 @@ def contents_of(path: str | os.PathLike[str], where: str = "check") -> Contents:
 
 
 def salvage(contents: Contents, path: str | os.PathLike[str], where: str = "check") -> None:
-    """Writes the intact runs into a new store, which `compare` can continue.
-
-    Args:
-        contents: Those of the damaged store.
-        path: The new file.
-        where: The name of the caller, for errors.
+    """Writes the intact runs of a damaged store into a new one, which `compare` can continue.
 
     Raises:
         ArgumentError: The file exists.
@@ -95,7 +86,7 @@ def salvage(contents: Contents, path: str | os.PathLike[str], where: str = "chec
     if target.exists():
         raise ArgumentError(where, "the file exists", "Pass a new path", salvage=str(path))
     if contents.plan is None:
-        raise StoreError(where, "its plan can't be read, so its runs can't be used", "Start anew", path)
+        raise StoreError(where, "its plan can't be read, so its runs can't be used", "Start a new store", path)
     with translate_errors(where, target), contextlib.closing(connect(target)) as connection, transaction(connection):
         schema.upgrade(connection, 0)
         schema.write_plan(connection, contents.plan)
@@ -152,7 +143,7 @@ def _broken_pages(connection: sqlite3.Connection) -> list[str]:
 
 
 def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> tuple[list[schema.StoredRun], list[str]]:
-    """The intact runs, and a line about the others. Reads row by row: a broken page hides only the runs on it."""
+    """Returns the intact runs, and a line about the others. A broken page hides only the runs on it."""
     intact: dict[RunKey, schema.StoredRun] = {}
     numbers, complete = _numbers(connection, planned)
     for number in numbers:
@@ -169,7 +160,7 @@ def _runs(connection: sqlite3.Connection, planned: int, places: int | None) -> t
 
 
 def _numbers(connection: sqlite3.Connection, planned: int) -> tuple[list[int], bool]:
-    """The ids of the rows of runs, and True; if they can't be listed, all that may exist, and False."""
+    """Returns the ids of the rows of runs, and True; if they can't be listed, all that may exist, and False."""
     try:
         return [number for (number,) in connection.execute("SELECT id FROM run ORDER BY id")], True
     except sqlite3.Error:

@@ -57,7 +57,7 @@ class StoredRun:
 
 
 def version_of(connection: sqlite3.Connection) -> int | None:
-    """The version of a store; 0 for an empty file, None for the file of another program."""
+    """Returns the version of a store; 0 for an empty file, None for the file of another program."""
     ((application,),) = connection.execute("PRAGMA application_id")
     ((version,),) = connection.execute("PRAGMA user_version")
     ((tables,),) = connection.execute("SELECT count(*) FROM sqlite_master")
@@ -113,11 +113,7 @@ def write_run(connection: sqlite3.Connection, stored: StoredRun) -> None:
 
 
 def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iterator[StoredRun]:
-    """Yields every run of a store.
-
-    Args:
-        connection: To the store.
-        places: As in `read_run`.
+    """Yields every run of a store; `places` as in `read_run`.
 
     Raises:
         DamagedError: A run does not match its digest.
@@ -127,12 +123,9 @@ def read_runs(connection: sqlite3.Connection, places: int | None = None) -> Iter
 
 
 def read_run(connection: sqlite3.Connection, number: int, places: int | None = None) -> StoredRun:
-    """Reads a run.
+    """Reads the run in a row.
 
-    Args:
-        connection: To the store.
-        number: The id of its row.
-        places: For a store of version 1 the number of cases in its plan; None for a newer store.
+    `places` is the number of cases in the plan for a store of version 1, and None for a newer store.
 
     Raises:
         DamagedError: The run does not match its digest.
@@ -153,7 +146,7 @@ def read_run(connection: sqlite3.Connection, number: int, places: int | None = N
 
 
 def _numbers(run: int) -> tuple[int, int]:
-    """The first and the last id that a curve of a run may have."""
+    """Returns the first and the last id that a curve of a run may have."""
     return run * CURVES, run * CURVES + CURVES - 1
 
 
@@ -202,7 +195,7 @@ def unpack(width: int, points: bytes) -> tuple[float, ...]:
 
 
 def _digest(*parts: Any) -> str:
-    """A digest of texts, numbers and bytes, which depends on their types too."""
+    """Returns a digest of texts, numbers and bytes, and of their types."""
     digest = hashlib.blake2b(digest_size=16)
     for part in parts:
         for value in part if isinstance(part, (tuple, list)) else [part]:

@@ -22,10 +22,7 @@ from keras_lr.core.errors import ArgumentError, StoreError
 TIMEOUT = 30.0  # seconds to wait for a program that reads or copies the file
 _FAULTS = {
     sqlite3.SQLITE_FULL: ("it can't be written: the disk is full", "Free some space"),
-    sqlite3.SQLITE_IOERR: (
-        "it can't be read or written: the disk gave an error",
-        "Check free space and permissions",
-    ),
+    sqlite3.SQLITE_IOERR: ("it can't be read or written: the disk gave an error", "Check free space and permissions"),
     sqlite3.SQLITE_READONLY: ("it can't be written: no permission", "Make the file and its folder writable"),
     sqlite3.SQLITE_CANTOPEN: ("it can't be opened", "Make the file and its folder writable, and check free space"),
     sqlite3.SQLITE_PERM: ("it can't be opened: no permission", "Make the file and its folder writable"),
@@ -102,15 +99,14 @@ def open_store(path: Any, identity: Callable[[], Mapping[str, Any]]) -> Iterator
     if path is None:
         yield None
         return
-    target = _checked(path)
+    target = _check_path(path)
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(locks.lock(target.resolve()))
         except BlockingIOError as error:
             other = f"another process ({error})" if str(error) else "another process"
-            raise StoreError(
-                WHERE, f"{other} is writing it", "Wait until it ends, or pass another path", target
-            ) from None
+            repair = "Wait until it ends, or pass another path"
+            raise StoreError(WHERE, f"{other} is writing it", repair, target) from None
         except OSError as error:
             raise StoreError(WHERE, f"it can't be written: {error.strerror}", "Pass another path", target) from error
         yield stack.enter_context(contextlib.closing(Store(target, identity())))
@@ -122,7 +118,7 @@ def identity_in(path: Any) -> Mapping[str, Any] | None:
     Raises:
         ArgumentError: The path is invalid.
     """
-    target = None if path is None else _checked(path)
+    target = None if path is None else _check_path(path)
     if target is None or not target.is_file():
         return None
     try:
@@ -139,7 +135,7 @@ def connect(path: pathlib.Path, mode: str = "rwc") -> sqlite3.Connection:
 
 
 def mode_to_read(path: pathlib.Path) -> str:
-    """The mode to read a store. If no process has it open, `immutable` keeps SQLite from leaving files beside it."""
+    """Returns the mode to read a store. If no process has it open, it is `immutable`: SQLite adds no files."""
     return "ro" if path.with_name(f"{path.name}-wal").exists() else "ro&immutable=1"
 
 
@@ -157,7 +153,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 
 
 def supported_version(connection: sqlite3.Connection, path: pathlib.Path, where: str = WHERE) -> int:
-    """The version of a store that this keras-lr can read; 0 for an empty file."""
+    """Returns the version of a store that this keras-lr can read; 0 for an empty file."""
     version = schema.version_of(connection)
     if version is None:
         raise ArgumentError(where, "it is not a store", _check_it(path), store=str(path))
@@ -177,7 +173,7 @@ def _check_pages(connection: sqlite3.Connection) -> None:
 
 @contextlib.contextmanager
 def translate_errors(where: str, path: pathlib.Path) -> Iterator[None]:
-    """Translates the errors of SQLite."""
+    """Turns the errors of SQLite into errors of keras-lr within the block."""
     try:
         yield
     except (sqlite3.Error, schema.DamagedError, UnicodeDecodeError) as error:
@@ -192,7 +188,7 @@ def _check_it(path: pathlib.Path) -> str:
     return f"Run keras-lr store check {path}, or pass another path"
 
 
-def _checked(path: Any) -> pathlib.Path:
+def _check_path(path: Any) -> pathlib.Path:
     if not isinstance(path, (str, os.PathLike)) or not os.fspath(path):
         raise ArgumentError(WHERE, "store must be a path", "Pass a path such as 'runs.sqlite'", store=path)
     target = pathlib.Path(path)

@@ -39,25 +39,24 @@ class ColorGroup:
 
 
 def figure_of(result: ComparisonRecord) -> Figure:
-    """Two panels: the metric against the epoch, and after the last epoch against the learning rate or the case."""
+    """Draws two panels: the metric against the epoch, and after the last epoch against the learning rate or the case."""
     groups = groups_of(result)
     return Figure((epochs_panel(result, groups), scores_panel(result, groups)))
 
 
 def groups_of(result: ComparisonRecord) -> list[ColorGroup]:
-    """The groups from best to worst, grey from the eighth on."""
+    """Returns the groups from best to worst, grey from the eighth on."""
     by_family = families(result.ranked)
     chosen = [(family_name(result, family), tuple(cases)) for family, cases in by_family.items()]
     if len(by_family) in (1, len(result.cases)):
         chosen = [(case.name, (case,)) for case in result.ranked]
-    return [
-        ColorGroup(name, index if index < MOST_COLORS else GREY, cases) for index, (name, cases) in enumerate(chosen)
-    ]
+    return [ColorGroup(name, rank if rank < MOST_COLORS else GREY, cases) for rank, (name, cases) in enumerate(chosen)]
 
 
 def epochs_panel(result: ComparisonRecord, groups: Sequence[ColorGroup]) -> Panel:
-    """The mean over seeds of each group's best case, with the t-intervals of the first few groups."""
-    lines = [line for group in groups for line in _curves(result, group, first=group is _first_grey(groups))]
+    """Draws the mean over seeds of each group's best case, with the t-intervals of the first few groups."""
+    first_grey = next((group for group in groups if group.color == GREY and group.front is not None), None)
+    lines = [line for group in groups for line in _curves(result, group, first=group is first_grey)]
     bands = [band for group in groups for band in _bands(result, group)][:MOST_BANDS]
     scale = scale_of([value for line in lines for value in line.y], result.mode)
     return Panel(
@@ -84,12 +83,8 @@ def _title(result: ComparisonRecord, bands: int, groups: int) -> str:
     return f"Mean of {some}, 95 % t-interval{which}"
 
 
-def _first_grey(groups: Sequence[ColorGroup]) -> ColorGroup | None:
-    return next((group for group in groups if group.color == GREY and group.front is not None), None)
-
-
 def _curves(result: ComparisonRecord, group: ColorGroup, first: bool) -> list[Line]:
-    """The curves of a group. Only its best case has a label and is not faint."""
+    """Draws the curves of a group. Only its best case has a label and is not faint."""
     lines = []
     for case in group.cases:
         curve = case.curve(result.metric)
@@ -111,7 +106,7 @@ def _bands(result: ComparisonRecord, group: ColorGroup) -> list[Band]:
 
 
 def scores_panel(result: ComparisonRecord, groups: Sequence[ColorGroup]) -> Panel:
-    """The metric after the last epoch, against the learning rate if rates were compared, else case by case."""
+    """Draws the metric after the last epoch, against the learning rate if rates were compared, else case by case."""
     cases = [case for group in groups for case in group.cases]
     by_rate = len({family_of(case) for case in cases}) < len(cases) and all(case.learning_rate for case in cases)
     x = _x_by_rate(groups) if by_rate else {case.name: float(index) for index, case in enumerate(cases)}
@@ -134,7 +129,7 @@ def scores_panel(result: ComparisonRecord, groups: Sequence[ColorGroup]) -> Pane
 
 
 def _x_by_rate(groups: Sequence[ColorGroup]) -> dict[str, float]:
-    """The rate of each case. If groups share rates, each group is shifted a little, so that no point hides another."""
+    """Returns the rate of each case. Shifts groups that share rates a little, so that no point hides another."""
     per_group = [[case.learning_rate for case in group.cases if case.learning_rate is not None] for group in groups]
     rates = sorted({rate for own in per_group for rate in own})
     shared = len(rates) < sum(len(group.cases) for group in groups)
@@ -170,7 +165,7 @@ def _shading(result: ComparisonRecord, x: dict[str, float], by_rate: bool) -> li
 
 
 def _is_far(result: ComparisonRecord, case: Case) -> bool:
-    """Whether the loss blew up without becoming infinite."""
+    """Returns whether the loss blew up without becoming infinite."""
     means = [other.mean for other in result.cases if other.mean is not None]
     return case.mean is not None and case.mean > blown_up_from(means, result.mode)
 
@@ -187,7 +182,7 @@ def _scores(result: ComparisonRecord, group: ColorGroup, x: dict[str, float]) ->
 
 
 def _rate_lines(result: ComparisonRecord, groups: Sequence[ColorGroup], x: dict[str, float]) -> list[Line]:
-    """A thin line through the rates of each optimizer and schedule."""
+    """Draws a thin line through the rates of each optimizer and schedule."""
     colors = {case.name: GREY if len(group.cases) == 1 else group.color for group in groups for case in group.cases}
     lines = []
     for cases in families([case for group in groups for case in group.cases if _is_near(result, case)]).values():
@@ -210,23 +205,18 @@ def _best_point(result: ComparisonRecord, groups: Sequence[ColorGroup], x: dict[
 def _edge_points(
     result: ComparisonRecord, cases: Sequence[Case], x: dict[str, float], limits: tuple[float, float] | None
 ) -> list[Points]:
-    """The cases that have no score after all epochs at the lower edge, and those far above or lost at the upper edge."""
+    """Draws cases without a score at the lower edge, and those far above or lost at the upper edge."""
     bottom, top = limits if limits is not None else (0.0, 1.0)
     untrained = [case for case in cases if not case.trained]
     dropped = [case for case in untrained if case.dropped_after is not None]
     skipped = [case for case in untrained if case.dropped_after is None]
     far = [case for case in cases if _is_far(result, case)]
+    least = min((case.mean or 0.0 for case in far), default=0.0)
     diverged, failed = [case for case in cases if case.diverged], [case for case in cases if case.failed]
     rows = [
         (dropped, bottom, f"dropped in a shorter rung, {_count(len(dropped), 'case')}", GREY, "v"),
         (skipped, bottom, f"not run, {_count(len(skipped), 'case')}", GREY, "|"),
-        (
-            far,
-            top,
-            f"far above, {text.number(min((case.mean or 0.0 for case in far), default=0.0), 2)} or more",
-            GREY,
-            "^",
-        ),
+        (far, top, f"far above, {text.number(least, 2)} or more", GREY, "^"),
         (diverged, top, _lost_label("diverged", [case.diverged for case in diverged]), MOST_COLORS - 1, "x"),
         (failed, top, _lost_label("failed", [case.failed for case in failed]), GREY, "x"),
     ]
@@ -243,7 +233,7 @@ def _lost_label(outcome: str, counts: Sequence[int]) -> str:
 
 
 def best_title(result: ComparisonRecord) -> str:
-    """A title with the best case, or why there is none."""
+    """Returns a title with the best case, or why there is none."""
     if result.best_name:
         return f"Best: {result.best_name}"
     outcomes = {run.outcome for case in result.cases for run in case.runs if case.trained} - set(NOT_EXECUTED)
@@ -255,7 +245,7 @@ def best_title(result: ComparisonRecord) -> str:
 
 
 def _score_limits(cases: Sequence[Case], scale: str) -> tuple[float, float] | None:
-    """Limits that include every mean and the intervals of the better half; wide intervals of bad cases may exceed them."""
+    """Returns limits that include every mean, and the intervals of the better half of the cases."""
     values = [case.mean for case in cases if case.mean is not None]
     for case in cases[: (len(cases) + 1) // 2]:
         values += [bound for bound in case.interval or () if scale != "log" or bound > 0]
@@ -263,7 +253,7 @@ def _score_limits(cases: Sequence[Case], scale: str) -> tuple[float, float] | No
 
 
 def limits_of(values: Sequence[float], scale: str) -> tuple[float, float] | None:
-    """Limits a little beyond the lowest and the highest value; None without values."""
+    """Returns limits a little beyond the lowest and the highest value; None without values."""
     if not values:
         return None
     low, high = min(values), max(values)
@@ -275,23 +265,23 @@ def limits_of(values: Sequence[float], scale: str) -> tuple[float, float] | None
 
 
 def scale_of(values: Sequence[float], mode: str) -> str:
-    """A log scale for losses that span more than a decade."""
+    """Returns "log" for losses that span more than a decade, else "linear"."""
     wide = mode == "min" and bool(values) and min(values) > 0 and max(values) / min(values) > LOG_FROM
     return "log" if wide else "linear"
 
 
 def axis_label(name: str, scale: str) -> str:
-    """The label of an axis, with its scale."""
+    """Returns the label of an axis, with its scale."""
     return f"{name} (log scale)" if scale == "log" else name
 
 
 def score_label(result: ComparisonRecord, scale: str) -> str:
-    """The label of an axis of final scores."""
+    """Returns the label of an axis of final scores."""
     return axis_label(f"{result.metric} after {_count(result.epochs, 'epoch')}", scale)
 
 
 def _label(group: ColorGroup, case: Case) -> str:
-    """A label in the legend: the group, the rate of its best case, and its lost runs."""
+    """Returns the label in the legend: the group, the rate of its best case, and its lost runs."""
     rate = f", lr {text.rate(case.learning_rate)}" if len(group.cases) > 1 and case.learning_rate else ""
     counts = {"diverged": case.diverged, "failed": case.failed}
     lost = [f"{count} of {len(case.runs)} {word}" for word, count in counts.items() if count]
@@ -299,7 +289,7 @@ def _label(group: ColorGroup, case: Case) -> str:
 
 
 def family_name(result: ComparisonRecord, family: Family) -> str:
-    """The optimizer and the schedule, without the one that all cases share."""
+    """Names the optimizer and the schedule; leaves out the one that all cases share."""
     names = zip(family, zip(*map(family_of, result.cases), strict=True), strict=True)
     return ", ".join(name for name, every in names if name and len(set(every)) > 1)
 

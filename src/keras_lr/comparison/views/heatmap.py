@@ -15,7 +15,7 @@ CROSS = "\N{MULTIPLICATION SIGN}"
 
 
 def heatmap_of(result: ComparisonRecord) -> Figure | None:
-    """The mean after the last epoch at each rate of each optimizer and schedule; None with fewer than two of either."""
+    """Draws the mean after the last epoch by rate and by optimizer and schedule; None with fewer than two of either."""
     grids = tables.grids(result.cases, every=True)
     cases = [case for grid in grids.values() for case in grid]
     rates = sorted({case.learning_rate for case in cases if case.learning_rate is not None})
@@ -59,7 +59,7 @@ def _cells(result: ComparisonRecord, names: tuple[str, ...], rows: list[list[Cas
 
 
 def _text(case: Case | None, columns: int) -> str:
-    """The mean, if there is room, and a cross if runs diverged."""
+    """Returns the mean, if there is room, and a cross if runs diverged."""
     if case is None:
         return ""
     shown = case.mean is not None and columns <= MOST_TEXTS

@@ -24,24 +24,20 @@ def fragment_of(result: ComparisonRecord) -> str:
 
 def _sections(result: ComparisonRecord) -> list[html.Section]:
     answer = [html.Paragraph(result.reason), *(html.Paragraph(f"Note: {warning}") for warning in result.warnings)]
-    description = (
-        f"{result.metric} against the epoch, and after the last epoch against the learning rate. {result.reason}"
-    )
+    axes = "against the epoch, and after the last epoch against the learning rate"
+    description = f"{result.metric} {axes}. {result.reason}"
     table = html.DataTable(HEADER, [row.texts for row in result.rows])
     pictures = [html.Picture(svg(figure_of(result)), description)]
     heatmap = heatmap_of(result)
     if heatmap is not None:
         description = f"{result.metric} as colours, a column for each rate. {result.reason}"
         pictures.append(html.Picture(svg(heatmap), description))
-    return [
-        html.Section("", [*answer, *pictures]),
-        html.Section("Cases, from best to worst", [table]),
-        *_rate_sections(result),
-    ]
+    cases = html.Section("Cases, from best to worst", [table])
+    return [html.Section("", [*answer, *pictures]), cases, *_rate_sections(result)]
 
 
 def _rate_sections(result: ComparisonRecord) -> list[html.Section]:
-    """A table of the stable rates; no section without a grid of rates."""
+    """Returns a section with the stable rates; none without a grid of rates."""
     header = ["optimizer", "schedule", "best rate", "largest stable", "smallest unstable", "margin", "sensitivity"]
     rows = [
         [
@@ -86,13 +82,13 @@ def _details(result: ComparisonRecord) -> list[html.Section]:
         rungs = [(f"{case.name}, rung of {rung.epochs} epochs", rung.runs) for rung in case.rungs]
         for name, own in [*rungs, (case.name, case.runs)]:
             runs += [[name, run.seed, _outcome(run), run.score, f"{run.seconds:.1f}"] for run in own]
-    seeds = "With `keras.utils.set_random_seed(seed)` before build_model(), these lines make each case's optimizer."
+    seeds = "With `keras.utils.set_random_seed(seed)` before build_model(), these lines build each case's optimizer."
     best = [] if result.best is None else [html.Code(code_to_repeat(result, result.best))]
     return [
         *([html.Section("The best case again", best)] if best else []),
         html.Section("Code of each case", [html.Paragraph(seeds), *codes]),
         html.Section("Runs", [html.DataTable(header, runs)]),
-        html.Section("Made with", [html.DataTable(["what", "value"], _settings(result))]),
+        html.Section("Settings and versions", [html.DataTable(["what", "value"], _settings(result))]),
     ]
 
 

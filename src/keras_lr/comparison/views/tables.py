@@ -49,7 +49,7 @@ class RateStatistics:
 
 
 def family_of(case: Case) -> Family:
-    """The family of a case."""
+    """Returns the family of a case."""
     return case.optimizer_name, case.schedule
 
 
@@ -80,30 +80,30 @@ def stability_of(cases: Sequence[Case], metric: str, mode: str) -> stability.Sta
     """Finds the largest stable rate of a family, by the training loss, or by the metric if no loss was logged."""
     loss = all("loss" in run.history for case in cases for run in case.runs if run.seed in case.scores)
     name, sign = ("loss", 1.0) if loss else (metric, 1.0 if mode == "min" else -1.0)
-    return stability.stability([_tried(case, name, sign) for case in cases])
+    return stability.stability([_rate_outcome(case, name, sign) for case in cases])
 
 
 def rate_statistics(result: ComparisonRecord) -> list[RateStatistics]:
-    """The statistics of each optimizer and schedule that has a grid of rates."""
+    """Returns the statistics of each optimizer and schedule that has a grid of rates."""
     cap = stability.worst_of([case.mean for case in result.cases if case.mean is not None], result.mode)
     return [_rate_statistics(result, cases, cap) for cases in grids(result.cases).values()]
 
 
 def stability_table(result: ComparisonRecord) -> pandas.DataFrame:
-    """A row for each optimizer and schedule that has a grid of rates."""
+    """Builds a table with a row for each optimizer and schedule that has a grid of rates."""
     numbers = ["best_rate", "largest_stable", "smallest_unstable", "margin"]
     return _rate_table(result, ["optimizer", "schedule", *numbers]).astype(dict.fromkeys(numbers, float))
 
 
 def sensitivity_table(result: ComparisonRecord) -> pandas.DataFrame:
-    """A row for each optimizer and schedule that has a grid of rates, the least sensitive first."""
+    """Builds a table with a row for each optimizer and schedule that has a grid of rates, the least sensitive first."""
     table = _rate_table(result, ["optimizer", "schedule", "rates", "decades", "best_mean", "sensitivity"])
     table = table.astype({"best_mean": float, "sensitivity": float})
     return table.sort_values("sensitivity", kind="stable", ignore_index=True)
 
 
 def time_to_table(result: ComparisonRecord, target: float, metric: str, mode: str) -> pandas.DataFrame:
-    """A row for each case, the fastest first."""
+    """Builds a table with a row for each case, the fastest first."""
     import pandas
 
     columns = ["case", "runs", "reached", "median", "low", "high", "median_seconds"]
@@ -120,7 +120,7 @@ def time_to_table(result: ComparisonRecord, target: float, metric: str, mode: st
 
 
 def near_divergence(cases: Sequence[Case], best: Case) -> str | None:
-    """A warning if runs diverged at up to twice the best rate, with the same optimizer and schedule."""
+    """Returns a warning if runs diverged at up to twice the best rate, with the same optimizer and schedule."""
     if best.learning_rate is None:
         return None
     lost = [
@@ -162,7 +162,7 @@ def _rate_statistics(result: ComparisonRecord, cases: Sequence[Case], cap: float
     )
 
 
-def _tried(case: Case, name: str, sign: float) -> stability.RateOutcome:
+def _rate_outcome(case: Case, name: str, sign: float) -> stability.RateOutcome:
     losses = {run.seed: [sign * loss for loss in run.history[name]] for run in case.runs if run.history.get(name)}
     first = {seed: values[0] for seed, values in losses.items() if math.isfinite(values[0])}
     last = {seed: values[-1] for seed, values in losses.items() if seed in case.scores}
@@ -170,7 +170,7 @@ def _tried(case: Case, name: str, sign: float) -> stability.RateOutcome:
 
 
 def _seconds(run: Run, epoch: int | None) -> float:
-    """The run's time up to an epoch, as a share of its total; NaN if no time was recorded."""
+    """Returns the run's time up to an epoch, as a share of its total; NaN if no time was recorded."""
     if epoch is None:
         return math.inf
     epochs = max(len(values) for values in run.history.values())

@@ -1,4 +1,4 @@
-"""Borrowing a model: after the block the model and every global random state are as before, whatever happens in it."""
+"""Lends a model to a block; restores the model and every global random state after it, even on an error."""
 
 from __future__ import annotations
 

@@ -16,12 +16,9 @@ from keras_lr.backends.protocols import Stepper
 
 @contextlib.contextmanager
 def squared_norms(model: Any) -> Iterator[Callable[[Batch], float]]:
-    """Yields a function from a batch to the squared norm of its mean gradient, at the current weights.
+    """Yields a function from a batch to the squared norm of its mean gradient, at the model's current weights.
 
     Within the block plain SGD replaces the optimizer: an update at a rate of 1 is the gradient. Use it within `borrow`.
-
-    Args:
-        model: A built, compiled model.
     """
     own = model.optimizer
     plain = keras.optimizers.SGD(1.0)

@@ -19,7 +19,7 @@ from keras_lr.backends.arrays import Batch, Chunk, map_arrays
 from keras_lr.backends.protocols import Stepper
 from keras_lr.engines.borrowed.gradients import sum_of_squares
 
-FIRST_RATE = 1e-3  # of an update that only measures how long an update is
+FIRST_RATE = 1e-3  # of the update that measures the length of updates
 SHARE = 1e-3  # length of the tiny updates, as a share of the length of the weights
 
 
@@ -43,13 +43,13 @@ def search_lines(
 
     Args:
         stepper: The model's updates.
-        batches: The batches to search with, one after the other.
+        batches: Each has a search of its own.
         choose: Returns the next rate, or None to end the search. It gets the search so far and the last rate of the
             search before.
 
     Returns:
-        A search for each batch; none if the updates don't move the weights. None if the model has its own `train_step`,
-        whose loss is unknown.
+        A search for each batch; an empty list if the updates don't move the weights. None if the model has its own
+        `train_step`, whose loss is unknown.
     """
     if getattr(type(stepper.model), "train_step", None) is not keras.Model.train_step:
         return None
@@ -69,7 +69,7 @@ def search_lines(
 
 
 def _tiny_rate(stepper: Stepper, batch: Batch) -> float | None:
-    """Returns a rate whose update is far shorter than the weights and far longer than their rounding, if there is one."""
+    """Returns a rate whose update is far shorter than the weights and far longer than their rounding error, or None."""
     before = _weights_after(stepper, batch, 0)
     length = _norm(_minus(_weights_after(stepper, batch, FIRST_RATE), before))
     weights = max(_norm(before), 1e-3 * np.sqrt(sum(int(np.prod(value.shape)) for value in before)))
@@ -77,7 +77,7 @@ def _tiny_rate(stepper: Stepper, batch: Batch) -> float | None:
 
 
 def _direction(stepper: Stepper, batch: Batch, rate: float) -> list[Any]:
-    """Returns what the rate scales in the update of this batch. The part that momentum adds cancels."""
+    """Returns the update of this batch per unit of rate. The part that momentum adds cancels."""
     short, long = _weights_after(stepper, batch, rate), _weights_after(stepper, batch, 2.0 * rate)
     return [value / rate for value in _minus(long, short)]
 
@@ -92,14 +92,12 @@ def _weights_after(stepper: Stepper, batch: Batch, rate: float) -> list[Any]:
 
 
 def _loss_at(model: Any) -> Callable[[list[Any], float, Batch], float]:
-    """Returns a function: the loss of a batch at the weights plus a rate times a direction. No variable changes."""
+    """Returns a function that gives the loss of a batch at w + rate * direction. It changes no variable."""
     trainable, rest = model.trainable_variables, model.non_trainable_variables
 
     def forward(weights: list[Any], others: list[Any], direction: list[Any], rate: Any, batch: Any) -> Any:
-        shifted = [
-            weight + keras.ops.cast(rate, weight.dtype) * d for weight, d in zip(weights, direction, strict=True)
-        ]
-        mapping = [*zip(trainable, shifted, strict=True), *zip(rest, others, strict=True)]
+        point = [weight + keras.ops.cast(rate, weight.dtype) * d for weight, d in zip(weights, direction, strict=True)]
+        mapping = [*zip(trainable, point, strict=True), *zip(rest, others, strict=True)]
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(batch)
         with keras.StatelessScope(mapping, collect_losses=True):
             y_pred = model(x, training=True)

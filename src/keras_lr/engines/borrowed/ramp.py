@@ -62,16 +62,9 @@ class RampResult:
 def climb(
     stepper: Stepper, source: Source, learning_rates: Sequence[float], stop: Stop, progress: Progress
 ) -> RampResult:
-    """Trains one update at each rate in turn.
+    """Trains one update at each rate in turn, from the stepper's current state; `progress` counts the updates.
 
     Under gradient accumulation an update uses several batches, and its loss is their mean.
-
-    Args:
-        stepper: The model's updates, at their start.
-        source: The training data.
-        learning_rates: The rate of each update.
-        stop: Decides where the ramp ends; see `Stop`.
-        progress: Counts the updates.
     """
     batches = micro_batches(stepper.model)
     rates = np.repeat(np.asarray(learning_rates, np.float64), batches)
@@ -100,15 +93,8 @@ def restart(
 ) -> RampResult:
     """Trains twelve updates at each rate, always from the same start and on the same batches.
 
-    So the curve shows the effect of the rate without the progress of training. The loss of a rate is the mean of the raw
-    losses of its last four updates.
-
-    Args:
-        stepper: The model's updates.
-        source: The training data.
-        learning_rates: The rates, in rising order.
-        stop: Decides where the ramp ends; see `Stop`.
-        progress: Counts the rates.
+    The curve shows the effect of the rate without the progress of training. The loss of a rate is the mean of the raw
+    losses of its last four updates; `progress` counts the rates.
     """
     batches = micro_batches(stepper.model)
     missing, chunks = (WARMUP + MEASURED) * batches, []

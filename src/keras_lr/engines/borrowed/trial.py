@@ -20,7 +20,7 @@ class TrialResult:
 
     Attributes:
         losses: The loss of each validation batch after the last update; None if the training diverged.
-        updates: The updates that were trained, also if the training diverged.
+        updates: The number of updates trained, even if the training diverged.
         data_ended: Whether the data ended early.
     """
 
@@ -36,16 +36,9 @@ def run_trial(
     validation: Callable[[], Iterable[Batch]],
     progress: Progress,
 ) -> TrialResult:
-    """Trains from the start, one update at each rate in turn, and evaluates the validation data at the end.
+    """Trains from the start, one update per rate, and evaluates the validation data at the end.
 
     Under gradient accumulation an update uses several batches, all at one rate.
-
-    Args:
-        stepper: The model's updates.
-        source: The training data.
-        learning_rates: The rate of each update.
-        validation: Returns the validation batches.
-        progress: Counts the updates.
     """
     batches = micro_batches(stepper.model)
     rates, count = np.repeat(learning_rates, batches), 0

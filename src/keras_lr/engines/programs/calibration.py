@@ -18,7 +18,7 @@ from keras_lr.engines.programs.population import (
 ONE_BY_ONE = "The runs are trained by one compiled program, one after the other: {}."
 SLOWER = "JAX takes {:.3g} ms an update of a run"
 CONVOLUTIONS = "convolutions on a CPU are slower together"
-UPDATES = 4  # timed after a first one
+UPDATES = 4  # updates to time, after a first one
 
 
 def train_fastest(make: Callable[[bool], Program], members: Members, slowest: float | None = None) -> ProgramResult:
@@ -30,7 +30,7 @@ def train_fastest(make: Callable[[bool], Program], members: Members, slowest: fl
     Args:
         make: Creates a program, for members together (True) or for one at a time (False).
         members: What to train.
-        slowest: The seconds of an update from which on nothing is trained. None: no limit.
+        slowest: Seconds. If an update takes longer both ways, nothing is trained. None: no limit.
     """
     alone, together = make(False), make(True)
     groups = members.groups(alone.capacity())

@@ -30,7 +30,7 @@ def describe(model: Any) -> str:
 
 
 def rebuild(description: str) -> Any:
-    """Returns the model of a description, without running any code that travels with it.
+    """Returns the model of a description, without running any code in it.
 
     Raises:
         Exception: It needs a class or a function that is neither Keras's nor keras-lr's.
@@ -54,12 +54,7 @@ def reference_losses(
 ) -> tuple[float, float]:
     """Returns the loss of a batch before and after updates of plain SGD on it without randomness, on this backend.
 
-    Args:
-        description: From `describe`.
-        trainable: The trainable values of the model.
-        non_trainable: The other values of the model.
-        batch: As a step gets it.
-        eager: Whether to leave the updates uncompiled, which is quicker where compiling is slow.
+    `eager` leaves the updates uncompiled, which is faster if compiling is slow.
     """
     config = _map_dicts(_without_randomness, json.loads(description))
     optimizer = keras.optimizers.serialize(keras.optimizers.SGD(LEARNING_RATE))

@@ -1,7 +1,7 @@
-"""Trains members on JAX in a process of its own, whatever backend the user's process runs on.
+"""Trains members on JAX in a separate process; the user's process may run on any backend.
 
-Only plain data travels: the description of the model, values, orders and rates. The user's code is neither pickled nor
-imported there. The process is started afresh, never forked, and stays for the next call.
+Only plain data is sent: the description of the model, values, orders and rates. The user's code is neither pickled nor
+imported there. The process is spawned, never forked, and stays for the next call.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class Job:
         try:
             values = start.trainable, start.non_trainable
             return equivalence.reference_losses(self.description, *values, self.batch(), eager)
-        except Exception as error:  # whatever it is, the runs can be trained in the user's process
+        except Exception as error:  # the runs can still be trained in the user's process
             return root_cause(error)
 
     def batch(self) -> Batch:
@@ -183,7 +183,7 @@ def train_members(make: Callable[[bool], Program], members: Members, slowest: fl
     """Calls `train_fastest`. An error, such as too little memory, becomes the reason of the result."""
     try:
         return train_fastest(make, members, slowest)
-    except Exception as error:  # whatever it is, the runs can be trained one by one
+    except Exception as error:  # the runs can still be trained one by one
         return ProgramResult(None, f"the program can't be compiled: {root_cause(error)}")
 
 

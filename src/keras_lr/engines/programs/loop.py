@@ -1,4 +1,4 @@
-"""Runs trained one after the other by one program in this process, with the time that they take known beforehand."""
+"""One program that trains runs one after the other in this process, and measures beforehand how long they take."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from keras_lr.backends.program import Program
 from keras_lr.engines.programs.calibration import seconds_per_update
 from keras_lr.engines.programs.population import Members, ProgramResult, compile_all, first_state, train_alone
 
-WORTH = 10  # times as long as the first program took to compile: from then on a faster program is tried
-TIMES = 3  # that a measurement is repeated
+WORTH = 10  # a faster program is tried if the runs take this many times as long as the compilation of the first
+TIMES = 3  # repetitions of a measurement
 REASON = "The runs are trained by one {}, one after the other, in this process: {}."
 
 
@@ -23,7 +23,7 @@ class Loop:
     Args:
         make: Creates a program, as `backends.programs` returns it.
         members: What to train.
-        long: The seconds of all runs from which on a faster program is tried.
+        long: Seconds. Only if all runs take longer, a faster program is tried.
 
     Attributes:
         seconds_per_update: The seconds of an update.
@@ -39,8 +39,8 @@ class Loop:
             self._program = make(False)
             compile_all([self._program], members, complete=False)
             self._compile_seconds = time.perf_counter() - start
-            self.seconds_per_update = self._timed(self._program)
-            if self.seconds <= long:  # else they take long without the overhead
+            self.seconds_per_update = self._time_update(self._program)
+            if self.seconds <= long:  # else the overhead changes no decision
                 compile_all([self._program], members, complete=True)
                 self._overhead = min(self._time_overhead() for _ in range(TIMES))
 
@@ -75,18 +75,18 @@ class Loop:
             return
         try:
             compile_all([other], self._members, complete=False)
-            seconds = self._timed(other)
-        except Exception:  # whatever it can't compile, the first program can train
+            seconds = self._time_update(other)
+        except Exception:  # the first program can train what this one can't compile
             return
         if seconds < self.seconds_per_update:
             self._program, self.seconds_per_update = other, seconds
 
-    def _timed(self, program: Program) -> float:
-        """Returns the least of some measurements: the first updates of a process take longer."""
+    def _time_update(self, program: Program) -> float:
+        """Returns the seconds of an update, the least of some measurements: the first updates of a process take longer."""
         return min(seconds_per_update(program, self._members) for _ in range(TIMES))
 
     def _time_overhead(self) -> float:
-        """Returns the seconds that a run takes besides its updates: its start and its validations."""
+        """Returns the seconds that a run takes beside its updates: its start and its validations."""
         start = time.perf_counter()
         state = first_state(self._program, self._members)
         begin = time.perf_counter()

@@ -18,7 +18,7 @@ import numpy as np
 from keras_lr.backends.program import EpochInputs, Logs, Program, State
 from keras_lr.engines.fit import TrainingRun
 
-THREADS = 2  # that compile at a time
+THREADS = 2  # programs compiled at a time
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Members:
         """Splits the members into as few groups as possible, of nearly equal sizes.
 
         Args:
-            most: The number of members in a group, at most. A group has one at least.
+            most: The largest number of members in a group, at least 1.
 
         Returns:
             Rows of groups. The groups of a row have the same seeds and, together, all cases.
@@ -81,7 +81,7 @@ class Members:
         return {name: values[cases] for name, values in self.settings.items()}
 
     def inputs(self, epoch: int, updates: int, member: tuple[int, int] | None = None) -> EpochInputs:
-        """Returns the inputs of an epoch of so many updates, of all members or of one: the numbers of its seed and case."""
+        """Returns the inputs of an epoch. `member` has the numbers of a seed and a case; None: all members."""
         rates = self.rates[:, epoch * updates : (epoch + 1) * updates]
         if member is None:
             return EpochInputs(np.stack([start.orders[epoch] for start in self.starts]), rates, self.settings)
@@ -154,10 +154,7 @@ def train_alone(
 ) -> list[list[MemberRun]]:
     """Trains the members one after the other, each until it ends or diverges.
 
-    Args:
-        program: A program for one member at a time.
-        members: What to train.
-        begin: Called with its seed before each run.
+    The program trains one member at a time. `begin` is called with its seed before each run.
 
     Returns:
         For each seed its members in the order of the cases.

@@ -190,7 +190,7 @@ def _alarm(heartbeat: Heartbeat, limit: float) -> Iterator[list[str]]:
 
 
 def _alarm_is_free() -> bool:
-    """Whether this thread may set an alarm, and none is set."""
+    """Returns whether this thread may set an alarm, and none is set."""
     return (
         hasattr(signal, "setitimer")
         and threading.current_thread() is threading.main_thread()

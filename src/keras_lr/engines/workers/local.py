@@ -54,7 +54,7 @@ class LocalPool:
         self._starts = 0
 
     def has_room(self) -> bool:
-        """Whether a worker is idle."""
+        """Returns whether a worker is idle."""
         return any(slot.task is None for slot in self._slots)
 
     def submit(self, task: Hashable) -> None:

@@ -26,7 +26,7 @@ class Pool(Protocol[Task]):
     """Workers, on this machine or on several. A task names one run."""
 
     def has_room(self) -> bool:
-        """Whether another task may be submitted."""
+        """Returns whether another task may be submitted."""
 
     def submit(self, task: Task) -> None:
         """Starts a run on an idle worker."""

@@ -64,7 +64,7 @@ def consensus(curve: Curve, mean_share: float = 1.0, sprints: Sprints | None = N
     """Decides on a rate.
 
     Args:
-        curve: One ramp or several, up one ladder.
+        curve: One ramp or several, on one ladder.
         mean_share: Mean of the schedule over its peak, in (0, 1]: 1 for a constant rate, 0.5 for a cosine.
         sprints: Trainings of a few dozen updates at one rate each, or None to read the ramps alone.
 
@@ -166,7 +166,7 @@ def landmarks(lead_in: int, rates: np.ndarray, losses: np.ndarray, smooth: np.nd
 
 
 def _no_descent(curve: Curve, rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray) -> str | None:
-    """Why the smooth curve shows no descent to read a rate from, or None."""
+    """Returns why the smooth curve shows no descent to read a rate from, or None."""
     flat = _flat(curve, rates, losses, smooth)
     if flat is None and int(np.argmin(smooth)) == len(smooth) - 1 and len(smooth) == len(curve.learning_rates):
         return _still_falling(rates[-1])
@@ -188,7 +188,7 @@ def _refuse_wide(disagreeing: str, interval: tuple[float, float], repair: str) -
 
 
 def _flat(curve: Curve, rates: np.ndarray, losses: np.ndarray, smooth: np.ndarray) -> str | None:
-    """The refusal of a smooth curve that never fell by more than noise, or None."""
+    """Returns why a smooth curve is refused: it never fell by more than noise. None if it did."""
     level, _ = level_and_noise(losses[: curve.lead_in])
     bottom = int(np.argmin(smooth))
     steps = np.diff(losses[: max(bottom, curve.lead_in) + 1])
@@ -211,7 +211,7 @@ def _too_short(curve: Curve, rungs: int) -> str | None:
 
 
 def _first_below(rates: np.ndarray, smooth: np.ndarray, loss: float) -> float:
-    """The rate at which the smooth curve first falls to `loss`, interpolated in log rate."""
+    """Returns the rate at which the smooth curve first falls to `loss`, interpolated in log rate."""
     index = int(np.argmax(smooth <= loss))
     if index == 0:
         return float(rates[0])
@@ -221,7 +221,7 @@ def _first_below(rates: np.ndarray, smooth: np.ndarray, loss: float) -> float:
 
 
 def _center_of(ramp: Curve) -> float | None:
-    """The center of a single ramp, or None if it shows no descent."""
+    """Returns the center of a single ramp, or None if it shows no descent."""
     rates, losses = ramp.pooled()
     if _too_short(ramp, len(losses)) is not None:
         return None

@@ -1,7 +1,7 @@
 """The critical rate: the lowest rate at which the optimizer's update raises the loss of its own batch. Imports no Keras.
 
-It holds for the first update and is measured by forward passes. Later in training the weights often bear higher rates, so
-it does not bound the answer; it shows where a warm-up has to begin.
+It holds for the first update and is measured by forward passes. Later in training the weights often allow higher rates, so
+it does not bound the answer; it shows where a warm-up must begin.
 
 References:
     Kalra and Barkeshli 2024, why warm up the learning rate. https://arxiv.org/abs/2406.09405
@@ -42,20 +42,15 @@ class CriticalRate:
 
 
 def next_rate(search: LineSearch, first: float) -> float | None:
-    """Returns the next rate of a search: doubles it until the loss rises, halves it until it falls, then bisects.
+    """Returns the next rate of a search that begins at `first`, or None at its end.
 
-    Args:
-        search: The losses so far.
-        first: The rate to begin with.
-
-    Returns:
-        A rate, or None at the end of the search.
+    Doubles the rate until the loss rises, or halves it until the loss falls, then bisects.
     """
     if not math.isfinite(search.loss):
         return None
     if not search.points:
         return min(max(first, LOWEST), HIGHEST)
-    fell, rose = _between(search)
+    fell, rose = _bracket(search)
     if rose == math.inf:
         return 2.0 * fell if 2.0 * fell <= HIGHEST else None
     if fell == 0.0:
@@ -69,7 +64,7 @@ def critical(searches: Sequence[LineSearch] | None) -> CriticalRate:
         return CriticalRate(None, None, "The model has its own train_step, so a forward pass does not give its loss.")
     if not searches:
         return CriticalRate(None, None, "The update of the optimizer doesn't move the weights.")
-    ends = [_between(search) for search in searches if search.points]
+    ends = [_bracket(search) for search in searches if search.points]
     rates = tuple(math.sqrt(fell * rose) for fell, rose in ends if fell > 0.0 and rose < math.inf)
     if 2 * len(rates) <= len(searches):
         never = all(rose == math.inf for _, rose in ends)
@@ -86,15 +81,10 @@ def critical(searches: Sequence[LineSearch] | None) -> CriticalRate:
 def warmup_steps(learning_rate: float | None, edge: CriticalRate | None) -> int | None:
     """Returns the shortest warm-up whose first update is not above the critical rate: ceil(learning_rate / critical) - 1.
 
-    A warm-up of n updates begins at learning_rate / (n + 1) and rises by as much with each update, at most by one
-    critical rate.
+    A warm-up of n updates begins at learning_rate / (n + 1) and rises by the same amount with each update. This amount is
+    at most the critical rate.
 
-    Args:
-        learning_rate: The rate at the end of the warm-up.
-        edge: The critical rate at its start.
-
-    Returns:
-        Updates, 0 if the rate is below the critical rate; None if one of the two is None.
+    Returns 0 if the rate is below the critical rate; None if one of the two is None.
 
     Example:
         >>> warmup_steps(0.01, CriticalRate(0.003, (0.002, 0.004), "")), warmup_steps(0.001, CriticalRate(0.003, None, ""))
@@ -119,7 +109,7 @@ def cross_check(learning_rate: float | None, edge: CriticalRate | None) -> str |
     return f"The answer is {where}: begin with a warm-up of {steps} updates or more."
 
 
-def _between(search: LineSearch) -> tuple[float, float]:
-    """The highest rate below which the loss did not rise, or 0, and the lowest at which it rose, or infinity."""
+def _bracket(search: LineSearch) -> tuple[float, float]:
+    """Returns the lowest rate at which the loss rose, or infinity, and before it the highest below that, or 0."""
     rose = min((rate for rate, loss in search.points if not loss <= search.loss), default=math.inf)
     return max((rate for rate, loss in search.points if rate < rose), default=0.0), rose

@@ -83,7 +83,7 @@ def as_lightning(curve: Curve) -> RatesAndLosses:
 
 
 def as_lightning_before(curve: Curve) -> RatesAndLosses:
-    """The same, but keeps the rates of losses that are not finite, which moves all later losses to the left."""
+    """Averages as `as_lightning`, but keeps the rates of losses that are not finite: all later losses move to the left."""
     rates, losses = _lightning(curve)
     return rates, losses[np.isfinite(losses)]
 

@@ -13,11 +13,11 @@ import math
 
 import numpy as np
 
-STEP = 10.0 ** (1 / 2)  # between two rates
-ENOUGH = 0.7  # of the best gain: the lowest rate that gains as much counts
-TAIL = 0.5  # of a sprint, at its end: the updates whose losses count without a holdout
+STEP = 10.0 ** (1 / 2)  # ratio of two neighbouring rates
+ENOUGH = 0.7  # share of the best gain; the lowest rate that gains it decides
+TAIL = 0.5  # share of a sprint, at its end, whose losses count without a holdout
 BLOCKS = 5  # of the batches that count: each is left out in turn to measure the spread
-MOST = 12  # sprints, besides that at rate 0
+MOST = 12  # sprints, without the one at rate 0
 SAME = 1.001  # two rates within this ratio count as one
 CLEAR, CLEAR_HOLDOUT = 4.0, 3.0  # standard errors that a gain must exceed: in training, and on the holdout
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
@@ -60,7 +60,7 @@ class Sprints:
 
     @property
     def gains(self) -> np.ndarray:
-        """By how much each batch's loss is lower than at rate 0, of shape (rates, batches); -inf for a sprint that diverged."""
+        """The decrease of each batch's loss against rate 0, of shape (rates, batches); -inf for a sprint that diverged."""
         idle, every = self.counted
         rows = [
             idle - np.asarray(losses, np.float64)
@@ -113,11 +113,7 @@ class Reading:
 def next_sprint(sprints: Sprints, start: float, lowest: float, highest: float) -> float | None:
     """Returns the rate of the next sprint, or None if the sprints suffice.
 
-    Args:
-        sprints: Those trained so far.
-        start: The rate of the first sprint.
-        lowest: No sprint has a lower rate.
-        highest: No sprint has a higher rate.
+    The first sprint has the rate `start`; none is below `lowest` or above `highest`.
     """
     rates = sprints.learning_rates
     for target in (start, start / STEP, start * STEP):
@@ -149,16 +145,14 @@ def read(sprints: Sprints) -> Reading | None:
     best = int(np.argmax(means))
     if not math.isfinite(means[best]):
         return None
-    count, gain = gains.shape[1], float(means[best])
+    rates, count, gain = sprints.learning_rates, gains.shape[1], float(means[best])
     blocks = np.array_split(np.arange(count), min(BLOCKS, count))
-    without = [
-        _enough(sprints.learning_rates, np.delete(gains, block, axis=1)) for block in blocks if count > len(block)
-    ]
+    without = [_enough(rates, np.delete(gains, block, axis=1)) for block in blocks if count > len(block)]
     noise = float(np.std(gains[best], ddof=1)) / math.sqrt(count) if count > 1 else 0.0
     errors = CLEAR_HOLDOUT if sprints.idle_unseen_losses else CLEAR
     return Reading(
-        enough=_enough(sprints.learning_rates, gains),
-        best=sprints.learning_rates[best],
+        enough=_enough(rates, gains),
+        best=rates[best],
         gain=gain,
         noise=noise,
         spread=math.sqrt((len(without) - 1) * float(np.var(np.log10(without)))) if len(without) > 1 else 0.0,
@@ -167,7 +161,7 @@ def read(sprints: Sprints) -> Reading | None:
 
 
 def _enough(rates: tuple[float, ...], gains: np.ndarray) -> float:
-    """The lowest rate that gains enough, on a straight line in log rate between two sprints."""
+    """Returns the lowest rate that gains enough, on a straight line in log rate between two sprints."""
     means = np.maximum(gains.mean(axis=1), 0.0)
     target = ENOUGH * float(means.max())
     index = int(np.argmax(means >= target))

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-RECENT = 3
-LEAST = 8  # rungs to measure the noise from; with three, every sixth flat ramp would seem to diverge
+RECENT = 3  # losses whose median counts
+LEAST = 8  # rungs that the noise is measured from; with three, one flat ramp in six would seem to diverge
 
 
 @dataclasses.dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Divergence:
 
     The loss has risen far if the median of the last three losses exceeds L0 + max(L0 - best, 6 * noise). L0 and the noise
     are the level and the scatter of the lead-in: the rungs at the low end, whose rates are too low to matter, at least
-    eight. The rule does not change with the scale of the loss, nor with a constant added to it.
+    eight. The result does not depend on the scale of the loss, nor on a constant added to it.
 
     Beyond the planned rungs, a ramp ends as soon as the loss has turned: the median is above the middle between L0 and the
     best, and the best is below L0 by more than 6 * noise.
@@ -59,17 +59,15 @@ class Divergence:
         return None if end is None or end[0] < len(losses) else end[1]
 
     def at_once(self, ramps: Sequence[tuple[Sequence[float], str]]) -> bool:
-        """Returns whether all ramps, each its losses and stop reason, ended before they could show a descent.
+        """Returns whether all ramps ended before they could show a descent. Each ramp is its losses and its stop reason.
 
         A loss that is not finite before the first update does not count, as no rate causes it.
         """
-        early = [
-            reason in ("diverged", "loss_not_finite") and 1 < len(losses) < 2 * self.quiet for losses, reason in ramps
-        ]
+        early = [why in ("diverged", "loss_not_finite") and 1 < len(losses) < 2 * self.quiet for losses, why in ramps]
         return bool(early) and all(early)
 
     def _risings(self, losses: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The rungs at which the loss has risen far, and those beyond the plan at which it has turned."""
+        """Returns the rungs at which the loss has risen far, and those beyond the plan at which it has turned."""
         nowhere = np.zeros(0, int)
         if len(losses) < self.quiet + RECENT:
             return nowhere, nowhere

@@ -13,14 +13,13 @@ from typing import Any, final
 import keras
 import numpy as np
 
-from keras_lr.backends.arrays import Chunk
+from keras_lr.backends.arrays import Batch, Chunk, map_arrays
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.ramp import Source
 
-Batch = tuple[Any, ...]
-RESIDENT = 2**26  # bytes: smaller arrays go to the backend whole, of larger ones only the rows of a chunk
-_ONCE = "Pass a function that makes it, a PyDataset or a tf.data.Dataset"
+RESIDENT = 2**26  # bytes; the backend gets smaller arrays as a whole, of larger ones only the rows of a chunk
+_ONCE = "Pass a function that returns it, a PyDataset or a tf.data.Dataset"
 _DATASETS = {f"grain.{name}" for name in ("DataLoader", "IterDataset", "MapDataset")}
 _DATASETS |= {"tensorflow.DatasetV2", "torch.DataLoader"}
 
@@ -47,7 +46,7 @@ class Batches(abc.ABC):
 class Arrays(Batches):
     """Arrays in memory, or nests of them: full batches, shuffled in each epoch, without a smaller last one.
 
-    So every loss is the mean of the same number of examples.
+    Thus every loss is the mean of the same number of examples.
     """
 
     def __init__(self, parts: Batch, batch_size: int) -> None:
@@ -72,11 +71,11 @@ class Arrays(Batches):
 
     def cut(self, start: int, stop: int) -> Arrays:
         """Returns the rows from `start` to before `stop` as views, in batches of the same size."""
-        return Arrays(tuple(_map(lambda array: array[start:stop], part) for part in self.parts), self.size)
+        return Arrays(tuple(map_arrays(lambda array: array[start:stop], part) for part in self.parts), self.size)
 
     def at(self, rows: np.ndarray) -> Batch:
         """Returns these rows of each array."""
-        return tuple(_map(lambda array: np.take(array, rows, axis=0), part) for part in self.parts)
+        return tuple(map_arrays(lambda array: np.take(array, rows, axis=0), part) for part in self.parts)
 
     def chunk(self, rows: np.ndarray) -> Chunk:
         """Returns batches of these rows, of shape (batches, size)."""
@@ -133,7 +132,7 @@ class Stream(Batches):
     def _epoch(self, order: np.random.Generator) -> Iterator[Batch]:
         for batch in self.raw(order):
             parts = tuple(batch) if isinstance(batch, (tuple, list)) else (batch,)
-            yield _with_weights(self.where, _map(_to_numpy, parts), self._class_weight)
+            yield _with_weights(self.where, map_arrays(_to_numpy, parts), self._class_weight)
 
     def _endless(self, seed: int) -> Iterator[Batch]:
         """Yields epoch after epoch, until one is empty: such data can be read only once."""
@@ -189,7 +188,7 @@ class PyDatasets(Stream):
 class Datasets(Stream):
     """A `tf.data.Dataset`, another iterable of batches, or a function that returns one, each in its own order."""
 
-    note = "The data keeps an order of its own; everything but that order is as it was before."
+    note = "The data keeps its own order, which find can't restore; everything else is restored."
 
     def raw(self, order: np.random.Generator) -> Iterator[Any]:
         del order
@@ -215,7 +214,7 @@ def batches(
                 raise ArgumentError(where, f"a dataset brings its own {name}", f"Leave {name} out", **{name: value})
         return kind(where, x, class_weight)
     size = checks.whole(where, batch_size=32 if batch_size is None else batch_size)
-    parts = tuple(_map(lambda value: _to_array(where, value), part) for part in (x, y, sample_weight))
+    parts = tuple(map_arrays(lambda value: _to_array(where, value), part) for part in (x, y, sample_weight))
     _check_arrays(where, dict(zip(("x", "y", "sample_weight"), parts, strict=True)), size)
     return Arrays(_with_weights(where, keras.utils.pack_x_y_sample_weight(*parts), class_weight), size)
 
@@ -241,7 +240,7 @@ def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:
 
 
 def _stream_of(x: Any) -> type[Stream] | None:
-    """The class that reads a source of batches, or None for arrays."""
+    """Returns the class that reads a source of batches, or None for arrays."""
     if isinstance(x, keras.utils.PyDataset):
         return PyDatasets
     names = {f"{kind.__module__.split('.')[0]}.{kind.__name__}" for kind in type(x).__mro__}
@@ -249,7 +248,7 @@ def _stream_of(x: Any) -> type[Stream] | None:
 
 
 def _with_weights(where: str, batch: Batch, class_weight: dict[int, float] | None) -> Batch:
-    """The batch with the weight of each example's class as its sample weight."""
+    """Returns the batch; the weight of each example's class becomes its sample weight."""
     if class_weight is None:
         return batch
     labels = batch[1] if len(batch) > 1 else None
@@ -274,14 +273,9 @@ def _to_array(where: str, value: Any) -> np.ndarray:
 
 
 def _to_numpy(value: Any) -> np.ndarray:
-    if hasattr(value, "detach"):  # a tensor of PyTorch, on whatever backend
+    if hasattr(value, "detach"):  # a tensor of PyTorch, on any backend
         value = value.detach().cpu()
     return value if isinstance(value, np.ndarray) else np.asarray(value)
-
-
-def _map(fn: Any, structure: Any) -> Any:
-    """Applies `fn` to every array in a nest; None stays None."""
-    return keras.tree.map_structure(lambda leaf: None if leaf is None else fn(leaf), structure)
 
 
 def _leaves(structure: Any) -> list[Any]:
@@ -294,6 +288,6 @@ def _rows(parts: Batch) -> int:
 
 
 def _shapes(batch: Batch) -> Any:
-    """What batches of one chunk have in common."""
+    """Returns what batches of one chunk have in common."""
     kinds = [None if leaf is None else (leaf.shape, leaf.dtype) for leaf in keras.tree.flatten(batch)]
     return len(batch), kinds

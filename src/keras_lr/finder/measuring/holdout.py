@@ -15,7 +15,7 @@ from keras_lr.engines.borrowed.ramp import Source
 from keras_lr.finder.measuring.batches import Arrays, Batches, batches
 
 SPRINT_SHARE = 0.2  # of the rows, for sprints
-FEWEST, MOST = 5, 25  # batches of them
+FEWEST, MOST = 5, 25  # batches of these rows
 VERIFY_SHARE = 0.1  # of the rows, from their end, for `verify` without validation data
 VERIFY_BATCHES = 10  # at least, so that their scatter can be measured
 
@@ -81,7 +81,7 @@ def _validation(where: str, data: Any, batch_size: int | None) -> Batches:
 
 
 def _in_small_batches(source: Batches) -> Batches:
-    """The same examples in at least ten batches, if they are arrays."""
+    """Returns the same examples in at least ten batches, if they are arrays."""
     if not isinstance(source, Arrays):
         return source
     return Arrays(source.parts, max(1, min(source.size, source.count // VERIFY_BATCHES)))

@@ -45,6 +45,6 @@ def _ratio(rates: Sequence[float]) -> float:
 
 
 def _more(rates: Sequence[float], ramp: str) -> int:
-    """The number of rungs in `BEYOND` decades."""
+    """Returns the number of rungs in `BEYOND` decades."""
     wide = ramp != "linear" and rates[-1] / rates[0] >= 0.999 * 10.0**WIDE
     return round(BEYOND / np.log10(_ratio(rates))) if wide else 0

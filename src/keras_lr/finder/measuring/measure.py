@@ -24,7 +24,7 @@ from keras_lr.finder.measuring.prechecks import obstacle
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
-USUAL = 6  # sprints, with that at rate 0
+USUAL = 6  # sprints, with the one at rate 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,10 +68,7 @@ def measure(
     every ramp diverges at once. Each ramp and the critical rate take the next seed.
     """
     total = repeats * len(rates) + USUAL * sprint_steps
-    with (
-        progress(where, total, verbose, "Finding the learning rate") as bar,
-        borrow(model, source.first) as stepper,
-    ):
+    with progress(where, total, verbose, "Finding the learning rate") as bar, borrow(model, source.first) as stepper:
         reason = obstacle(model, source)
         if reason is not None:
             return Measurement(Curve(rates, ()), "not_started", {}, _notes(source), reason)
@@ -93,7 +90,7 @@ def measure(
 
 
 def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:
-    """The critical rate; the search starts at the last rate of a ramp."""
+    """Returns the critical rate; the search starts at the last rate of a ramp."""
     start = rates[min(max(len(ramp.losses), 1), len(rates)) - 1]
     chunk = source.reader(seed).take(BATCHES)
     batches = () if chunk is None else chunk.batches()
@@ -103,7 +100,7 @@ def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, ra
 def _ramps(
     stepper: Stepper, source: Batches, rates: tuple[float, ...], ramp: str, repeats: int, seed: int, bar: Any
 ) -> list[RampResult]:
-    """The ramps; fewer than `repeats` if the data ends."""
+    """Returns the ramps; fewer than `repeats` if the data ends."""
     train = restart if ramp == "restart" else climb
     more = ladder.above(rates, ramp)
     stop = _rule(rates, planned=len(rates) if more else None).first
@@ -120,7 +117,7 @@ def _ramps(
 def _sprints(
     stepper: Stepper, source: Batches, curve: Curve, ramp: str, steps: int, seed: int, bar: Any
 ) -> Sprints | None:
-    """Sprints from one start, on the same batches, with the same random numbers, until they show an answer."""
+    """Trains sprints from one start, on the same batches, with the same random numbers, until they show an answer."""
     start = sprint_start(curve) if steps else None
     if start is None:
         return None
@@ -153,7 +150,7 @@ def _losses(ramps: list[RampResult]) -> tuple[tuple[float, ...], ...]:
 
 
 def _rungs(rates: tuple[float, ...], ramp: str, ramps: list[RampResult]) -> tuple[float, ...]:
-    """The planned ladder, with the further rungs that a ramp reached."""
+    """Returns the planned ladder, with the further rungs that a ramp reached."""
     reached = max(len(rates), *(len(losses) for losses in _losses(ramps)))
     return (rates + ladder.above(rates, ramp))[:reached]
 
@@ -171,12 +168,12 @@ def _measurement(
             f"Every ramp diverged at once at min_lr, {planned[0]:.2g}: the ladder was lowered to {rungs[0]:.2g}."
         )
     if rungs[-1] > planned[-1]:
-        notes.append(f"The loss had not turned at max_lr, {planned[-1]:.2g}: the ramps went on to {rungs[-1]:.2g}.")
+        notes.append(f"The loss had not turned at max_lr, {planned[-1]:.2g}: the ramps continued to {rungs[-1]:.2g}.")
     lengths = [len(one.losses) for one in ramps if one.stop_reason == "data_ended"]
     if lengths:
         notes.append(
             f"The data ended after {min(lengths)} of {len(planned)} updates and could not be read again. "
-            "Pass a function that makes it, or data that can be read from its beginning."
+            "Pass a function that returns it, or data that can be read from its beginning."
         )
     names = ramps[0].output_losses
     return Measurement(

@@ -26,11 +26,9 @@ def check_model(where: str, model: Any) -> None:
 
 
 def obstacle(model: Any, source: Batches) -> str | None:
-    """Returns why training can't work, with a repair, or None.
+    """Returns why training a built model can't work, with a repair, or None.
 
-    Args:
-        model: A built, compiled model.
-        source: Its data. All labels of arrays are checked, of a stream those of one batch.
+    Checks all labels of arrays, and those of the first batch of a stream.
     """
     if not model.trainable_weights:
         return "The model has no trainable weights. Set trainable = True on a layer and compile again."
@@ -42,7 +40,7 @@ def obstacle(model: Any, source: Batches) -> str | None:
 
 
 def _bad_labels(model: Any, labels: np.ndarray) -> str | None:
-    """What is wrong with the range of the labels, for a loss that takes only some."""
+    """Returns what is wrong with the range of the labels, for a loss that takes only some."""
     loss = model.loss
     name = loss if isinstance(loss, str) else getattr(loss, "name", getattr(loss, "__name__", ""))
     if name == "binary_crossentropy":
@@ -59,7 +57,7 @@ def _bad_labels(model: Any, labels: np.ndarray) -> str | None:
 
 
 def _outputs(model: Any) -> int | None:
-    """The length of the last axis of the output, if the model knows it."""
+    """Returns the length of the last axis of the output, if the model knows it."""
     try:
         shape = model.output_shape
     except (AttributeError, ValueError):

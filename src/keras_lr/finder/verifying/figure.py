@@ -46,7 +46,7 @@ def panel_of(verification: Verification) -> Panel:
 
 
 def _above(group: list[Trial], top: float, color: int) -> list[Points]:
-    """Marks at the top for trials whose loss lies above the picture, and for those that diverged."""
+    """Draws marks at the top for trials that diverged, or whose loss lies above the picture."""
     high = [trial.learning_rate for trial in group if top < trial.validation_loss < math.inf]
     diverged = [trial.learning_rate for trial in group if trial.validation_loss == math.inf]
     return [

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import numpy as np
 
+from keras_lr.backends.arrays import Batch, count_rows
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.trial import run_trial
-from keras_lr.finder.measuring.batches import Batch, Batches
+from keras_lr.finder.measuring.batches import Batches
 from keras_lr.finder.target import relative_rates
 from keras_lr.finder.verifying.search import ValidationLoss, Verification, verify
 from keras_lr.report.progress import progress
@@ -38,7 +38,7 @@ def verify_by_training(
     def examples() -> Iterator[Batch]:
         sizes.clear()
         for batch in validation.once():
-            sizes.append(len(next(leaf for leaf in keras.tree.flatten(batch[0]) if leaf is not None)))
+            sizes.append(count_rows(batch[0]))
             yield batch
 
     with progress(where, budget, verbose, "Verifying") as bar, borrow(model, source.first) as stepper:
@@ -47,7 +47,7 @@ def verify_by_training(
             rates = rate * relative_rates(schedule, length) if length else np.zeros(0)
             outcome = run_trial(stepper, source.reader(seed), rates, examples, bar)
             if outcome.data_ended:
-                repair = "Pass a function that makes it, or data that can be read from its beginning"
+                repair = "Pass a function that returns it, or data that can be read from its beginning"
                 raise ArgumentError(where, "verify reads the data again and again", repair, verify=budget)
             losses = () if outcome.losses is None else tuple(outcome.losses.tolist())
             return ValidationLoss(losses, tuple(sizes) if losses else ()), outcome.updates

@@ -15,7 +15,7 @@ from keras_lr.schedules.ops import Arithmetic
 
 
 @fields.schedule
-class _Ramp(Schedule):
+class _Transition(Schedule):
     """What ramps share: the rate goes from `start` to `end` in `steps` updates and stays there."""
 
     start: float = fields.rate()
@@ -33,7 +33,7 @@ class _Ramp(Schedule):
 
 @final
 @fields.schedule
-class Linear(_Ramp):
+class Linear(_Transition):
     """Goes from `start` to `end` in a straight line, then stays there.
 
     lr(t) = start + (end - start) * min(t, T) / T,  T = `steps`.
@@ -54,7 +54,7 @@ class Linear(_Ramp):
 
 @final
 @fields.schedule
-class Cosine(_Ramp):
+class Cosine(_Transition):
     """Goes from `start` to `end` along half a cosine, then stays there.
 
     lr(t) = end + (start - end) * ((1 + cos(pi * min(t, T) / T)) / 2) ** power,  T = `steps`.
@@ -81,7 +81,7 @@ class Cosine(_Ramp):
 
 @final
 @fields.schedule
-class Polynomial(_Ramp):
+class Polynomial(_Transition):
     """Goes from `start` to `end` along a power of the time that is left, then stays there.
 
     lr(t) = end + (start - end) * (1 - min(t, T) / T) ** power,  T = `steps`.
@@ -105,7 +105,7 @@ class Polynomial(_Ramp):
 
 @final
 @fields.schedule
-class Ramp(_Ramp):
+class Ramp(_Transition):
     """Goes from `start` to `end` along a named shape, then stays there.
 
     lr(t) = end + (start - end) * left(p ** warp) ** power,  p = min(t, T) / T,  T = `steps`,  left(p) is
@@ -156,7 +156,7 @@ class Ramp(_Ramp):
 
 @final
 @fields.schedule
-class Tanh(_Ramp):
+class Tanh(_Transition):
     """Goes from `start` to `end` along a hyperbolic tangent, then holds its last rate.
 
     lr(t) = end + (start - end) * (1 - tanh(low + (high - low) * min(t, T) / T)) / 2,  T = `steps`.

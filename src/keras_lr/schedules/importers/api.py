@@ -22,9 +22,6 @@ def from_keras(schedule: Any, /) -> Schedule:
         schedule: A schedule of `keras.optimizers.schedules`. A schedule of keras-lr is returned as it is, and a number as a
             constant rate.
 
-    Returns:
-        A schedule.
-
     Raises:
         ArgumentError: The schedule is of another class, or Keras computes no valid rate with one of its arguments.
 
@@ -48,9 +45,6 @@ def from_optax(schedule: str, /, **arguments: Any) -> Schedule:
         **arguments: Its arguments, by their names in optax. `join_schedules` takes schedules of keras-lr or pairs (name,
             arguments).
 
-    Returns:
-        A schedule.
-
     Raises:
         ArgumentError: The name or an argument is unknown, or one is missing.
 
@@ -71,9 +65,6 @@ def from_timm(scheduler: str, /, **arguments: Any) -> Schedule:
         scheduler: A name: "cosine", "tanh", "poly", "step", "multistep", "constant", "wsd" or "rsqrt".
         **arguments: `lr`, which is the optimizer's rate, and the arguments of the scheduler's class, counted in updates.
             Noise is not supported.
-
-    Returns:
-        A schedule.
 
     Raises:
         ArgumentError: The name or an argument is unknown, one is missing, or the scheduler follows a metric.
@@ -99,9 +90,6 @@ def from_torch(scheduler: Any, /, **arguments: Any) -> Schedule:
             also take `total_steps`: the function is then called for that many steps now, and not while training.
             `OneCycleLR` and `CyclicLR` also take `value="momentum"` for the schedule of the momentum.
 
-    Returns:
-        A schedule.
-
     Raises:
         ArgumentError: The name or an argument is unknown, one is missing, or no function of the step can do what the
             scheduler does.
@@ -123,9 +111,6 @@ def from_transformers(scheduler: Any, /, **arguments: Any) -> Schedule:
             "inverse_sqrt", "cosine_with_min_lr", "cosine_warmup_with_min_lr" or "warmup_stable_decay". Or the scheduler
             that `get_scheduler` returned.
         **arguments: `lr`, which is the optimizer's rate, and the arguments of `get_scheduler` and of the schedule itself.
-
-    Returns:
-        A schedule.
 
     Raises:
         ArgumentError: The name or an argument is unknown, one is missing, or the scheduler follows a metric.

@@ -42,16 +42,14 @@ class CosineWave(Schedule):
         [1.0, 0.5, 0.0, 0.5, 1.0]
     """
 
-    start: float
-    end: float
+    start: float = fields.rate()
+    end: float = fields.rate()
     steps: float = fields.timescale()
-    falls: float = 1.0
+    falls: float = fields.positive(1.0)
     restart: bool = False
-    offset: float = 0.0
+    offset: float = fields.rate(0.0)
 
-    def __post_init__(self) -> None:
-        for name in ("start", "end", "offset"):
-            object.__setattr__(self, name, checks.at_least_zero("CosineWave", **{name: getattr(self, name)}))
+    def _check_fields(self) -> None:
         for name in ("steps", "falls"):
             value = checks.above_zero("CosineWave", **{name: getattr(self, name)})
             object.__setattr__(self, name, int(value) if value.is_integer() else value)
@@ -59,9 +57,6 @@ class CosineWave(Schedule):
     @property
     def extent(self) -> None:
         return None
-
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return self
 
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         way = self._way(xp.maximum(step, 0), xp)
@@ -103,9 +98,6 @@ class Excerpt(Schedule):
     def _longer(self, steps: int) -> None:
         """Returns None: no part of an excerpt can be extended."""
 
-    def placed(self, run: RunLength, start: Fraction) -> Schedule:
-        return Excerpt(self.schedule.placed(run, start), self.steps)
-
     def formula(self, step: Any, xp: Arithmetic) -> Any:
         return self.schedule.formula(xp.minimum(step, self.steps), xp)
 
@@ -134,19 +126,16 @@ class UnevenRepeat(Schedule):
     """
 
     schedule: Schedule = fields.part()
-    stretch: float
-    times: int | None = None
-    gain: float = 1.0
+    stretch: float = fields.number()
+    times: int | None = fields.count(None)
+    gain: float = fields.positive(1.0)
 
-    def __post_init__(self) -> None:
+    def _check_fields(self) -> None:
         if not self.schedule.length:
             rule = "the schedule has no length"
             raise ArgumentError("UnevenRepeat", rule, "Give it one of 1 or more", schedule=self.schedule)
-        if checks.finite("UnevenRepeat", stretch=self.stretch) <= 1.0:
+        if self.stretch <= 1.0:
             raise ArgumentError("UnevenRepeat", "stretch must be above 1", "Use .repeat", stretch=self.stretch)
-        if self.times is not None:
-            checks.whole("UnevenRepeat", times=self.times)
-        object.__setattr__(self, "gain", checks.above_zero("UnevenRepeat", gain=self.gain))
 
     @functools.cached_property
     def starts(self) -> tuple[Fraction, ...]:

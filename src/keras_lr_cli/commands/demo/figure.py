@@ -8,15 +8,7 @@ from keras_lr.report.figure import Figure, Line, Panel
 
 
 def training_figure(history: Mapping[str, Sequence[float]], learning_rates: Sequence[float]) -> Figure:
-    """Puts three panels side by side.
-
-    Args:
-        history: What `fit` recorded: loss and accuracy of training and validation.
-        learning_rates: The rate of every update.
-
-    Returns:
-        The figure, for `report.draw`.
-    """
+    """Returns three panels, for `report.draw`: loss and accuracy in the history of `fit`, and the rate of every update."""
     loss = _over_epochs(history, "loss", "Loss", ".2g", scale="log")
     accuracy = _over_epochs(history, "accuracy", "Accuracy", ".1%")
     rates = Panel(

@@ -25,7 +25,7 @@ from keras_lr_cli.outcome import Answer
 RATES = (0.1, 0.01, 0.001, 0.0001)
 SEEDS = 3
 PICTURES = ("lr_finder.png", "learning_rate_comparison.png", "training.png", "report.html")
-_COMPARISON_UPDATES, _TRAINING_UPDATES = 200, 900  # the length of a run, whatever the size of the data
+_COMPARISON_UPDATES, _TRAINING_UPDATES = 200, 900  # the length of a run, for data of any size
 _BATCH = 32
 _VALIDATION = 0.15
 
