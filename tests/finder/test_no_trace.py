@@ -134,6 +134,24 @@ def test_after_ctrl_c(at, built, some_digits, make_mlp, alone_for, monkeypatch):
     assert history_of(model, x, y, **BATCH) == alone
 
 
+def test_ctrl_c_that_a_framework_turns_into_its_own_error_is_ctrl_c(some_digits, make_mlp, alone_for, monkeypatch):
+    x, y = some_digits
+    alone = alone_for(built=False)
+    model = make_mlp(built=False)
+
+    def updates(*_):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            raise SystemError("bad argument to internal function")  # noqa: B904 - as TensorFlow does while it traces
+
+    with monkeypatch.context() as patch:
+        patch.setattr(backends.active().Stepper, "updates", updates)
+        with pytest.raises(KeyboardInterrupt):
+            klr.find(model, x, y, **BATCH)
+    assert history_of(model, x, y, **BATCH) == alone
+
+
 # An interrupt that comes while the garbage collector calls back is lost, and Python warns of it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("seed", range(6))

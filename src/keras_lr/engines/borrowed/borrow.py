@@ -31,6 +31,10 @@ def borrow(model: Any, first: Callable[[], Batch]) -> Iterator[Stepper]:
                 state = machinery.build(model, batch, containers if machinery.has_plain_step(model) else None)
                 stepper = backends.active().Stepper(model)
             yield stepper
+        except Exception as error:
+            if _follows_interrupt(error):
+                raise KeyboardInterrupt from error
+            raise
         finally:
             with _delay_interrupts():
                 if stepper is not None:
@@ -38,6 +42,13 @@ def borrow(model: Any, first: Callable[[], Batch]) -> Iterator[Stepper]:
                 containers.restore()
                 if state is not None:
                     state.restore()
+
+
+def _follows_interrupt(error: BaseException | None) -> bool:
+    """Whether an error replaced Ctrl-C: TensorFlow raises a SystemError if Ctrl-C comes while it traces."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__context__
+    return error is not None
 
 
 @contextlib.contextmanager
