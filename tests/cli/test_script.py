@@ -14,6 +14,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr_cli import main
+from tests.processes import hearing_interrupts
 
 pytestmark = pytest.mark.once
 
@@ -180,9 +181,8 @@ def test_interrupted_is_130(script, folder):
     (folder / "slow.py").write_text((folder / "slow.py").read_text() + "\n\ndef load():\n    return build()\n")
     command = [str(script), "find", "slow.py:build", "--data", "slow.py:load"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)  # the child of a background job would ignore it
-    process = subprocess.Popen(command, cwd=folder, **pipes)
-    signal.signal(signal.SIGINT, previous)
+    with hearing_interrupts():
+        process = subprocess.Popen(command, cwd=folder, **pipes)
     deadline = time.monotonic() + 100
     while not (folder / "begun").exists() and time.monotonic() < deadline:
         time.sleep(0.1)

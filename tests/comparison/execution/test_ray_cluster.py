@@ -20,6 +20,7 @@ pytestmark = [
     pytest.mark.slow,
     pytest.mark.once,
     pytest.mark.skipif(sys.platform != "linux", reason="it kills processes"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),  # Ray forks, and JAX warns of it
 ]
 X, Y = faults.X, faults.Y
 SHORT = {"learning_rates": [0.1, 0.01], "seeds": 2, "epochs": 2, "batch_size": 10, "metric": "loss", "verbose": 0}

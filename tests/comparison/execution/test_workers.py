@@ -24,6 +24,7 @@ from keras_lr.comparison.planning.plan import build_plan
 from keras_lr.engines.workers import heartbeat
 from tests.comparison.execution import faults
 from tests.comparison.stored import stored
+from tests.processes import hearing_interrupts
 
 X, Y = faults.X, faults.Y
 SHORT = {"learning_rates": [0.1, 0.01], "seeds": 2, "epochs": 2, "batch_size": 10, "metric": "loss", "verbose": 0}
@@ -352,11 +353,10 @@ LINE += ["--learning-rates", "0.1,0.05,0.02,0.01", "--seeds", "4", "--metric", "
 def start_comparison(folder):
     """A comparison of the command line in a process group of its own, once its first runs are stored; and its workers."""
     (folder / "train.py").write_text(TRAIN)
-    reset = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)  # noqa: E731 - a job in the background ignores it
-    driver = subprocess.Popen(
-        [sys.executable, "-m", "keras_lr_cli.main", *LINE], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True, preexec_fn=reset,  # noqa: PLW1509 - it sets a signal, no more
-    )  # fmt: skip
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    command = [sys.executable, "-m", "keras_lr_cli.main", *LINE]
+    with hearing_interrupts():
+        driver = subprocess.Popen(command, cwd=folder, start_new_session=True, **pipes)
     until(lambda: (folder / "runs.sqlite").exists() and driver.poll() is None and count_runs(folder) >= 2)
     return driver, children(driver.pid)
 

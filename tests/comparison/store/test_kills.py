@@ -1,6 +1,5 @@
 """Drivers that are really killed, at random moments: no run is lost, none is there twice. The full form is `make soak`."""
 
-import functools
 import itertools
 import pathlib
 import random
@@ -14,6 +13,7 @@ import pytest
 from keras_lr.comparison.measured import RunKey
 from tests.comparison.store.driver import MANY, build_slowly
 from tests.comparison.stored import compare, stored
+from tests.processes import hearing_interrupts
 
 pytestmark = pytest.mark.once
 
@@ -29,9 +29,9 @@ def lines(process):
 def ended(store, sent, count, wait):
     """Starts a driver, and ends it after so many runs and seconds; returns how many runs it told of."""
     command = [sys.executable, "-m", "tests.comparison.store.driver", str(store)]
-    heard = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # a job in the background ignores it
-    pipe = {"stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=ROOT, preexec_fn=heard, **pipe) as process:  # noqa: PLW1509 - it sets a signal, no more
+    with hearing_interrupts():
+        driver = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    with driver as process:
         told = len(list(itertools.islice(lines(process), count)))
         time.sleep(wait)
         process.send_signal(sent)
