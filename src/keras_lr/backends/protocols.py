@@ -32,6 +32,9 @@ class Stepper(Protocol):
             By name, the raw losses before each step: "loss" and, if the model has several outputs, the loss of each output.
         """
 
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        """Returns the raw loss of each batch in training mode, and leaves the current state as it is."""
+
     def trainable(self) -> list[Any]:
         """Returns the current trainable values, as tensors of the framework."""
 

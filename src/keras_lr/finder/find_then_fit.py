@@ -76,7 +76,7 @@ def find_then_fit(
     shared = {name: fit[name] for name in _SHARED if fit.get(name) is not None}
     weight, share = shared.pop("sample_weight", None), fit.get("validation_split") or 0.0
     inputs, targets, weight = machinery.training_part(x, y, weight, share)
-    arguments = {**shared, **(find_arguments or {})}
+    arguments = {**shared, **_length(fit), **(find_arguments or {})}
     result = find_for(_WHERE, model, inputs, targets, sample_weight=weight, schedule=schedule, **arguments)
     if result.learning_rate is None:
         return FoundThenFitted(result, None, f"Not trained: find gave no answer. {result.reason}")
@@ -91,6 +91,12 @@ def find_then_fit(
         if schedule.unbound and not any(isinstance(one, LearningRateMonitor) for one in fit.get("callbacks") or ()):
             fit = {**fit, "callbacks": [LearningRateMonitor(), *(fit.get("callbacks") or ())]}
     return FoundThenFitted(result, model.fit(x, y, **fit), f"Trained with {rates}.")
+
+
+def _length(fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the length of the training, as arguments of `find`."""
+    epochs = fit.get("epochs", 1) - fit.get("initial_epoch", 0)
+    return {"epochs": max(1, epochs), "steps_per_epoch": fit.get("steps_per_epoch")}
 
 
 def _check_rate(model: Any) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.finder.deciding.consensus import consensus
 from keras_lr.finder.deciding.critical import cross_check
 from keras_lr.finder.deciding.other_finders import RULES, Suggestion, suggest
+from keras_lr.finder.deciding.ramps import share_of_center
 from keras_lr.finder.figure import figure_of
 from keras_lr.finder.record import FindRecord
 from keras_lr.finder.target import KINDS, mean_share, shape_of
@@ -22,7 +22,7 @@ from keras_lr.schedules import Schedule
 class FindResult(FindRecord):
     """The answer of `find`: a learning rate with its interval and reason, or a refusal with its reason.
 
-    `FindRecord` describes its attributes: `learning_rate`, `interval`, `reason`, `losses` and more.
+    `FindRecord` describes its attributes: `learning_rate`, `interval`, `reason`, `steps`, `cost`, `losses` and more.
     """
 
     def suggest(self, rule: str = "consensus") -> Suggestion:
@@ -38,15 +38,32 @@ class FindResult(FindRecord):
         checks.one_of("suggest", ["consensus", *RULES], rule=rule)
         if rule != "consensus":
             return suggest(self.curve, rule)
-        decision = consensus(self.curve, self.mean_share, self.sprints)
-        return Suggestion(decision.learning_rate, rule, decision.reason)
+        return Suggestion(self.learning_rate, rule, self.reason)
+
+    def rate_for(self, steps: int) -> float:
+        """Returns the rate, or the peak of the same schedule, for a training of another length.
+
+        Args:
+            steps: The length of the training in updates.
+
+        Raises:
+            ArgumentError: `find` gave no answer, or trained no sprints.
+        """
+        steps = checks.whole("rate_for", steps=steps)
+        self._answer("rate_for", steps=steps)
+        if self.by_length is None:
+            repair = "Call find without sprint_steps=0 and without verify"
+            raise ArgumentError(
+                "rate_for", "without sprints the length of a training does not count", repair, steps=steps
+            )
+        return self.by_length.rate_for(steps, self.mean_share)
 
     def to_schedule(self, kind: str, steps: int) -> Schedule:
         """Returns a schedule of `steps` updates whose peak is the answer, rescaled to the new shape.
 
-        The answer is for one shape: a constant rate, or the schedule that `find` got. If the mean of the new schedule is
-        another share of its peak, `consensus` rescales the answer to that share. To use the answer itself as the peak,
-        pass the shape to `find`.
+        The answer is for one length and one shape: a constant rate, or the schedule that `find` got. The peak is what the
+        sprints give for the new length and shape. Without sprints, the answer is rescaled to the mean of the new shape. To
+        use the answer itself as the peak, pass the shape and the length to `find`.
 
         The warm-up takes `warmup_steps` updates, at most half of the run; 5 % of the run if no critical rate was measured.
         One cycle always rises for 30 % of the run; it begins at the peak / 25, or at the critical rate if that is lower.
@@ -62,9 +79,10 @@ class FindResult(FindRecord):
         steps = checks.whole("to_schedule", 10, steps=steps)
         answer = self._answer("to_schedule", kind=kind)
         shape = shape_of(kind, steps, self.warmup_steps)
-        shares = mean_share("to_schedule", shape), self.mean_share
-        peak, rate = (consensus(self.curve, share, self.sprints).learning_rate for share in shares)
-        return shape * (answer * (peak / rate if peak and rate else 1.0))
+        share = mean_share("to_schedule", shape)
+        if self.by_length is not None:
+            return shape * self.by_length.rate_for(steps, share)
+        return shape * (answer * share_of_center(share) / share_of_center(self.mean_share))
 
     def apply(self, model: Any) -> float:
         """Sets the optimizer of `model` to the answer, and returns it.

@@ -96,6 +96,12 @@ class Stepper:
             steps.append(losses)
         return {name: np.array([losses[name] for losses in steps], np.float64) for name in steps[0]}
 
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state = jax.tree.map(jnp.copy, self._state)  # an update reuses the memory of the state before
+        losses = self.updates(chunk, np.zeros(len(chunk)))["loss"]
+        self._state = state
+        return losses
+
     def trainable(self) -> list[Any]:
         return list(self._state[0])
 

@@ -63,14 +63,17 @@ class Stepper:
     def __init__(self, model: Any) -> None:
         self.model = model
         self._variables = machinery.variables_of(model)
-        self._start = [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
+        self._start = self._values()
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._data: tuple[Any, Any] = (None, None)
         graph = tf.function(self._loss_of, autograph=False, reduce_retracing=True)
         self._test = self._loss_of if model.run_eagerly else graph
 
     def reset(self) -> None:
-        for variable, value in zip(self._variables, self._start, strict=True):
+        self._restore(self._start)
+
+    def _restore(self, values: list[Any]) -> None:
+        for variable, value in zip(self._variables, values, strict=True):
             if isinstance(variable.value, tf.distribute.DistributedValues):
                 variable.value.assign(value, read_value=False)
             else:  # the same as assign, in a third of the time
@@ -83,6 +86,15 @@ class Stepper:
         rows, rates = tf.constant(chunk.rows, tf.int32), tf.constant(learning_rates, keras.config.floatx())
         losses = self._program(chunk.data, rows.shape[1])(rows, rates, *self._data[1])
         return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state = self._values()
+        losses = self.updates(chunk, np.zeros(len(chunk)))["loss"]
+        self._restore(state)
+        return losses
+
+    def _values(self) -> list[Any]:
+        return [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
 
     def trainable(self) -> list[Any]:
         return [variable.value for variable in self.model.trainable_variables]

@@ -61,9 +61,18 @@ class Stepper:
         self._gradients = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
 
     def reset(self) -> None:
-        set_random_state(self._random_state)
-        for variable, value in zip(self._variables, self._start, strict=True):
+        self._restore(self._random_state, self._start)
+
+    def _restore(self, random: Any, values: list[Any]) -> None:
+        set_random_state(random)
+        for variable, value in zip(self._variables, values, strict=True):
             variable.assign(value)
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        random, values = random_state(), [variable.value.detach().clone() for variable in self._variables]
+        losses = self.updates(chunk, np.zeros(len(chunk)))["loss"]
+        self._restore(random, values)
+        return losses
 
     def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
         model = self.model
