@@ -38,11 +38,19 @@ def record_of(task, arrays, seed, named):
     start = time.perf_counter()
     result = klr.find(task.build_model(), *arrays[:2], batch_size=task.batch_size, seed=10 * seed, verbose=0, **length)
     record = {"task": task.name, "seed": seed, "named": named, "updates": result.cost.updates, "steps": result.steps}
-    record |= {"seconds": round(time.perf_counter() - start, 2), "rates": result.learning_rates, "losses": result.losses}
+    record |= {
+        "seconds": round(time.perf_counter() - start, 2),
+        "rates": result.learning_rates,
+        "losses": result.losses,
+    }
     curves = result.sprint_curves
     record["sprints"] = None if curves is None else dataclasses.asdict(curves)
     for shape, schedule in SHAPES.items():
-        answer = consensus(result.curve, Purpose(result.steps, mean_share("find", schedule)), curves)
+        answer = consensus(
+            result.curve,
+            Purpose(result.steps, mean_share("find", schedule), steps_per_epoch=len(arrays[0]) // task.batch_size),
+            curves,
+        )
         record[shape] = {"answer": answer.learning_rate, "interval": answer.interval, "reason": answer.reason}
     return record
 

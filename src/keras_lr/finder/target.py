@@ -36,7 +36,7 @@ def purpose_of(
     per_epoch = batches if steps_per_epoch is None else checks.whole(where, steps_per_epoch=steps_per_epoch)
     share = mean_share(where, schedule)
     if schedule is not None and not schedule.unbound and schedule.length:
-        return Purpose(int(schedule.length), share)
+        return Purpose(int(schedule.length), share, steps_per_epoch=batches)
     if per_epoch is None and epochs is not None:
         rule, repair = "the data has no length", "Pass steps_per_epoch, the updates of an epoch"
         raise ArgumentError(where, rule, repair, epochs=epochs)
@@ -45,10 +45,11 @@ def purpose_of(
         raise ArgumentError(where, rule, repair, schedule=schedule)
     if per_epoch is None:
         return Purpose(mean_share=share, label="a training of usual length")
-    if epochs is None:
-        ten = USUAL_EPOCHS * per_epoch
-        return Purpose(max(ten, LEAST_BUDGET), share, "about ten epochs" if ten >= LEAST_BUDGET else "a short training")
-    return Purpose(epochs * per_epoch, share)
+    if epochs is not None:
+        return Purpose(epochs * per_epoch, share, steps_per_epoch=batches)
+    ten = USUAL_EPOCHS * per_epoch
+    label = "about ten epochs" if ten >= LEAST_BUDGET else "a short training"
+    return Purpose(max(ten, LEAST_BUDGET), share, label, batches)
 
 
 def budget_for(steps: int) -> int:

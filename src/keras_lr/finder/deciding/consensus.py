@@ -22,7 +22,7 @@ from keras_lr.finder.deciding.ramps import (
     share_of_center,
     still_falling,
 )
-from keras_lr.finder.deciding.sprints import SprintCurves, best_gain, shows_progress
+from keras_lr.finder.deciding.sprints import SprintCurves, best_sprint, shows_progress
 
 NOMINAL_STEPS = 3000  # updates of a training of unknown length
 RAMP_ERROR = 0.15  # decades: the error of the reading of ramps, one standard deviation
@@ -38,11 +38,13 @@ class Purpose:
         steps: The length of the training in updates.
         mean_share: Mean of the schedule over its peak, in (0, 1]: 1 for a constant rate, 0.5 for a cosine.
         label: The length in words, if nobody named it; else empty.
+        steps_per_epoch: Updates until the data repeat, or None if nobody knows.
     """
 
     steps: int = NOMINAL_STEPS
     mean_share: float = 1.0
     label: str = ""
+    steps_per_epoch: int | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,18 +86,16 @@ def consensus(curve: Curve, purpose: Purpose | None = None, sprints: SprintCurve
 
 def _from_sprints(purpose: Purpose, sprints: SprintCurves, turned: bool) -> Decision:
     """Reads the sprints; `turned`: whether the ramps came back up."""
-    gain, noise = best_gain(sprints)
+    _, gain, noise = best_sprint(sprints)
     if not math.isfinite(gain):
         reason = f"Every sprint diverged, even at {sprints.learning_rates[0]:.2g}. Lower min_lr, or check the data and the loss."
         return Decision(None, None, reason)
     if not shows_progress(sprints):
         return Decision(None, None, flat_reason("no rate lowered the loss", gain, noise))
-    by_length = rate_by_length(sprints)
+    by_length = rate_by_length(sprints, purpose.steps_per_epoch)
     if by_length.best_rates[-1] == sprints.learning_rates[-1] and not turned:
         return Decision(None, None, still_falling(by_length.best_rates[-1]))
     interval = by_length.interval_for(purpose.steps, purpose.mean_share)
-    if by_length.spread > math.log10(WIDEST_INTERVAL) / 3.29:
-        return _refuse_wide("batches", interval, "sprint_steps")
     answer = by_length.rate_for(purpose.steps, purpose.mean_share)
     return Decision(answer, interval, _sprint_reason(sprints, by_length, purpose), by_length=by_length)
 
@@ -109,18 +109,18 @@ def _from_ramps(curve: Curve, purpose: Purpose, ramps: Descent) -> Decision:
     lowest, highest = curve.learning_rates[0], curve.learning_rates[-1]
     interval = (max(answer / half_width, lowest), min(answer * half_width, highest))
     if interval[1] / interval[0] > WIDEST_INTERVAL:
-        return _refuse_wide("ramps", interval, "repeats or steps")
+        return _refuse_wide(interval)
     return Decision(answer, interval, _ramp_reason(curve, marks, purpose))
 
 
-def _refuse_wide(disagreeing: str, interval: tuple[float, float], repair: str) -> Decision:
+def _refuse_wide(interval: tuple[float, float]) -> Decision:
     span = f"{interval[0]:.2g} to {interval[1]:.2g}"
-    reason = f"The {disagreeing} disagree: the answer may lie anywhere from {span}. Raise {repair}, or the batch size."
-    return Decision(None, interval, reason)
+    repair = "Raise repeats or steps, or the batch size."
+    return Decision(None, interval, f"The ramps disagree: the answer may lie anywhere from {span}. {repair}")
 
 
 def _sprint_reason(sprints: SprintCurves, by_length: RateByLength, purpose: Purpose) -> str:
-    gain, _ = best_gain(sprints)
+    _, gain, _ = best_sprint(sprints)
     idle = float(np.mean(sprints.idle_losses[-1]))
     where = "on the holdout" if sprints.on_holdout else "in training"
     rate, longer = (by_length.rate_for(steps, purpose.mean_share) for steps in (purpose.steps, LONGER * purpose.steps))

@@ -1,7 +1,7 @@
-"""The best rate of each length that the sprints read, and from these the rate of a long training. Imports no Keras.
+"""The best rate of each length that the sprints read, and from these the rate of a training of any length. Imports no Keras.
 
-The rate of a training of T updates is SHARE * r * (T / L) ** slope: r is the best rate of sprints of about L updates. Only the
-optimizer and the shape of the schedule change the rule. docs/decisions/0032-rates-by-length.md shows what else was tried.
+The rate of a training of T updates in E epochs is r * (T / L) ** slope * E ** EPOCH_SLOPE: r is the best rate of sprints of about
+L updates. The peak of a schedule is higher, by the mean of its shape. docs/decisions/0032-rates-by-length.md shows what else was tried.
 """
 
 from __future__ import annotations
@@ -14,10 +14,16 @@ import numpy as np
 
 from keras_lr.finder.deciding.sprints import SprintCurves, vertex
 
-SHARE = 0.4  # rate of a training at a constant rate / best rate of short ones
-SLOPE = -0.1  # of log rate against log length
-SIGN_SLOPE = -0.5  # the same if an update is as long as the rate, near the minimum too
+SLOPE = -0.3  # of the log of the best rate against log length
+NORMALIZED_SLOPE = (
+    -0.1
+)  # the same with layers that normalize: weights grow, and so their effective rate falls by itself
+SIGN_SLOPE = -0.4  # to add if an update is as long as the rate, near the minimum too
 SIGN_LIKE = ("Lion",)
+MEASURED, FAR = 0.25, 110  # weight of the slope that the sprints show, and updates that they need for it
+STEEPEST, FLATTEST = -1.0, 0.2  # of a slope that counts
+EPOCH_SLOPE = -0.2  # of the log of the best rate against log epochs: data that repeat are overfitted
+PEAK = 1.33  # a schedule whose mean is m of its peak may peak higher by m ** -PEAK
 BLOCKS = 5  # of the batches that count: each is left out in turn to measure the spread
 ERROR = 0.2  # decades: the error of the rule, one standard deviation
 ERROR_PER_DECADE = 0.1  # and for each decade between the two lengths
@@ -32,7 +38,8 @@ class RateByLength:
         best_rates: The best rate of each of these lengths.
         length: The middle of the lengths that the answer starts from.
         learning_rate: The best rate there.
-        slope: How log rate falls with log length.
+        slope: How log rate changes with log length.
+        steps_per_epoch: Updates until the data repeat, or None if they don't or nobody knows.
         spread: The standard error of `learning_rate` in decades, from leaving out a fifth of the batches in turn.
     """
 
@@ -42,6 +49,7 @@ class RateByLength:
     learning_rate: float
     slope: float
     spread: float
+    steps_per_epoch: int | None = None
 
     def rate_for(self, steps: float, mean_share: float = 1.0) -> float:
         """Returns the rate, or the peak of a schedule, of a training of `steps` updates.
@@ -50,8 +58,9 @@ class RateByLength:
             steps: The length in updates.
             mean_share: Mean of the schedule over its peak; 1 for a constant rate.
         """
-        rate = SHARE / mean_share * self.learning_rate * (steps / self.length) ** self.slope
-        return min(rate, self.learning_rate)
+        epochs = max(1.0, steps / (self.steps_per_epoch or steps))
+        factor = (steps / self.length) ** self.slope * epochs**EPOCH_SLOPE * mean_share**-PEAK
+        return self.learning_rate * min(factor, 1.0)
 
     def interval_for(self, steps: float, mean_share: float = 1.0) -> tuple[float, float]:
         """Returns the 90 % interval of `rate_for`; it grows with the distance between the lengths."""
@@ -61,8 +70,13 @@ class RateByLength:
         return rate / half_width, rate * half_width
 
 
-def rate_by_length(curves: SprintCurves) -> RateByLength:
-    """Reads the best rate of each length. The answer starts from the mean, in log rate, over the long sprints' lengths."""
+def rate_by_length(curves: SprintCurves, steps_per_epoch: int | None = None) -> RateByLength:
+    """Reads the best rate of each length. The answer starts from the mean, in log rate, over the long sprints' lengths.
+
+    Args:
+        curves: The losses of the sprints.
+        steps_per_epoch: Updates until the data repeat, or None.
+    """
     places = [place for place in range(len(curves.lengths)) if len(curves.reached(place))]
     best = [vertex(curves.rates(place), curves.gains(place)) for place in places]
     lengths = [curves.lengths[place] for place in places]
@@ -72,9 +86,20 @@ def rate_by_length(curves: SprintCurves) -> RateByLength:
         best_rates=tuple(best),
         length=_middle([lengths[place] for place in counted]),
         learning_rate=_middle([best[place] for place in counted]),
-        slope=SIGN_SLOPE if curves.optimizer in SIGN_LIKE else SLOPE,
+        slope=_slope(curves, lengths, best),
         spread=_spread(curves, counted),
+        steps_per_epoch=steps_per_epoch,
     )
+
+
+def _slope(curves: SprintCurves, lengths: list[int], best: list[float]) -> float:
+    """Returns the usual slope for the model and its optimizer; sprints that are long enough correct it."""
+    usual = NORMALIZED_SLOPE if curves.normalized else SLOPE
+    usual += SIGN_SLOPE if curves.optimizer in SIGN_LIKE else 0.0
+    if lengths[-1] < FAR or len(set(lengths)) < 3:
+        return usual
+    measured = float(np.polyfit(np.log(lengths), np.log(best), 1)[0])
+    return (1.0 - MEASURED) * usual + MEASURED * min(max(measured, STEEPEST), FLATTEST)
 
 
 def _middle(values: list[float] | list[int]) -> float:

@@ -17,7 +17,8 @@ STEP = 10.0 ** (1 / 2)  # ratio of two neighbouring rates
 READINGS = (0.5, 0.7, 1.0)  # shares of a long sprint after which its losses are read
 SHORT = 0.25  # length of a short sprint / length of a long one
 MOST = 12  # short sprints
-CLEAR = 3.0  # standard errors that a gain must exceed
+CLEAR = 2.0  # standard errors that a gain on the holdout must exceed
+CLEAR_IN_TRAINING = 4.0  # the same for losses in training, which fall by memory too
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
 SAME = 1.001  # two rates within this ratio count as one
 
@@ -34,16 +35,20 @@ class SprintCurves:
         lengths: The updates after which losses are read. A short sprint ends at the first.
         losses: For each rate and each length that it reached, the losses of some batches; none if it diverged before.
         idle_losses: For each length the losses of the same batches without training.
+        falls: For each rate how much the loss in training fell in the sprint, in standard errors of that.
         on_holdout: Whether the batches are a holdout; else they are the last ones that were trained on.
         optimizer: The name of the optimizer's class; some need another rate in a long training.
+        normalized: Whether the model has layers that normalize; these need another one too.
     """
 
     learning_rates: tuple[float, ...]
     lengths: tuple[int, ...]
     losses: tuple[Losses, ...]
     idle_losses: Losses
+    falls: tuple[float, ...] = ()
     on_holdout: bool = True
     optimizer: str = ""
+    normalized: bool = False
 
     def reached(self, place: int) -> list[int]:
         """Returns the sprints that reached a length or diverged before."""
@@ -63,11 +68,12 @@ class SprintCurves:
         """Returns the rates of the sprints that reached a length or diverged before."""
         return tuple(self.learning_rates[index] for index in self.reached(place))
 
-    def with_sprint(self, rate: float, losses: Losses) -> SprintCurves:
+    def with_sprint(self, rate: float, losses: Losses, fall: float = 0.0) -> SprintCurves:
         """Returns the same with one more sprint; a longer one replaces a short one at the same rate."""
-        others = [pair for pair in zip(self.learning_rates, self.losses, strict=True) if not _same(pair[0], rate)]
-        rates, every = zip(*sorted([*others, (rate, losses)], key=lambda pair: pair[0]), strict=True)
-        return dataclasses.replace(self, learning_rates=rates, losses=every)
+        every = zip(self.learning_rates, self.losses, self.falls, strict=True)
+        others = [sprint for sprint in every if not _same(sprint[0], rate)]
+        rates, curves, falls = zip(*sorted([*others, (rate, losses, fall)], key=lambda sprint: sprint[0]), strict=True)
+        return dataclasses.replace(self, learning_rates=rates, losses=curves, falls=falls)
 
 
 def sprint_lengths(updates: int, length: int) -> tuple[int, ...]:
@@ -115,19 +121,35 @@ def next_long(curves: SprintCurves, lowest: float, highest: float) -> float | No
 
 
 def shows_progress(curves: SprintCurves) -> bool:
-    """Returns whether a sprint lowered the loss by more than noise, at the longest length."""
-    gain, noise = best_gain(curves)
-    idle = float(np.mean(curves.idle_losses[-1]))
-    return gain > max(CLEAR * noise, ROUNDING * abs(idle))
+    """Returns whether the best sprint lowered the loss by more than noise, at the longest length.
+
+    A small holdout may be too noisy to show it. Then the loss in training decides, if the holdout does not contradict.
+    """
+    index, gain, noise = best_sprint(curves)
+    least = ROUNDING * abs(float(np.mean(curves.idle_losses[-1])))
+    if gain > max((CLEAR if curves.on_holdout else CLEAR_IN_TRAINING) * noise, least):
+        return True
+    return curves.on_holdout and gain > least and curves.falls[index] > CLEAR_IN_TRAINING
 
 
-def best_gain(curves: SprintCurves) -> tuple[float, float]:
-    """Returns the best mean gain at the longest length that was reached, and its standard error from batch to batch."""
-    places = [place for place in range(len(curves.lengths)) if curves.reached(place)]
-    gains = curves.gains(places[-1])
-    row = gains[int(np.argmax(gains.mean(axis=1)))]
+def best_sprint(curves: SprintCurves) -> tuple[int, float, float]:
+    """Returns the sprint with the best mean gain at the longest length, that gain, and its standard error over batches."""
+    place = max(place for place in range(len(curves.lengths)) if curves.reached(place))
+    gains = curves.gains(place)
+    best = int(np.argmax(gains.mean(axis=1)))
+    row = gains[best]
     noise = float(np.std(row, ddof=1)) / math.sqrt(len(row)) if len(row) > 1 and np.isfinite(row).all() else 0.0
-    return float(row.mean()), noise
+    return curves.reached(place)[best], float(row.mean()), noise
+
+
+def fall_in_errors(losses: Sequence[float]) -> float:
+    """Returns how much the losses of a sprint's updates fell, from its first tenth to its last half, in standard errors."""
+    values = np.asarray(losses, np.float64)
+    first, last = values[: max(3, len(values) // 10)], values[len(values) // 2 :]
+    if len(last) < 3 or not np.isfinite(values).all():
+        return 0.0
+    error = float(np.std(last, ddof=1)) * math.sqrt(1.0 / len(first) + 1.0 / len(last))
+    return float(first.mean() - last.mean()) / error if error > 0.0 else math.inf
 
 
 def vertex(rates: Sequence[float], gains: np.ndarray) -> float:

@@ -15,6 +15,7 @@ from keras_lr.finder.deciding.sprints import (
     SHORT,
     Losses,
     SprintCurves,
+    fall_in_errors,
     next_long,
     next_short,
     shows_progress,
@@ -28,6 +29,7 @@ LONG = 4  # long sprints that the budget must suffice for
 SHORTS = 4  # the same for short ones
 PATIENCE = 3  # without progress, sprints get this many times as long, once
 LEAST = 4  # updates of a long sprint
+NORMALIZING = {f"{kind}Normalization" for kind in ("Batch", "Layer", "Group", "RMS", "Unit")}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Sprinter:
         if curves is None:
             return None
         while (rate := next_short(curves, plan.start, plan.lowest, plan.highest)) is not None:
-            curves = curves.with_sprint(rate, self._train(rate, curves.lengths))
+            curves = curves.with_sprint(rate, *self._train(rate, curves.lengths))
         left = plan.budget - (self.updates - first)
         if plan.updates is None:
             long = min(plan.most, max(short, left // LONG))
@@ -78,7 +80,7 @@ class Sprinter:
         while (rate := next_long(curves, plan.lowest, plan.highest)) is not None:
             if plan.updates is None and self.updates - first + long > plan.budget:
                 break
-            curves = curves.with_sprint(rate, self._train(rate, curves.lengths))
+            curves = curves.with_sprint(rate, *self._train(rate, curves.lengths))
         return curves
 
     def patient_curves(self, plan: Plan) -> tuple[SprintCurves | None, bool]:
@@ -99,30 +101,36 @@ class Sprinter:
         """Returns the curves without a sprint, or None if the data ends too early."""
         optimizer = self._stepper.model.optimizer
         name = type(getattr(optimizer, "inner_optimizer", optimizer)).__name__
-        return self._longer(SprintCurves((), (), (), (), self._holdout is not None, name), (short,))
+        curves = SprintCurves((), (), (), (), self._holdout is not None, name, _normalizes(self._stepper.model))
+        return self._longer(curves, (short,))
 
     def _longer(self, curves: SprintCurves, lengths: tuple[int, ...]) -> SprintCurves | None:
         """Returns the curves with the losses at rate 0 for more lengths."""
-        idle = self._train(0.0, lengths)
+        idle, _ = self._train(0.0, lengths)
         if not idle or not all(map(len, idle)):
             return None
         return dataclasses.replace(curves, lengths=lengths, idle_losses=idle)
 
-    def _train(self, rate: float, lengths: tuple[int, ...]) -> Losses:
-        """Returns the losses of a sprint at each length; at rate 0 a holdout needs no training."""
-        stepper, before, losses = self._stepper, 0, []
-        stepper.reset()
+    def _train(self, rate: float, lengths: tuple[int, ...]) -> tuple[Losses, float]:
+        """Returns the losses of a sprint at each length, and the fall in training; at rate 0 a holdout needs no training."""
+        self._stepper.reset()
         if rate == 0.0 and self._holdout is not None:
-            return (self._holdout_losses(self._holdout.chunk),) * len(lengths)
-        reader = self._reader()
+            return (self._holdout_losses(self._holdout.chunk),) * len(lengths), 0.0
+        reader, updates, losses = self._reader(), [], []
         for length in lengths:
-            ramp = climb(stepper, reader, (rate,) * (length - before), not_finite, self._bar)
+            rates = (rate,) * (length - len(updates))
+            ramp = climb(self._stepper, reader, rates, not_finite, self._bar)
             self.updates += len(ramp.losses)
-            if len(ramp.losses) < length - before or not all(map(math.isfinite, ramp.losses)):
-                return () if ramp.stop_reason == "data_ended" else (*losses, *((),) * (len(lengths) - len(losses)))
+            updates += ramp.losses
+            if len(updates) < length or not all(map(math.isfinite, ramp.losses)):
+                return () if ramp.stop_reason == "data_ended" else (*losses, *((),) * (len(lengths) - len(losses))), 0.0
             losses.append(ramp.losses if self._holdout is None else self._holdout_losses(self._holdout.chunk))
-            before = length
-        return tuple(losses)
+        return tuple(losses), fall_in_errors(updates)
 
     def _holdout_losses(self, chunk: Chunk) -> tuple[float, ...]:
         return tuple(np.asarray(self._stepper.losses(chunk), np.float64).tolist())
+
+
+def _normalizes(model: Any) -> bool:
+    """Returns whether a layer of the model normalizes what it gets, which makes the scale of the weights before it irrelevant."""
+    return any(type(layer).__name__ in NORMALIZING for layer in model._flatten_layers(include_self=False))
