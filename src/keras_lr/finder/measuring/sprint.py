@@ -101,7 +101,15 @@ class Sprinter:
         """Returns the curves without a sprint, or None if the data ends too early."""
         optimizer = self._stepper.model.optimizer
         name = type(getattr(optimizer, "inner_optimizer", optimizer)).__name__
-        curves = SprintCurves((), (), (), (), self._holdout is not None, name, _normalizes(self._stepper.model))
+        curves = SprintCurves(
+            (),
+            (),
+            (),
+            (),
+            on_holdout=self._holdout is not None,
+            optimizer=name,
+            normalized=_normalizes(self._stepper.model),
+        )
         return self._longer(curves, (short,))
 
     def _longer(self, curves: SprintCurves, lengths: tuple[int, ...]) -> SprintCurves | None:
