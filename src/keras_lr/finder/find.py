@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
+from keras_lr.backends import keras as machinery
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.deciding.consensus import Decision, consensus
@@ -13,6 +15,7 @@ from keras_lr.finder.measuring.holdout import verify_split
 from keras_lr.finder.measuring.ladder import ladder
 from keras_lr.finder.measuring.measure import Measurement, measure
 from keras_lr.finder.measuring.prechecks import check_model
+from keras_lr.finder.measuring.rates import rate_plan
 from keras_lr.finder.result import FindResult
 from keras_lr.finder.target import mean_share
 from keras_lr.finder.verifying.search import LEAST_BUDGET, Verification
@@ -30,6 +33,7 @@ def find(
     batch_size: int | None = None,
     validation_data: Any = None,
     schedule: Schedule | None = None,
+    group: str | None = None,
     verify: int = 0,
     min_lr: float = 1e-7,
     max_lr: float = 10.0,
@@ -66,6 +70,9 @@ def find(
         validation_data: For `verify`: `(x, y)`, `(x, y, sample_weight)` or a dataset. Default: the last tenth of arrays,
             which `verify` then doesn't train on.
         schedule: A schedule of which the answer will be the peak (only its shape counts), or None for a constant rate.
+        group: For a model with several optimizers, such as `keras.optimizers.MultiOptimizer`: the name of one
+            (`optimizer.name`). `find` tests its rate alone, and the others train at their own rates and schedules.
+            Default: all follow at their present ratios, and the answer is the rate of the first.
         verify: Updates to spend on trials: short trainings around the rate that the ramps give, from the present state of
             the model and along the shortened schedule. The answer is the rate with the lowest validation loss. Pass twice
             the updates of a training; the answer is for a training of half of `verify`. 0: no trials.
@@ -115,6 +122,7 @@ def find_for(
     batch_size: int | None = None,
     validation_data: Any = None,
     schedule: Schedule | None = None,
+    group: str | None = None,
     verify: int = 0,
     min_lr: float = 1e-7,
     max_lr: float = 10.0,
@@ -128,6 +136,9 @@ def find_for(
 ) -> FindResult:
     """Does the work of `find`; errors name the call `where`."""
     check_model(where, model)
+    plan = functools.partial(rate_plan, where, group=group)
+    if machinery.optimizers_of(model):  # else the first batch creates them
+        plan(model)
     rates = ladder(where, min_lr, max_lr, steps, ramp)
     share = mean_share(where, schedule)
     repeats, seed = checks.whole(where, repeats=repeats), checks.whole(where, 0, seed=seed)
@@ -136,14 +147,14 @@ def find_for(
     verify = checks.whole(where, 0, verify=verify)
     split = _split_for_trials(where, source, arrays, validation_data, verify)
     sprint_steps = checks.whole(where, 0, sprint_steps=sprint_steps) if verify == 0 else 0
-    measurement = measure(where, model, source, rates, ramp, repeats, sprint_steps, seed, critical, verbose)
+    measurement = measure(where, model, source, plan, rates, ramp, repeats, sprint_steps, seed, critical, verbose)
     if measurement.obstacle is not None:
-        return _result(measurement, Decision(None, None, measurement.obstacle), share, schedule)
+        return _result(measurement, Decision(None, None, measurement.obstacle), share, schedule, group)
     decision = consensus(measurement.curve, share, measurement.sprints)
     if split is None:
-        return _result(measurement, decision, share, schedule)
+        return _result(measurement, decision, share, schedule, group)
     start = decision.learning_rate
-    verification = verify_by_training(where, model, *split, schedule, start, verify, seed, verbose)
+    verification = verify_by_training(where, model, *split, plan, schedule, start, verify, seed, verbose)
     before = "The range test gave no answer" if start is None else f"The range test gave {start:.2g}"
     decision = dataclasses.replace(
         decision,
@@ -151,7 +162,7 @@ def find_for(
         interval=verification.interval,
         reason=f"{verification.reason} {before}: {decision.reason}",
     )
-    return _result(measurement, decision, share, schedule, verification)
+    return _result(measurement, decision, share, schedule, group, verification)
 
 
 def _split_for_trials(
@@ -171,8 +182,11 @@ def _result(
     decision: Decision,
     share: float,
     schedule: Schedule | None,
+    group: str | None,
     trials: Verification | None = None,
 ) -> FindResult:
+    if decision.learning_rate is not None and measurement.meaning:
+        decision = dataclasses.replace(decision, reason=f"{decision.reason} {measurement.meaning}")
     return FindResult(
         **vars(decision),  # learning_rate, interval, reason, smoothed, landmarks
         **vars(measurement.curve),  # learning_rates, losses
@@ -184,4 +198,5 @@ def _result(
         critical=measurement.critical,
         sprints=measurement.sprints,
         verified=trials,
+        group=group,
     )

@@ -35,6 +35,7 @@ class FindRecord:
         critical: The critical rate of the first update, or None if it was not measured.
         verified: The short trainings that chose the answer, or None without `verify`.
         sprints: The sprints that chose the answer, or None without sprints.
+        group: The name of the optimizers whose rate was tested, or None for all.
     """
 
     learning_rate: float | None
@@ -52,6 +53,7 @@ class FindRecord:
     critical: CriticalRate | None = None
     verified: Verification | None = None
     sprints: Sprints | None = None
+    group: str | None = dataclasses.field(default=None, metadata=records.LATER)
 
     @property
     def warmup_steps(self) -> int | None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from keras_lr.backends.keras import followers_of
 from keras_lr.backends.protocols import Stepper
+from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.line_search import search_lines
 from keras_lr.engines.borrowed.ramp import RampResult, climb, restart
@@ -21,6 +24,7 @@ from keras_lr.finder.measuring import ladder
 from keras_lr.finder.measuring.batches import Batches
 from keras_lr.finder.measuring.holdout import sprint_holdout
 from keras_lr.finder.measuring.prechecks import obstacle
+from keras_lr.finder.measuring.rates import meaning
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
@@ -39,6 +43,7 @@ class Measurement:
         obstacle: Why the model can't be trained, or None.
         critical: The critical rate of the first update, or None if not requested.
         sprints: The sprints; None if not requested, or if the data can be read only once.
+        meaning: Which rate the answer is, for a model with several.
     """
 
     curve: Curve
@@ -48,12 +53,14 @@ class Measurement:
     obstacle: str | None = None
     critical: CriticalRate | None = None
     sprints: Sprints | None = None
+    meaning: str = ""
 
 
 def measure(
     where: str,
     model: Any,
     source: Batches,
+    plan: Callable[[Any], RatePlan],
     rates: tuple[float, ...],
     ramp: str,
     repeats: int,
@@ -64,11 +71,12 @@ def measure(
 ) -> Measurement:
     """Trains ramps, each from the same start in an order of its own, then sprints, and restores the model.
 
-    The arguments are those of `find`. The ladder of rates is extended if the loss has not turned at its end, and lowered if
+    The arguments are those of `find`, with the plan of a built model's rates. The ladder of rates is extended if the loss has not turned at its end, and lowered if
     every ramp diverges at once. Each ramp and the critical rate take the next seed.
     """
     total = repeats * len(rates) + USUAL * sprint_steps
-    with progress(where, total, verbose, "Finding the learning rate") as bar, borrow(model, source.first) as stepper:
+    bar_of_all = progress(where, total, verbose, "Finding the learning rate")
+    with bar_of_all as bar, borrow(model, source.first, plan) as stepper:
         reason = obstacle(model, source)
         if reason is not None:
             return Measurement(Curve(rates, ()), "not_started", {}, _notes(source), reason)
@@ -83,10 +91,11 @@ def measure(
         rungs = _rungs(rates, ramp, ramps)
         sprints = _sprints(stepper, source, Curve(rungs, _losses(ramps)), ramp, sprint_steps, seed, bar)
         edge = _critical(stepper, source, seed + repeats, ramps[0], rates) if critical else None
+        answers = meaning(model, stepper.plan)
     measurement = _measurement(source, planned, rungs, ramps)
     if sprint_steps and sprints is None and sprint_start(measurement.curve) is not None:
         measurement = dataclasses.replace(measurement, notes=(*measurement.notes, ONCE))
-    return dataclasses.replace(measurement, critical=edge, sprints=sprints)
+    return dataclasses.replace(measurement, critical=edge, sprints=sprints, meaning=answers)
 
 
 def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:
@@ -137,8 +146,7 @@ def _sprints(
     idle, idle_holdout = sprint(0.0)
     if len(idle) < steps:
         return None
-    optimizer = stepper.model.optimizer
-    name = type(getattr(optimizer, "inner_optimizer", optimizer)).__name__
+    name = type(followers_of(stepper.model, stepper.plan)[0]).__name__
     sprints = Sprints((), (), idle, (), idle_holdout, name)
     while (rate := next_sprint(sprints, start, curve.learning_rates[0], highest)) is not None:
         sprints = sprints.with_sprint(rate, *sprint(rate))
