@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.rate_plan import RatePlan
 
 
 class Stepper(Protocol):
@@ -18,9 +19,11 @@ class Stepper(Protocol):
 
     Attributes:
         model: A compiled model, built with its optimizer, loss and metrics.
+        plan: How the rate of an update sets the rates of the model's optimizers.
     """
 
     model: Any
+    plan: RatePlan
 
     def reset(self) -> None:
         """Restores the start."""
@@ -33,7 +36,10 @@ class Stepper(Protocol):
         """
 
     def losses(self, chunk: Chunk) -> np.ndarray:
-        """Returns the raw loss of each batch in training mode, and leaves the current state as it is."""
+        """Returns the loss of each batch in training mode, all from the current state, which stays as it is.
+
+        An update at a rate of 0 would not do: it moves weights by their momentum, and some rules divide by the rate.
+        """
 
     def trainable(self) -> list[Any]:
         """Returns the current trainable values, as tensors of the framework."""
@@ -66,5 +72,5 @@ class StepperModule(Protocol):
     def scope(self, model: Any) -> contextlib.AbstractContextManager[Any]:
         """Returns the distribution scope that a model was created in."""
 
-    def Stepper(self, model: Any) -> Stepper:
+    def Stepper(self, model: Any, plan: RatePlan) -> Stepper:
         """Creates a stepper of a built model."""

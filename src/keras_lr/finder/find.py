@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from typing import Any
 
@@ -16,6 +17,7 @@ from keras_lr.finder.measuring.holdout import verify_split
 from keras_lr.finder.measuring.ladder import ladder
 from keras_lr.finder.measuring.measure import Effort, Measurement, measure
 from keras_lr.finder.measuring.prechecks import check_model
+from keras_lr.finder.measuring.rates import rate_plan
 from keras_lr.finder.result import FindResult
 from keras_lr.finder.target import budget_for, purpose_of
 from keras_lr.finder.verifying.search import LEAST_BUDGET, Verification
@@ -37,6 +39,7 @@ def find(
     schedule: Schedule | None = None,
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
+    group: str | None = None,
     verify: int = 0,
     min_lr: float = 1e-7,
     max_lr: float = 10.0,
@@ -76,6 +79,9 @@ def find(
         schedule: A schedule of which the answer will be the peak (only its shape counts), or None for a constant rate.
         epochs: Epochs of the training that the answer is for. Default: ten, but at least 600 updates. The length of a bound `schedule` comes first.
         steps_per_epoch: Updates of an epoch. Default: those of the data; 3,000 updates in all if it has no length.
+        group: For a model with several optimizers, such as `keras.optimizers.MultiOptimizer`: the name of one
+            (`optimizer.name`). `find` tests its rate alone, and the others train at their own rates and schedules.
+            Default: all follow at their present ratios, and the answer is the rate of the first.
         verify: Updates to spend on trials: short trainings around the rate that the ramps give, from the present state of
             the model and along the shortened schedule. The answer is the rate with the lowest validation loss. Pass twice
             the updates of a training; the answer is for a training of half of `verify`. 0: no trials.
@@ -128,6 +134,7 @@ def find_for(
     schedule: Schedule | None = None,
     epochs: int | None = None,
     steps_per_epoch: int | None = None,
+    group: str | None = None,
     verify: int = 0,
     min_lr: float = 1e-7,
     max_lr: float = 10.0,
@@ -141,6 +148,9 @@ def find_for(
 ) -> FindResult:
     """Does the work of `find`; errors name the call `where`."""
     check_model(where, model)
+    plan = functools.partial(rate_plan, where, group=group)
+    if machinery.optimizers_of(model):  # else the first batch creates them
+        plan(model)
     rates = ladder(where, min_lr, max_lr, steps, ramp)
     seed, verify = checks.whole(where, 0, seed=seed), checks.whole(where, 0, verify=verify)
     arrays = {"x": x, "y": y, "sample_weight": sample_weight, "batch_size": batch_size}
@@ -153,15 +163,15 @@ def find_for(
     repeats = (RAMPS_ALONE if long == 0 else 1) if repeats is None else checks.whole(where, repeats=repeats)
     budget = budget_for(purpose.steps)
     effort = Effort(rates, ramp, repeats, long, budget, purpose.steps, seed, critical, verbose)
-    measurement = measure(where, model, source, effort)
+    measurement = measure(where, model, source, plan, effort)
     if measurement.obstacle is not None:
-        return _result(measurement, Decision(None, None, measurement.obstacle), purpose, schedule)
+        return _result(measurement, Decision(None, None, measurement.obstacle), purpose, schedule, group)
     decision = consensus(measurement.curve, purpose, measurement.sprints)
     if split is None:
         _warn_of_cost(where, purpose, measurement.cost)
-        return _result(measurement, decision, purpose, schedule)
+        return _result(measurement, decision, purpose, schedule, group)
     start = decision.learning_rate
-    verification = verify_by_training(where, model, *split, schedule, start, verify, seed, verbose)
+    verification = verify_by_training(where, model, *split, plan, schedule, start, verify, seed, verbose)
     before = "The range test gave no answer" if start is None else f"The range test gave {start:.2g}"
     decision = dataclasses.replace(
         decision,
@@ -169,7 +179,7 @@ def find_for(
         interval=verification.interval,
         reason=f"{verification.reason} {before}: {decision.reason}",
     )
-    return _result(measurement, decision, purpose, schedule, verification)
+    return _result(measurement, decision, purpose, schedule, group, verification)
 
 
 def _warn_of_cost(where: str, purpose: Purpose, cost: Cost | None) -> None:
@@ -205,8 +215,11 @@ def _result(
     decision: Decision,
     purpose: Purpose,
     schedule: Schedule | None,
+    group: str | None,
     trials: Verification | None = None,
 ) -> FindResult:
+    if decision.learning_rate is not None and measurement.meaning:
+        decision = dataclasses.replace(decision, reason=f"{decision.reason} {measurement.meaning}")
     return FindResult(
         **vars(decision),  # learning_rate, interval, reason, smoothed, landmarks, by_length
         **vars(measurement.curve),  # learning_rates, losses
@@ -220,4 +233,5 @@ def _result(
         critical=measurement.critical,
         sprint_curves=measurement.sprints,
         verified=trials,
+        group=group,
     )

@@ -40,6 +40,7 @@ class FindRecord:
         by_length: The best rate of each length that the sprints read, and the rule for longer trainings; or None.
         steps: The length of the training in updates that the answer is for; None if the file is older than that.
         cost: The updates that `find` spent.
+        group: The name of the optimizers whose rate was tested, or None for all.
     """
 
     learning_rate: float | None
@@ -56,10 +57,11 @@ class FindRecord:
     output_losses: dict[str, tuple[tuple[float, ...], ...]] = dataclasses.field(default_factory=dict)
     critical: CriticalRate | None = None
     verified: Verification | None = None
-    sprint_curves: SprintCurves | None = None
-    by_length: RateByLength | None = None
-    steps: int | None = None
-    cost: Cost | None = None
+    sprint_curves: SprintCurves | None = dataclasses.field(default=None, metadata=records.LATER)
+    by_length: RateByLength | None = dataclasses.field(default=None, metadata=records.LATER)
+    steps: int | None = dataclasses.field(default=None, metadata=records.LATER)
+    cost: Cost | None = dataclasses.field(default=None, metadata=records.LATER)
+    group: str | None = dataclasses.field(default=None, metadata=records.LATER)
 
     @property
     def warmup_steps(self) -> int | None:

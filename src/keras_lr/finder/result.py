@@ -6,12 +6,16 @@ import dataclasses
 import os
 from typing import Any
 
+import numpy as np
+
+from keras_lr.backends import keras as machinery
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.deciding.critical import cross_check
 from keras_lr.finder.deciding.other_finders import RULES, Suggestion, suggest
 from keras_lr.finder.deciding.ramps import share_of_center
 from keras_lr.finder.figure import figure_of
+from keras_lr.finder.measuring.rates import rate_plan
 from keras_lr.finder.record import FindRecord
 from keras_lr.finder.target import KINDS, mean_share, shape_of
 from keras_lr.report import draw, html
@@ -87,20 +91,25 @@ class FindResult(FindRecord):
     def apply(self, model: Any) -> float:
         """Sets the optimizer of `model` to the answer, and returns it.
 
+        Several optimizers keep the ratios of their rates, and the first gets the answer. With `find(group=...)`, only the
+        optimizer of that name gets it.
+
         Args:
             model: A compiled model whose optimizer has a float rate.
 
         Raises:
-            ArgumentError: `learning_rate` is None, or the optimizer has a schedule.
+            ArgumentError: `learning_rate` is None, an optimizer has a schedule, or none has the name of the group.
         """
         answer = self._answer("apply", model=model)
         if not getattr(model, "compiled", False):
             raise ArgumentError("apply", "the model is not compiled", "Call model.compile(...) first", model=model)
-        try:
-            model.optimizer.learning_rate = answer
-        except (TypeError, AttributeError) as error:
+        plan = rate_plan("apply", model, self.group)
+        optimizers = machinery.followers_of(model, plan)
+        if not all(hasattr(machinery.rate_of(optimizer), "assign") for optimizer in optimizers):
             repair = "Compile with keras.optimizers.X(found.learning_rate * schedule)"
-            raise ArgumentError("apply", "the optimizer's rate is not a single float", repair, model=model) from error
+            raise ArgumentError("apply", "the optimizer's rate is not a single float", repair, model=model)
+        for optimizer, rate in zip(optimizers, plan.rates(np.array([answer]))[0].tolist(), strict=True):
+            optimizer.learning_rate = rate
         return answer
 
     def _answer(self, where: str, **argument: Any) -> float:

@@ -70,6 +70,8 @@ def test_options_reach_the_function(quick, monkeypatch):
         "40",
         "--verify",
         "300",
+        "--group",
+        "adam",
     ]
     ran = quick(*OWN[:4], *words, "--seed", "5", "--schedule", "Cosine(1.0, 0.0, '100%')")
     assert ran.code == 0, ran.err
@@ -87,6 +89,7 @@ def test_options_reach_the_function(quick, monkeypatch):
         "ramp": "linear",
         "sprint_steps": 40,
         "critical": False,
+        "group": "adam",
         "verify": 300,
         "seed": 5,
     }

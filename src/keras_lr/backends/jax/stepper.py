@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.rate_plan import RatePlan
 
 LENGTH = 96  # the lengths of a compiled loop are multiples of it, so that few programs are compiled
 
@@ -61,8 +62,8 @@ class Stepper:
     Convolutions on a CPU are slow in such a loop. With them each update is a call, and no call waits for the one before.
     """
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, plan: RatePlan) -> None:
+        self.model, self.plan = model, plan
         self._metrics = fresh_metrics(model)
         self._state: Any = None
         self._data: tuple[Any, Any] = (None, None)
@@ -78,13 +79,21 @@ class Stepper:
         start = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
         self._state = tuple([jnp.copy(variable.value) for variable in variables] for variables in start)
 
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state, losses = self._state, []
+        for batch in chunk.singles():
+            self._state = jax.tree.map(jnp.copy, state)
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+        self._state = state
+        return np.concatenate(losses)
+
     def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
         if self._data[0] is not chunk.data:
             self._data = (chunk.data, jax.tree.map(jnp.asarray, chunk.data))
         data, count = self._data[1], len(chunk)
         padded = -(-count // LENGTH) * LENGTH
         rows = np.resize(chunk.rows, (padded, chunk.rows.shape[1])).astype(np.int32)
-        rates = np.resize(learning_rates, padded).astype(keras.config.floatx())
+        rates = self.plan.rates(np.resize(learning_rates, padded)).astype(keras.config.floatx())
         if self._loops is None:
             self._loops = not has_slow_convolutions(self._one, self._state, self._metrics, data, rows, rates, 0)
         if self._loops:
@@ -95,12 +104,6 @@ class Stepper:
             losses, self._state = self._alone(self._state, self._metrics, data, rows, rates, update)
             steps.append(losses)
         return {name: np.array([losses[name] for losses in steps], np.float64) for name in steps[0]}
-
-    def losses(self, chunk: Chunk) -> np.ndarray:
-        state = jax.tree.map(jnp.copy, self._state)  # an update reuses the memory of the state before
-        losses = self.updates(chunk, np.zeros(len(chunk)))["loss"]
-        self._state = state
-        return losses
 
     def trainable(self) -> list[Any]:
         return list(self._state[0])
@@ -128,7 +131,7 @@ class Stepper:
     def _update(self, state: Any, metrics: Any, data: Any, rows: Any, rates: Any, update: Any) -> Any:
         """Runs one training step with fresh metrics."""
         batch = jax.tree.map(lambda array: _spread(jnp.take(array, rows[update], axis=0)), data)
-        with machinery.replace_rate(self.model, lambda: rates[update]):
+        with machinery.replace_rates(self.model, self.plan, lambda: rates[update]):
             logs, after = self.model.train_step((*state, metrics), batch)
         return machinery.losses_in(self.model, logs), tuple(after[:3])
 

@@ -13,6 +13,7 @@ from tensorflow.python.eager import context
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.rate_plan import RatePlan
 
 
 def devices() -> list[str]:
@@ -60,19 +61,26 @@ class Stepper:
     thirty times slower. See docs/decisions/0024-chunks-of-updates.md.
     """
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, plan: RatePlan) -> None:
+        self.model, self.plan = model, plan
         self._variables = machinery.variables_of(model)
-        self._start = self._values()
+        self._start = [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
         self._programs: dict[Any, Callable[..., Any]] = {}
         self._data: tuple[Any, Any] = (None, None)
         graph = tf.function(self._loss_of, autograph=False, reduce_retracing=True)
         self._test = self._loss_of if model.run_eagerly else graph
 
     def reset(self) -> None:
-        self._restore(self._start)
+        self._assign(self._start)
 
-    def _restore(self, values: list[Any]) -> None:
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state, losses = [tf.identity(variable.value) for variable in self._variables], []
+        for batch in chunk.singles():
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+            self._assign(state)
+        return np.concatenate(losses)
+
+    def _assign(self, values: list[Any]) -> None:
         for variable, value in zip(self._variables, values, strict=True):
             if isinstance(variable.value, tf.distribute.DistributedValues):
                 variable.value.assign(value, read_value=False)
@@ -83,18 +91,10 @@ class Stepper:
         if self._data[0] is not chunk.data:
             leaves = [leaf for leaf in keras.tree.flatten(chunk.data) if leaf is not None]
             self._data = (chunk.data, [tf.constant(leaf) for leaf in leaves])
-        rows, rates = tf.constant(chunk.rows, tf.int32), tf.constant(learning_rates, keras.config.floatx())
+        rows = tf.constant(chunk.rows, tf.int32)
+        rates = tf.constant(self.plan.rates(learning_rates), keras.config.floatx())
         losses = self._program(chunk.data, rows.shape[1])(rows, rates, *self._data[1])
         return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
-
-    def losses(self, chunk: Chunk) -> np.ndarray:
-        state = self._values()
-        losses = self.updates(chunk, np.zeros(len(chunk)))["loss"]
-        self._restore(state)
-        return losses
-
-    def _values(self) -> list[Any]:
-        return [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
 
     def trainable(self) -> list[Any]:
         return [variable.value for variable in self.model.trainable_variables]
@@ -135,7 +135,9 @@ class Stepper:
     def _traced(self, loop: Callable[..., Any], size: int) -> Callable[..., Any]:
         """Traces the loop as one graph, for any number of batches."""
         specs = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in self._data[1]]
-        rows, rates = tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None], keras.config.floatx())
+        several = sum(self.plan.following)
+        rates = tf.TensorSpec([None, several], keras.config.floatx())
+        rows = tf.TensorSpec([None, size], tf.int32)
         return tf.function(loop, autograph=False).get_concrete_function(rows, rates, *specs)
 
     def _loop(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
@@ -152,12 +154,12 @@ class Stepper:
             values = tf.stack([tf.cast(losses[name], kind) for name in names])
             return i + 1, collected.write(i, values)
 
-        count = tf.shape(rates)[0]
+        count = tf.shape(rows)[0]
         collected = tf.TensorArray(kind, size=count)
         _, collected = tf.while_loop(lambda i, _: i < count, body, (0, collected), parallel_iterations=1)
         return dict(zip(names, tf.unstack(tf.ensure_shape(collected.stack(), [None, len(names)]), axis=1), strict=True))
 
-    def _update(self, batch_at: Callable[[Any], Any], rows: Any, rate: Any) -> dict[str, Any]:
+    def _update(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
         """Runs one training step with fresh metrics on every replica, each with its share of the batch."""
         strategy = self.model.distribute_strategy
         replicas = strategy.num_replicas_in_sync
@@ -172,7 +174,7 @@ class Stepper:
                 metric.reset_state()
             return machinery.losses_in(self.model, self.model.train_step(batch_at(own)))
 
-        with machinery.replace_rate(self.model, lambda: rate):  # around all replicas: they are threads
+        with machinery.replace_rates(self.model, self.plan, lambda: rates):  # around all replicas: they are threads
             if replicas == 1:
                 return on_replica()
             losses = strategy.run(on_replica)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from keras_lr.backends.protocols import Stepper
+from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.line_search import search_lines
 from keras_lr.engines.borrowed.ramp import MEASURED, WARMUP, RampResult, climb, restart
@@ -19,6 +21,7 @@ from keras_lr.finder.measuring import ladder
 from keras_lr.finder.measuring.batches import Batches
 from keras_lr.finder.measuring.cost import Cost
 from keras_lr.finder.measuring.prechecks import obstacle
+from keras_lr.finder.measuring.rates import meaning
 from keras_lr.finder.measuring.sprint import Plan, Sprinter
 from keras_lr.report.progress import progress
 
@@ -67,6 +70,7 @@ class Measurement:
         critical: The critical rate of the first update, or None if not requested.
         sprints: The sprints; None if not requested, or if the data can be read only once.
         cost: The updates that were spent.
+        meaning: Which rate the answer is, for a model with several.
     """
 
     curve: Curve
@@ -77,16 +81,19 @@ class Measurement:
     critical: CriticalRate | None = None
     sprints: SprintCurves | None = None
     cost: Cost | None = None
+    meaning: str = ""
 
 
-def measure(where: str, model: Any, source: Batches, effort: Effort) -> Measurement:
+def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RatePlan], effort: Effort) -> Measurement:
     """Trains ramps, each from the same start in an order of its own, then sprints, and restores the model.
 
     The ladder of rates is extended if the loss has not turned at its end, and lowered if every ramp diverges at once. Each
     ramp and the critical rate take the next seed.
+
+    `plan` tells how the rate that is tested sets those of a built model's optimizers.
     """
-    total, title = effort.budget, "Finding the learning rate"
-    with progress(where, total, effort.verbose, title) as bar, borrow(model, source.first) as stepper:
+    bar_of_all = progress(where, effort.budget, effort.verbose, "Finding the learning rate")
+    with bar_of_all as bar, borrow(model, source.first, plan) as stepper:
         reason = obstacle(model, source)
         if reason is not None:
             return Measurement(Curve(effort.rates, ()), "not_started", {}, _notes(source), reason)
@@ -104,9 +111,10 @@ def measure(where: str, model: Any, source: Batches, effort: Effort) -> Measurem
         sprinter = Sprinter(stepper, source, effort.seed, bar)
         sprints, note = _sprints(sprinter, measurement.curve, effort, spent)
         edge = _critical(stepper, source, effort.seed + effort.repeats, ramps[0], rates) if effort.critical else None
+        answers = meaning(model, stepper.plan)
     notes = (*measurement.notes, note) if note else measurement.notes
     cost = Cost(spent, sprinter.updates)
-    return dataclasses.replace(measurement, critical=edge, sprints=sprints, notes=notes, cost=cost)
+    return dataclasses.replace(measurement, critical=edge, sprints=sprints, notes=notes, cost=cost, meaning=answers)
 
 
 def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:

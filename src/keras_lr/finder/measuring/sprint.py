@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_lr.backends.arrays import Chunk
+from keras_lr.backends.keras import followers_of
 from keras_lr.backends.protocols import Stepper
 from keras_lr.engines.borrowed.ramp import Source, climb
 from keras_lr.finder.deciding.sprints import (
@@ -99,8 +100,7 @@ class Sprinter:
 
     def _idle(self, short: int) -> SprintCurves | None:
         """Returns the curves without a sprint, or None if the data ends too early."""
-        optimizer = self._stepper.model.optimizer
-        name = type(getattr(optimizer, "inner_optimizer", optimizer)).__name__
+        name = type(followers_of(self._stepper.model, self._stepper.plan)[0]).__name__
         curves = SprintCurves(
             (),
             (),
@@ -124,7 +124,9 @@ class Sprinter:
         self._stepper.reset()
         if rate == 0.0 and self._holdout is not None:
             return (self._holdout_losses(self._holdout.chunk),) * len(lengths), 0.0
-        reader, updates, losses = self._reader(), [], []
+        reader = self._reader()
+        updates: list[float] = []
+        losses: list[tuple[float, ...]] = []
         for length in lengths:
             rates = (rate,) * (length - len(updates))
             ramp = climb(self._stepper, reader, rates, not_finite, self._bar)
