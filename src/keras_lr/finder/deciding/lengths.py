@@ -28,8 +28,8 @@ RELIEF = 0.5  # and its peak falls less with length: its slope is that of a cons
 BELOW_CENTER = 0.32  # best rate of sprints / center of the landmarks of the ramps, as a rule
 CENTER_ERROR, SPRINT_ERROR = 0.4, 0.1  # decades: how far each is off besides the scatter of the sprints
 BLOCKS = 5  # of the batches that count: each is left out in turn to measure the spread
-ERROR = 0.2  # decades: the error of the rule, one standard deviation
-ERROR_PER_DECADE = 0.1  # and for each decade between the two lengths
+ERROR = 0.1  # decades: the error of the rule, one standard deviation
+ERROR_PER_DECADE = 0.05  # and for each decade between the two lengths, and for each decade of epochs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,15 +61,17 @@ class RateByLength:
             steps: The length in updates.
             mean_share: Mean of the schedule over its peak; 1 for a constant rate.
         """
-        epochs = max(1.0, steps / (self.steps_per_epoch or steps))
         slope = self.slope * mean_share**RELIEF
-        factor = (steps / self.length) ** slope * epochs**EPOCH_SLOPE * mean_share**-PEAK
+        factor = (steps / self.length) ** slope * self._epochs(steps) ** EPOCH_SLOPE * mean_share**-PEAK
         return self.learning_rate * min(factor, 1.0)
 
+    def _epochs(self, steps: float) -> float:
+        return max(1.0, steps / (self.steps_per_epoch or steps))
+
     def interval_for(self, steps: float, mean_share: float = 1.0) -> tuple[float, float]:
-        """Returns the 90 % interval of `rate_for`; it grows with the distance between the lengths."""
-        distance = max(0.0, math.log10(steps / self.length))
-        half_width = 10.0 ** (1.64 * math.hypot(self.spread, ERROR + ERROR_PER_DECADE * distance))
+        """Returns the 90 % interval of `rate_for`; it grows with the distance between the lengths, and with the epochs."""
+        decades = max(0.0, math.log10(steps / self.length)) + math.log10(self._epochs(steps))
+        half_width = 10.0 ** (1.64 * math.hypot(self.spread, ERROR + ERROR_PER_DECADE * decades))
         rate = self.rate_for(steps, mean_share)
         return rate / half_width, rate * half_width
 
