@@ -17,7 +17,11 @@ def normalized(inputs: int, hidden: list[int], outputs: int) -> Build:
     def make() -> Any:
         layers = []
         for units in hidden:
-            layers += [keras.layers.Dense(units, use_bias=False), keras.layers.BatchNormalization(), keras.layers.ReLU()]
+            layers += [
+                keras.layers.Dense(units, use_bias=False),
+                keras.layers.BatchNormalization(),
+                keras.layers.ReLU(),
+            ]
         return keras.Sequential([keras.layers.Input([inputs]), *layers, keras.layers.Dense(outputs)])
 
     return make

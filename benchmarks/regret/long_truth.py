@@ -86,5 +86,11 @@ if __name__ == "__main__":
     groups = [GROUPS[arguments.only]] if arguments.only else GROUPS.values()
     main(
         arguments.minutes,
-        [task for halves in groups for half, tasks in halves.items() for task in tasks if arguments.half in (None, half)],
+        [
+            task
+            for halves in groups
+            for half, tasks in halves.items()
+            for task in tasks
+            if arguments.half in (None, half)
+        ],
     )
