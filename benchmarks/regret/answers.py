@@ -18,7 +18,7 @@ os.environ.setdefault("KERAS_BACKEND", "jax")
 
 import keras
 from long_tasks import GROUPS
-from tasks import halves
+from tasks import further, halves
 from truth import SHAPES, STORES
 
 import keras_lr as klr
@@ -31,6 +31,7 @@ from keras_lr.finder.target import mean_share
 OUT = STORES / "answers.json"
 SEEDS = (100, 101, 102)  # other seeds than those of truth.py
 ALL = {"short": halves(), **GROUPS}
+FURTHER = {"further": {"tune": further()}}  # for tuning only
 
 
 def record_of(task, arrays, seed, named):
@@ -65,7 +66,7 @@ def decide_again(out):
     """Decides again on the curves on file."""
     per_epoch = {
         task.name: len(task.arrays()[0]) // task.batch_size
-        for halves in ALL.values()
+        for halves in (ALL | FURTHER).values()
         for half in halves.values()
         for task in half
     }
@@ -77,7 +78,7 @@ def main(out, groups, half):
     out.parent.mkdir(exist_ok=True, parents=True)
     records, start = [], time.perf_counter()
     for group in groups:
-        for task in [task for name, tasks in ALL[group].items() for task in tasks if half in (None, name)]:
+        for task in [task for name, tasks in (ALL | FURTHER)[group].items() for task in tasks if half in (None, name)]:
             arrays = task.arrays()
             for named in (True, False) if group == "short" else (True,):
                 records += [record_of(task, arrays, seed, named) for seed in SEEDS]
@@ -90,7 +91,7 @@ def main(out, groups, half):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=pathlib.Path, default=OUT)
-    parser.add_argument("--group", choices=ALL, action="append", help="some pairs; default: all")
+    parser.add_argument("--group", choices=ALL | FURTHER, action="append", help="some pairs; default: all")
     parser.add_argument("--half", choices=("tune", "held out"), help="one half; default: both")
     parser.add_argument("--again", action="store_true", help="only decide again on the curves in the file")
     arguments = parser.parse_args()
