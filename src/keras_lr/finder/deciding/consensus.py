@@ -14,6 +14,7 @@ import numpy as np
 from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.lengths import RateByLength, rate_by_length
 from keras_lr.finder.deciding.ramps import (
+    NOT_FINITE,
     Descent,
     Landmarks,
     center_spread,
@@ -75,7 +76,7 @@ def consensus(curve: Curve, purpose: Purpose | None = None, sprints: SprintCurve
     ramps = descent(curve)
     if ramps.obstacle is not None:
         return Decision(None, None, ramps.obstacle, ramps.smooth)
-    if sprints is not None and sprints.learning_rates:
+    if sprints is not None:
         decision = _from_sprints(purpose, sprints, ramps.landmarks is not None)
     elif ramps.landmarks is not None:
         decision = _from_ramps(curve, purpose, ramps)
@@ -86,6 +87,8 @@ def consensus(curve: Curve, purpose: Purpose | None = None, sprints: SprintCurve
 
 def _from_sprints(purpose: Purpose, sprints: SprintCurves, turned: bool) -> Decision:
     """Reads the sprints; `turned`: whether the ramps came back up."""
+    if not np.isfinite(np.concatenate(sprints.idle_losses)).all():
+        return Decision(None, None, NOT_FINITE)
     _, gain, noise = best_sprint(sprints)
     if not math.isfinite(gain):
         reason = f"Every sprint diverged, even at {sprints.learning_rates[0]:.2g}. Lower min_lr, or check the data and the loss."
