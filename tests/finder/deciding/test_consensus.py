@@ -125,7 +125,7 @@ def test_the_answer_of_sprints_is_that_of_their_best_rates_for_the_length_and_th
     sprints = all_sprints(Landscape(slope=-0.2))[0]
     purpose = Purpose(5000, 0.7, steps_per_epoch=100)
     answer = consensus(ramps(), purpose, sprints)
-    assert answer.by_length.steps_per_epoch == 100
+    assert answer.by_length == rate_by_length(sprints, 100, answer.landmarks.center)
     assert answer.learning_rate == answer.by_length.rate_for(5000, 0.7)
     assert answer.interval == answer.by_length.interval_for(5000, 0.7)
     assert answer.landmarks == consensus(ramps()).landmarks
