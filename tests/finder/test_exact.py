@@ -183,7 +183,16 @@ def build_same(make):
 
 def find_on(model, data, **kwargs):
     return klr.find(
-        model, **data, batch_size=BATCH, steps=STEPS, min_lr=RATES[0], max_lr=RATES[-1], repeats=1, seed=SEED, sprint_steps=0, **kwargs
+        model,
+        **data,
+        batch_size=BATCH,
+        steps=STEPS,
+        min_lr=RATES[0],
+        max_lr=RATES[-1],
+        repeats=1,
+        seed=SEED,
+        sprint_steps=0,
+        **kwargs,
     )
 
 

@@ -44,6 +44,14 @@ def test_without_any_length_it_is_a_usual_training():
 
 
 @once
+def test_verify_is_for_a_training_of_half_of_its_updates():
+    assert purpose_of("find", None, None, None, 100, 160) == Purpose(160, steps_per_epoch=100)
+    assert purpose_of("find", SHAPE, None, None, None, 160).steps == 160
+    assert purpose_of("find", None, 20, None, 100, 160).steps == 2000
+    assert purpose_of("find", klr.Cosine(1.0, 0.0, 5000), None, None, 100, 160).steps == 5000
+
+
+@once
 def test_a_bound_schedule_has_a_length_that_comes_first():
     assert length_of(schedule=klr.Cosine(1.0, 0.0, 5000)) == 5000
     assert length_of(epochs=3, schedule=klr.Cosine(1.0, 0.0, 5000), batches=None) == 5000
@@ -64,7 +72,9 @@ def test_a_length_that_nobody_knows_is_refused():
     with pytest.raises(ArgumentError, match=rule):
         length_of(schedule=SHAPE, batches=None)
     for name, value in (("epochs", 0), ("epochs", 1.5), ("steps_per_epoch", 0)):
-        with pytest.raises(ArgumentError, match=rf"find\({name}={value}\): {name} must be a whole number of at least 1"):
+        with pytest.raises(
+            ArgumentError, match=rf"find\({name}={value}\): {name} must be a whole number of at least 1"
+        ):
             length_of(**{name: value})
 
 
@@ -80,7 +90,9 @@ def test_find_takes_the_length_of_the_data(line):
     x, y, make = line
     assert klr.find(make(), x, y, **QUICK).steps == 600
     assert klr.find(make(), x, y, **QUICK, epochs=400).steps == 2000
-    assert klr.find(make(), x, y, **{**QUICK, "batch_size": 16}, epochs=400).steps == 1200  # as fit: the last is smaller
+    assert (
+        klr.find(make(), x, y, **{**QUICK, "batch_size": 16}, epochs=400).steps == 1200
+    )  # as fit: the last is smaller
     assert klr.find(make(), x, y, **QUICK, steps_per_epoch=90).steps == 900
     assert klr.find(make(), x, y, **QUICK, schedule=klr.Cosine(0.1, 0.0, 5000)).steps == 5000
 
@@ -155,7 +167,7 @@ def test_without_sprints_there_is_no_rate_for_another_length(line):
     assert ramps.learning_rate is not None
     rule = (
         r"rate_for\(steps=100\): without sprints the length of a training does not count. "
-        "Call find without sprint_steps=0 and without verify."
+        "Call find without sprint_steps=0."
     )
     with pytest.raises(ArgumentError, match=rule):
         ramps.rate_for(100)
@@ -186,7 +198,9 @@ def test_find_then_fit_finds_for_its_own_training(line):
     x, y, make = line
     arguments = {name: value for name, value in QUICK.items() if name in ("steps", "sprint_steps")}
     fit = {"batch_size": 8, "verbose": 0, "find_arguments": arguments}
-    with pytest.warns(UserWarning, match=r"find_then_fit: the training has 15 updates, fewer than the \d+ that") as caught:
+    with pytest.warns(
+        UserWarning, match=r"find_then_fit: the training has 15 updates, fewer than the \d+ that"
+    ) as caught:
         done = klr.find_then_fit(make(), x, y, epochs=5, initial_epoch=2, **fit)
     assert caught[0].filename == __file__
     assert done.found.steps == 15

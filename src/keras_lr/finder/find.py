@@ -155,9 +155,8 @@ def find_for(
     arrays = {"x": x, "y": y, "sample_weight": sample_weight, "batch_size": batch_size}
     source = batches(where, **arrays, class_weight=class_weight)
     per_epoch = source.per_epoch and max(1, source.per_epoch // machinery.micro_batches(model))
-    purpose = purpose_of(where, schedule, epochs, steps_per_epoch, per_epoch)
-    if verify and purpose.label:
-        purpose = dataclasses.replace(purpose, steps=round(verify / BUDGETS), label="")
+    verified = round(verify / BUDGETS) if verify else None
+    purpose = purpose_of(where, schedule, epochs, steps_per_epoch, per_epoch, verified)
     split = _split_for_trials(where, source, arrays, validation_data, verify)
     long = None if sprint_steps is None else checks.whole(where, 0, sprint_steps=sprint_steps)
     repeats = (RAMPS_ALONE if long == 0 else 1) if repeats is None else checks.whole(where, repeats=repeats)

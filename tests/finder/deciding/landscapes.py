@@ -39,7 +39,7 @@ class Landscape:
         edge: Sprints at this rate or above diverge at once.
         depth: The gain at the best rate; 0 for a loss that never falls.
         noise: Standard deviation of the gain from batch to batch, the same at every rate.
-        batches: The number of batches.
+        batches: How many batches each loss is read on.
     """
 
     best: float = 1e-2
@@ -59,9 +59,13 @@ class Landscape:
         """The losses of a sprint after each of these updates; none once it has diverged."""
         if rate >= self.edge:
             return ((),) * len(lengths)
-        scatter = self.noise * np.random.default_rng(1).normal(size=self.batches) if self.noise else np.zeros(self.batches)
+        scatter = (
+            self.noise * np.random.default_rng(1).normal(size=self.batches) if self.noise else np.zeros(self.batches)
+        )
         distances = [math.log10(rate / self.best_at(length)) for length in lengths]
-        shares = [max(1.0 - 0.25 * distance**2, 10.0**distance if distance < 0 else -math.inf) for distance in distances]
+        shares = [
+            max(1.0 - 0.25 * distance**2, 10.0**distance if distance < 0 else -math.inf) for distance in distances
+        ]
         gains = [self.depth * (share + scatter) for share in shares]
         return tuple(tuple((np.array(self.idle()) - gain).tolist()) for gain in gains)
 

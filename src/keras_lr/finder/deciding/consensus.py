@@ -95,7 +95,7 @@ def _from_sprints(purpose: Purpose, sprints: SprintCurves, marks: Landmarks | No
         return Decision(None, None, reason)
     if not shows_progress(sprints):
         return Decision(None, None, flat_reason("no rate lowered the loss", gain, noise))
-    by_length = rate_by_length(sprints, purpose.steps_per_epoch, marks and marks.center)
+    by_length = rate_by_length(sprints, purpose.steps_per_epoch, None if marks is None else marks.center)
     if by_length.best_rates[-1] == sprints.learning_rates[-1] and marks is None:
         return Decision(None, None, still_falling(by_length.best_rates[-1]))
     interval = by_length.interval_for(purpose.steps, purpose.mean_share)
