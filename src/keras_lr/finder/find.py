@@ -60,8 +60,8 @@ def find(
     none of them trains on, the holdout, show how good they are. Short sprints find the region, longer ones the best rate at
     growing lengths. The answer for a training of T updates follows from these: a long training needs a lower rate.
 
-    `find` spends at most 600 updates, or a fifth of a training of more than 3,000, but no more than 5,000. Only a model that
-    makes no progress at first gets more.
+    `find` spends at most 600 updates, or a fifth of a training of more than 3,000, but no more than 5,000. A model that
+    makes no progress at first gets up to four times as many. `steps`, `repeats`, `ramp` and `sprint_steps` may raise the cost.
 
     At the end, and on Ctrl-C or an error, `find` restores weights, optimizer, metrics, rate and random states. A `fit`
     after it gives the same as a `fit` without it.

@@ -84,8 +84,8 @@ def climb(
             progress.step()
         end = stop(_means(history["loss"], batches))
         if end is not None:
-            made = min(len(learning_rates), -(-end[0] // CHUNK) * CHUNK)
-            return dataclasses.replace(_result(history, batches, *end), updates=made)
+            updates = min(len(learning_rates), -(-end[0] // CHUNK) * CHUNK)
+            return dataclasses.replace(_result(history, batches, *end), updates=updates)
         if source.whole:
             quick = int(QUICK * len(chunk) / (time.perf_counter() - start))
             size = max(CHUNK * batches, min(MOST, quick) // batches * batches)

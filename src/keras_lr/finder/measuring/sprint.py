@@ -39,8 +39,8 @@ class Plan:
 
     Args:
         start: The rate of the first sprint.
-        lowest: The lowest rate.
-        highest: The highest rate.
+        lowest: No sprint has a lower rate.
+        highest: Nor a higher one.
         budget: Updates for all sprints.
         most: Updates of a sprint at most: the length of the training.
         updates: Updates of a long sprint; None: as the budget allows.
