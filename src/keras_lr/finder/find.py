@@ -60,8 +60,8 @@ def find(
     none of them trains on, the holdout, show how good they are. Short sprints find the region, longer ones the best rate at
     growing lengths. The answer for a training of T updates follows from these: a long training needs a lower rate.
 
-    `find` spends at most 600 updates, or a fifth of a training of more than 3,000, but no more than 5,000. Only a model that
-    makes no progress at first gets more.
+    `find` spends at most 600 updates, or a fifth of a training of more than 3,000, but no more than 5,000. A model that
+    makes no progress at first gets up to four times as many. `steps`, `repeats`, `ramp` and `sprint_steps` may raise the cost.
 
     At the end, and on Ctrl-C or an error, `find` restores weights, optimizer, metrics, rate and random states. A `fit`
     after it gives the same as a `fit` without it.
@@ -155,9 +155,8 @@ def find_for(
     arrays = {"x": x, "y": y, "sample_weight": sample_weight, "batch_size": batch_size}
     source = batches(where, **arrays, class_weight=class_weight)
     per_epoch = source.per_epoch and max(1, source.per_epoch // machinery.micro_batches(model))
-    purpose = purpose_of(where, schedule, epochs, steps_per_epoch, per_epoch)
-    if verify and purpose.label:
-        purpose = dataclasses.replace(purpose, steps=round(verify / BUDGETS), label="")
+    verified = round(verify / BUDGETS) if verify else None
+    purpose = purpose_of(where, schedule, epochs, steps_per_epoch, per_epoch, verified)
     split = _split_for_trials(where, source, arrays, validation_data, verify)
     long = None if sprint_steps is None else checks.whole(where, 0, sprint_steps=sprint_steps)
     repeats = (RAMPS_ALONE if long == 0 else 1) if repeats is None else checks.whole(where, repeats=repeats)
