@@ -89,7 +89,8 @@ def test_the_ratio_of_two_schedules_is_that_of_their_peaks(some_digits):
     constant = klr.find(network(several()), *some_digits, **SHORT)
     warm = klr.Cosine(1.0, 0.0, "90%").warmup("10%")
     found = klr.find(network(several(0.001 * warm, 0.1 * warm)), *some_digits, **SHORT)
-    assert np.array(found.losses) == pytest.approx(np.array(constant.losses), rel=1e-5)  # ratios 100 and 100.00000000000001
+    same = pytest.approx(np.array(constant.losses), rel=1e-5)  # the ratios are 100 and 100.00000000000001
+    assert np.array(found.losses) == same
     model = network(several(keras.optimizers.schedules.ExponentialDecay(0.001, 10, 0.5)))
     assert klr.find(model, *some_digits, **SHORT).reason.endswith("'head' has 100 times that rate.")
 
@@ -146,11 +147,13 @@ def test_find_then_fit_keeps_ratios_along_a_schedule(some_digits):
     fit = {"schedule": shape, "epochs": 1, "batch_size": 64, "verbose": 0, "callbacks": [monitor]}
     done = klr.find_then_fit(model, *some_digits, find_arguments=arguments, **fit)
     peak = done.found.learning_rate
+    assert peak is not None, done.reason
     assert monitor.groups["body"][0] == pytest.approx(peak, rel=1e-6)
     assert monitor.groups["head"][0] == pytest.approx(100.0 * peak, rel=1e-6)
     model = network(several(0.001, klr.Constant(0.2)))
     monitor.groups.clear()
     done = klr.find_then_fit(model, *some_digits, find_arguments={**arguments, "group": "body"}, **fit)
+    assert done.found.learning_rate is not None, done.reason
     assert monitor.groups["body"][0] == pytest.approx(done.found.learning_rate, rel=1e-6)
     assert set(monitor.groups["head"]) == {0.2}
 
@@ -160,7 +163,9 @@ def test_a_group_that_names_nobody_is_refused(some_digits):
     for make in (several, chosen_by_function):
         with pytest.raises(klr.ArgumentError, match=known):
             klr.find(network(make()), *some_digits, group="embedding")
-    with pytest.raises(klr.ArgumentError, match=r"find\(group='adam'\): the model has one learning rate. Leave group out."):
+    with pytest.raises(
+        klr.ArgumentError, match=r"find\(group='adam'\): the model has one learning rate. Leave group out."
+    ):
         klr.find(network(adam(name="adam")), *some_digits, group="adam")
     shared = (
         r"find\(group='hidden'\): the groups of PerLayer share one learning rate, which their factors multiply. "
@@ -171,18 +176,24 @@ def test_a_group_that_names_nobody_is_refused(some_digits):
 
 
 def test_rates_without_a_ratio_are_refused(some_digits):
-    rule = "the rate of 'body' is 0, so that the others have no ratio to it. Compile with rates above 0, or pass group=."
+    rule = (
+        "the rate of 'body' is 0, so that the others have no ratio to it. Compile with rates above 0, or pass group=."
+    )
     with pytest.raises(klr.ArgumentError, match=rule):
         klr.find(network(several(0.0)), *some_digits)
 
 
 def test_apply_refuses_what_it_can_not_set(some_digits):
     found = klr.find(network(several()), *some_digits, group="head", **SHORT)
-    with pytest.raises(klr.ArgumentError, match=r"apply\(group='head'\): the model has one learning rate. Leave group out."):
+    with pytest.raises(
+        klr.ArgumentError, match=r"apply\(group='head'\): the model has one learning rate. Leave group out."
+    ):
         found.apply(network(adam()))
     with pytest.raises(klr.ArgumentError, match="the optimizer's rate is not a single float"):
         found.apply(network(several(0.001, klr.Constant(0.1))))
     held = network(several(klr.Constant(0.1)))
     assert found.apply(held) == found.learning_rate
-    with pytest.raises(klr.ArgumentError, match="the model's optimizers are unknown before it is built. Build it first"):
+    with pytest.raises(
+        klr.ArgumentError, match="the model's optimizers are unknown before it is built. Build it first"
+    ):
         found.apply(network(chosen_by_function(), built=False))

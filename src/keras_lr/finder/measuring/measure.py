@@ -23,11 +23,12 @@ from keras_lr.finder.deciding.stopping import Divergence, not_finite
 from keras_lr.finder.measuring import ladder
 from keras_lr.finder.measuring.batches import Batches
 from keras_lr.finder.measuring.holdout import sprint_holdout
-from keras_lr.finder.measuring.prechecks import obstacle
+from keras_lr.finder.measuring.prechecks import divides_by_rate, obstacle
 from keras_lr.finder.measuring.rates import meaning
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
+RESTARTED = "The optimizer divides by the rate, so each rate of a ramp trained from the start."
 USUAL = 6  # sprints, with the one at rate 0
 
 
@@ -80,7 +81,9 @@ def measure(
         reason = obstacle(model, source)
         if reason is not None:
             return Measurement(Curve(rates, ()), "not_started", {}, _notes(source), reason)
-        planned = rates
+        planned, notes = rates, _notes(source)
+        if divides_by_rate(stepper, source.first()):
+            ramp, sprint_steps, notes = "restart", 0, (*notes, RESTARTED)
         for lowering in range(ladder.LOWERINGS + 1):
             ramps = _ramps(stepper, source, rates, ramp, repeats, seed, bar)
             at_once = _rule(rates).at_once([(one.losses, one.stop_reason) for one in ramps])
@@ -92,7 +95,7 @@ def measure(
         sprints = _sprints(stepper, source, Curve(rungs, _losses(ramps)), ramp, sprint_steps, seed, bar)
         edge = _critical(stepper, source, seed + repeats, ramps[0], rates) if critical else None
         answers = meaning(model, stepper.plan)
-    measurement = _measurement(source, planned, rungs, ramps)
+    measurement = _measurement(notes, planned, rungs, ramps)
     if sprint_steps and sprints is None and sprint_start(measurement.curve) is not None:
         measurement = dataclasses.replace(measurement, notes=(*measurement.notes, ONCE))
     return dataclasses.replace(measurement, critical=edge, sprints=sprints, meaning=answers)
@@ -168,9 +171,9 @@ def _rule(rates: tuple[float, ...], planned: int | None = None) -> Divergence:
 
 
 def _measurement(
-    source: Batches, planned: tuple[float, ...], rungs: tuple[float, ...], ramps: list[RampResult]
+    of_data: tuple[str, ...], planned: tuple[float, ...], rungs: tuple[float, ...], ramps: list[RampResult]
 ) -> Measurement:
-    notes = list(_notes(source))
+    notes = list(of_data)
     if rungs[0] < planned[0]:
         notes.append(
             f"Every ramp diverged at once at min_lr, {planned[0]:.2g}: the ladder was lowered to {rungs[0]:.2g}."
