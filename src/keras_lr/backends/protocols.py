@@ -18,9 +18,11 @@ class Stepper(Protocol):
 
     Attributes:
         model: A compiled model, built with its optimizer, loss and metrics.
+        programs: Compiled functions of the model, by name. They may serve the next stepper too, so they hold no data.
     """
 
     model: Any
+    programs: dict[Any, Any]
 
     def reset(self) -> None:
         """Restores the start."""
@@ -63,5 +65,5 @@ class StepperModule(Protocol):
     def scope(self, model: Any) -> contextlib.AbstractContextManager[Any]:
         """Returns the distribution scope that a model was created in."""
 
-    def Stepper(self, model: Any) -> Stepper:
-        """Creates a stepper of a built model."""
+    def Stepper(self, model: Any, programs: dict[Any, Any] | None = None) -> Stepper:
+        """Creates a stepper of a built model, with the programs of an earlier one if the model is the same."""
