@@ -189,7 +189,7 @@ def _on_device(data: Any, least: int) -> Any:
 
     def transfer(array: Any) -> Any:
         if len(array) < least:
-            padded = _room((least, *array.shape[1:]), array.dtype)
+            padded = _room((least, *array.shape[1:]), jax.dtypes.canonicalize_dtype(array.dtype))
             padded[: len(array)] = array
             array = padded
         return jax.device_put(array)
