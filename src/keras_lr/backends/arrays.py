@@ -49,6 +49,11 @@ class Chunk:
         """Returns one batch `count` times."""
         return cls(batch, np.tile(np.arange(count_rows(batch)), (count, 1)))
 
+    def singles(self) -> Iterator[Chunk]:
+        """Yields a chunk of each batch alone."""
+        for index in range(len(self)):
+            yield dataclasses.replace(self, rows=self.rows[index : index + 1])
+
     def batches(self) -> Iterator[Batch]:
         """Yields each batch as arrays of its own."""
         for rows in self.rows:

@@ -17,6 +17,7 @@ from keras.src.backend.common import global_state
 from keras.src.trainers.data_adapters import array_slicing
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
+from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.core.errors import ArgumentError
 
 _NAME_COUNTERS = "object_name_uids"
@@ -83,12 +84,32 @@ def count_as(wrapper: Any, inner: Any) -> None:
 
 def micro_batches(model: Any) -> int:
     """Returns the number of batches in an update: more than one under gradient accumulation."""
-    return max(optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model))
+    return max((optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model)), default=1)
 
 
 def replace_rate(model: Any, rate: Callable[[], Any]) -> contextlib.AbstractContextManager[None]:
     """Makes every optimizer of the model use `rate()` within the block. A step that is traced in the block keeps it."""
     return _replace(optimizers_of(model), {"_learning_rate": rate})
+
+
+@contextlib.contextmanager
+def replace_rates(model: Any, plan: RatePlan, rates: Callable[[], Any]) -> Iterator[None]:
+    """Makes the optimizers that follow use the numbers of `rates()` in turn within the block; the others keep their own."""
+    with contextlib.ExitStack() as replacements:
+        for index, optimizer in enumerate(followers_of(model, plan)):
+            own = {"_learning_rate": lambda index=index: rates()[index]}
+            replacements.enter_context(_replace([optimizer], own))
+        yield
+
+
+def equal_rates(model: Any) -> RatePlan:
+    """Returns the plan by which all optimizers of a model have the rate that is tested."""
+    return RatePlan((1.0,) * len(optimizers_of(model)))
+
+
+def followers_of(model: Any, plan: RatePlan) -> list[Any]:
+    """Returns the optimizers that follow the rate that is tested."""
+    return [own for own, follows in zip(optimizers_of(model), plan.following, strict=True) if follows]
 
 
 def replace_settings(model: Any, settings: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:

@@ -14,6 +14,7 @@ import numpy as np
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import Batch, Chunk, count_rows, map_arrays
+from keras_lr.backends.rate_plan import RatePlan
 
 LENGTH = (
     96  # updates in one call of the compiled loop, at most; all calls have room for so many, so they share a program
@@ -78,8 +79,8 @@ class CompiledSteps:
         loops: Whether updates run in a loop; None before the first.
     """
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, plan: RatePlan) -> None:
+        self.model, self.plan = model, plan
         compiles = bool(model.jit_compile) and not model.run_eagerly
         self.update = jax.jit(self._update) if compiles else self._update
         self.alone = jax.jit(self._update, donate_argnums=0) if compiles else self._update
@@ -101,7 +102,7 @@ class CompiledSteps:
 
     def _update(self, state: Any, metrics: Any, data: Any, rows: Any, rates: Any, update: Any) -> Any:
         batch = jax.tree.map(lambda array: _spread(jnp.take(array, rows[update], axis=0)), data)
-        with machinery.replace_rate(self.model, lambda: rates[update]):
+        with machinery.replace_rates(self.model, self.plan, lambda: rates[update]):
             logs, after = self.model.train_step((*state, metrics), batch)
         return machinery.losses_in(self.model, logs), tuple(after[:3])
 
@@ -116,10 +117,10 @@ class Stepper:
     Convolutions on a CPU are slow in such a loop. With them each update is a call, and no call waits for the one before.
     """
 
-    def __init__(self, model: Any, programs: dict[Any, Any] | None = None) -> None:
-        self.model = model
+    def __init__(self, model: Any, plan: RatePlan, programs: dict[Any, Any] | None = None) -> None:
+        self.model, self.plan = model, plan
         self.programs = {} if programs is None else programs
-        self._steps: CompiledSteps = self.programs.setdefault("steps", CompiledSteps(model))
+        self._steps: CompiledSteps = self.programs.setdefault(("steps", plan.following), CompiledSteps(model, plan))
         self._metrics = fresh_metrics(model)
         self._state: Any = None
         self._data: tuple[Any, Any] = (None, None)
@@ -129,8 +130,16 @@ class Stepper:
         start = (model.trainable_variables, model.non_trainable_variables, model.optimizer.variables)
         self._state = copies(tuple([variable.value for variable in variables] for variables in start))
 
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state, losses = self._state, []
+        for batch in chunk.singles():
+            self._state = copies(state)
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+        self._state = state
+        return np.concatenate(losses)
+
     def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
-        rates, parts = learning_rates.astype(keras.config.floatx()), []
+        rates, parts = self.plan.rates(learning_rates).astype(keras.config.floatx()), []
         for data, rows in self._pieces(chunk):
             parts.append(self._run(data, rows, rates[: len(rows)]))
             rates = rates[len(rows) :]
@@ -149,7 +158,8 @@ class Stepper:
     def _run(self, data: Any, rows: np.ndarray, rates: np.ndarray) -> dict[str, np.ndarray]:
         """Runs at most `LENGTH` updates."""
         steps, count = self._steps, len(rows)
-        rows, rates = np.resize(rows, (LENGTH, rows.shape[1])).astype(np.int32), np.resize(rates, LENGTH)
+        rows = np.resize(rows, (LENGTH, rows.shape[1])).astype(np.int32)
+        rates = np.resize(rates, (LENGTH, rates.shape[1]))
         if steps.loops is None:
             first = (self._state, self._metrics, data, rows, rates, np.int32(0))
             steps.loops = not has_slow_convolutions(steps.update, *first)

@@ -13,6 +13,7 @@ from tensorflow.python.eager import context
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import Batch, Chunk, map_arrays
+from keras_lr.backends.rate_plan import RatePlan
 
 
 def devices() -> list[str]:
@@ -56,8 +57,8 @@ def scope(model: Any) -> contextlib.AbstractContextManager[Any]:
 class CompiledSteps:
     """The steps of a model as graphs, which serve one stepper after the other."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, plan: RatePlan) -> None:
+        self.model, self.plan = model, plan
         self._graphs: dict[Any, Callable[..., Any]] = {}
 
     def loop_for(self, data: Any, tensors: list[Any], size: int) -> Callable[..., Any]:
@@ -67,7 +68,8 @@ class CompiledSteps:
         def loop(rows: Any, rates: Any, *leaves: Any) -> Any:
             return self._loop(lambda own: _pack(nest, [tf.gather(leaf, own) for leaf in leaves]), rows, rates)
 
-        rows, rates = tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None], keras.config.floatx())
+        rows = tf.TensorSpec([None, size], tf.int32)
+        rates = tf.TensorSpec([None, sum(self.plan.following)], keras.config.floatx())
         return self._graph(loop, nest, [rows, rates, *_specs(tensors)])
 
     def test_for(self, batch: Any, tensors: list[Any]) -> Callable[..., Any]:
@@ -108,12 +110,12 @@ class CompiledSteps:
             values = tf.stack([tf.cast(losses[name], kind) for name in names])
             return i + 1, collected.write(i, values)
 
-        count = tf.shape(rates)[0]
+        count = tf.shape(rows)[0]
         collected = tf.TensorArray(kind, size=count)
         _, collected = tf.while_loop(lambda i, _: i < count, body, (0, collected), parallel_iterations=1)
         return dict(zip(names, tf.unstack(tf.ensure_shape(collected.stack(), [None, len(names)]), axis=1), strict=True))
 
-    def _update(self, batch_at: Callable[[Any], Any], rows: Any, rate: Any) -> dict[str, Any]:
+    def _update(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
         """Runs one training step with fresh metrics on every replica, each with its share of the batch."""
         strategy = self.model.distribute_strategy
         replicas = strategy.num_replicas_in_sync
@@ -128,7 +130,7 @@ class CompiledSteps:
                 metric.reset_state()
             return machinery.losses_in(self.model, self.model.train_step(batch_at(own)))
 
-        with machinery.replace_rate(self.model, lambda: rate):  # around all replicas: they are threads
+        with machinery.replace_rates(self.model, self.plan, lambda: rates):  # around all replicas: they are threads
             if replicas == 1:
                 return on_replica()
             losses = strategy.run(on_replica)
@@ -142,16 +144,26 @@ class Stepper:
     thirty times slower. See docs/decisions/0024-chunks-of-updates.md.
     """
 
-    def __init__(self, model: Any, programs: dict[Any, Any] | None = None) -> None:
-        self.model = model
+    def __init__(self, model: Any, plan: RatePlan, programs: dict[Any, Any] | None = None) -> None:
+        self.model, self.plan = model, plan
         self.programs = {} if programs is None else programs
-        self._steps: CompiledSteps = self.programs.setdefault("steps", CompiledSteps(model))
+        self._steps: CompiledSteps = self.programs.setdefault(("steps", plan.following), CompiledSteps(model, plan))
         self._variables = machinery.variables_of(model)
         self._start = [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
         self._data: tuple[Any, list[Any]] = (None, [])
 
     def reset(self) -> None:
-        for variable, value in zip(self._variables, self._start, strict=True):
+        self._assign(self._start)
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state, losses = [tf.identity(variable.value) for variable in self._variables], []
+        for batch in chunk.singles():
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+            self._assign(state)
+        return np.concatenate(losses)
+
+    def _assign(self, values: list[Any]) -> None:
+        for variable, value in zip(self._variables, values, strict=True):
             if isinstance(variable.value, tf.distribute.DistributedValues):
                 variable.value.assign(value, read_value=False)
             else:  # the same as assign, in a third of the time
@@ -160,7 +172,8 @@ class Stepper:
     def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
         if self._data[0] is not chunk.data:
             self._data = (chunk.data, _tensors(chunk.data))
-        rows, rates = tf.constant(chunk.rows, tf.int32), tf.constant(learning_rates, keras.config.floatx())
+        rows = tf.constant(chunk.rows, tf.int32)
+        rates = tf.constant(self.plan.rates(learning_rates), keras.config.floatx())
         losses = self._steps.loop_for(*self._data, rows.shape[1])(rows, rates, *self._data[1])
         return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
 

@@ -29,6 +29,11 @@ class Batches(abc.ABC):
 
     note: str | None = None  # a limit of this source that the result reports
 
+    @property
+    def per_epoch(self) -> int | None:
+        """The batches that `fit` reads in an epoch, or None if the source does not tell."""
+        return None
+
     @abc.abstractmethod
     def reader(self, seed: int) -> Source:
         """Returns batches from the beginning, epoch after epoch; the same seed gives the same order."""
@@ -54,6 +59,10 @@ class Arrays(Batches):
         self.size = batch_size
         self.count = _rows(parts) if count is None else count  # of the first rows; the others belong to no batch
         self.resident = sum(array.nbytes for part in parts for array in _leaves(part)) <= RESIDENT
+
+    @property
+    def per_epoch(self) -> int | None:
+        return -(-self.count // self.size)
 
     def reader(self, seed: int) -> Source:
         return self.reader_of(np.arange(self.count), seed)
@@ -181,6 +190,10 @@ class _StreamReader:
 class PyDatasets(Stream):
     """A `keras.utils.PyDataset`, by index, in shuffled order."""
 
+    @property
+    def per_epoch(self) -> int | None:
+        return self.source.num_batches
+
     def raw(self, order: np.random.Generator) -> Iterator[Any]:
         count = self.source.num_batches
         if count is None:
@@ -194,6 +207,13 @@ class Datasets(Stream):
     """A `tf.data.Dataset`, another iterable of batches, or a function that returns one, each in its own order."""
 
     note = "The data keeps its own order, which find can't restore; everything else is restored."
+
+    @property
+    def per_epoch(self) -> int | None:
+        try:  # a tf.data.Dataset of unknown or endless length raises TypeError, as do a function and a generator
+            return len(self.source) or None
+        except TypeError:
+            return None
 
     def raw(self, order: np.random.Generator) -> Iterator[Any]:
         del order
