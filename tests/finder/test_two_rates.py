@@ -139,6 +139,7 @@ def test_saved_with_its_group(some_digits, tmp_path):
     assert klr.FindResult.load(tmp_path / "found.json") == found
 
 
+@pytest.mark.filterwarnings("ignore:find_then_fit. the training has")  # an epoch of ten updates, fewer than find spends
 def test_find_then_fit_keeps_ratios_along_a_schedule(some_digits):
     shape = klr.Cosine(1.0, 0.0, "100%")
     arguments = {name: value for name, value in SHORT.items() if name not in ("batch_size", "verbose")}
