@@ -82,7 +82,7 @@ def measure(
         if reason is not None:
             return Measurement(Curve(rates, ()), "not_started", {}, _notes(source), reason)
         planned, notes = rates, _notes(source)
-        if divides_by_rate(stepper, source.first()):
+        if divides_by_rate(stepper, source):
             ramp, sprint_steps, notes = "restart", 0, (*notes, RESTARTED)
         for lowering in range(ladder.LOWERINGS + 1):
             ramps = _ramps(stepper, source, rates, ramp, repeats, seed, bar)
