@@ -69,7 +69,7 @@ def copies(tree: Any) -> Any:
 
 
 class CompiledSteps:
-    """The steps of a model as programs, which serve one stepper after the other.
+    """The steps of a model as programs, which serve all steppers whose plans let the same optimizers follow.
 
     Attributes:
         update: Runs one training step with fresh metrics.
@@ -144,6 +144,14 @@ class Stepper:
             parts.append(self._run(data, rows, rates[: len(rows)]))
             rates = rates[len(rows) :]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state, losses = self._state, []
+        for batch in chunk.singles():
+            self._state = copies(state)
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+        self._state = state
+        return np.concatenate(losses)
 
     def trainable(self) -> list[Any]:
         return list(self._state[0])

@@ -55,7 +55,7 @@ def scope(model: Any) -> contextlib.AbstractContextManager[Any]:
 
 
 class CompiledSteps:
-    """The steps of a model as graphs, which serve one stepper after the other."""
+    """The steps of a model as graphs, which serve all steppers whose plans let the same optimizers follow."""
 
     def __init__(self, model: Any, plan: RatePlan) -> None:
         self.model, self.plan = model, plan
@@ -176,6 +176,13 @@ class Stepper:
         rates = tf.constant(self.plan.rates(learning_rates), keras.config.floatx())
         losses = self._steps.loop_for(*self._data, rows.shape[1])(rows, rates, *self._data[1])
         return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state, losses = [tf.identity(variable.value) for variable in self._variables], []
+        for batch in chunk.singles():
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+            self._assign(state)
+        return np.concatenate(losses)
 
     def trainable(self) -> list[Any]:
         return [variable.value for variable in self.model.trainable_variables]
