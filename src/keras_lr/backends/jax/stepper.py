@@ -145,14 +145,6 @@ class Stepper:
             rates = rates[len(rows) :]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
-    def losses(self, chunk: Chunk) -> np.ndarray:
-        state, losses = self._state, []
-        for batch in chunk.singles():
-            self._state = copies(state)
-            losses.append(self.updates(batch, np.zeros(1))["loss"])
-        self._state = state
-        return np.concatenate(losses)
-
     def trainable(self) -> list[Any]:
         return list(self._state[0])
 

@@ -177,13 +177,6 @@ class Stepper:
         losses = self._steps.loop_for(*self._data, rows.shape[1])(rows, rates, *self._data[1])
         return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
 
-    def losses(self, chunk: Chunk) -> np.ndarray:
-        state, losses = [tf.identity(variable.value) for variable in self._variables], []
-        for batch in chunk.singles():
-            losses.append(self.updates(batch, np.zeros(1))["loss"])
-            self._assign(state)
-        return np.concatenate(losses)
-
     def trainable(self) -> list[Any]:
         return [variable.value for variable in self.model.trainable_variables]
 
