@@ -85,7 +85,7 @@ def test_a_group_has_a_program_of_its_own(some_digits):
     assert len({found.losses for _, found in each}) == 3
     for group, (_, found) in zip(groups, each, strict=True):
         assert calls_of(lambda group=group: klr.find(model, *some_digits, group=group, **QUICK)) == (0, found)
-    model.optimizer.optimizers[0].learning_rate = 0.1  # other ratios are other data for the same program
+    model.optimizer.optimizers[1].learning_rate = 0.1  # other ratios are other data for the same program
     again, found = calls_of(lambda: klr.find(model, *some_digits, **QUICK))
     assert again == 0
     assert found.losses != each[0][1].losses
