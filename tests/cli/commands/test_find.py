@@ -169,7 +169,17 @@ def test_a_length_without_that_of_an_epoch_asks_for_the_option(quick, here):
     assert ran.err.splitlines()[-1] == (
         "error: find(epochs=3): the data has no length. Pass --steps-per-epoch, the updates of an epoch."
     )
-    ran = quick("find", "stream.py:build_model", "--data", "stream.py:load_data", "--epochs", "3", "--steps-per-epoch", "300", "--json")
+    ran = quick(
+        "find",
+        "stream.py:build_model",
+        "--data",
+        "stream.py:load_data",
+        "--epochs",
+        "3",
+        "--steps-per-epoch",
+        "300",
+        "--json",
+    )
     assert ran.document["steps"] == 900
 
 
@@ -244,7 +254,7 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
         ((*OWN[1:], "--rule", "nosuch"), "rule"),
         ((*OWN[1:], "--ramp", "nosuch"), "ramp"),
         ((*OWN[1:], "--batch-size", "5000"), "batch_size"),
-        ((*OWN[1:], "--epochs", "0"), "0 is not in the range x>=1"),
+        ((*OWN[1:], "--epochs", "0"), "'--epochs'"),
         ((*OWN[1:], "--schedule", "Cosine"), "Cosine needs its arguments"),
         ((*OWN[1:], "--plot", "no/lr.png"), "error: find(plot='no/lr.png'): the folder no does not exist."),
     ],
