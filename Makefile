@@ -6,7 +6,8 @@
 #   make check             formatter, linter, types, import floors, doctests
 #   make soak              kills a comparison 200 times over 1,000 runs and checks that no run is lost (some minutes)
 #   make bench | docs      benchmarks, and the pictures of the documentation
-#   make truth | peers     what make bench scores find by: trainings at all rates (half an hour), other finders' answers
+#   make truth | peers     what make bench scores find by: trainings at all rates (some hours), and others' answers. These and
+#                          make bench need digits like those of keras.datasets.mnist: make bench MNIST=mnist.npz
 
 PYTHON ?= python3
 BACKEND ?= tensorflow jax
@@ -50,12 +51,14 @@ bench: $(DEV) .venv/.bench .venv/peers/.made  # no cache of compiled programs: a
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/python benchmarks/run.py
 
 truth: .venv/.dev
-	rm -f benchmarks/regret/truth.json
+	rm -f benchmarks/regret/truth.json benchmarks/regret/long_truth.json
 	$(QUIET) KERAS_BACKEND=jax $(BIN)/python benchmarks/regret/truth.py --minutes 600
+	$(QUIET) KERAS_BACKEND=jax $(BIN)/python benchmarks/regret/long_truth.py --minutes 600
 
-peers: .venv/peers/.made
-	rm -f benchmarks/regret/peers.json
+peers: .venv/.dev .venv/peers/.made
+	rm -f benchmarks/regret/peers.json benchmarks/regret/baselines.json
 	.venv/peers/bin/python benchmarks/regret/peers.py --minutes 600
+	$(QUIET) KERAS_BACKEND=jax $(BIN)/python benchmarks/regret/baselines.py --minutes 600
 
 docs: .venv/.dev
 	$(QUIET) $(BIN)/python docs/make.py

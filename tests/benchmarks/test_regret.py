@@ -1,43 +1,26 @@
-"""The benchmark of find: its split, its arithmetic, and the optimizers that the other finders get."""
+"""The pairs of the benchmark of find, their halves, and the optimizers that the other finders get."""
 
 import collections
-import importlib
 import json
-import pathlib
-import sys
 
 import keras
 import numpy as np
 import pytest
 
-FOLDER = pathlib.Path(__file__).parent.parent.parent / "benchmarks" / "regret"
-
-
-@pytest.fixture(autouse=True)
-def importable(monkeypatch):
-    """The scripts of the benchmark find each other by their names."""
-    monkeypatch.syspath_prepend(FOLDER)
-    yield
-    for name in ("tasks", "score", "peers", "data", "networks"):
-        sys.modules.pop(name, None)
-
-
-def truth_of(score):
-    """Rates 0.01, 0.1, 1, 10 with losses 3, 1, 2 and a divergence; 5 before training."""
-    return score.Truth(np.array([-2.0, -1.0, 0.0, 1.0]), [3.0, 1.0, 2.0, None], 5.0)
+from tests.benchmarks.conftest import FOLDER
 
 
 @pytest.mark.once
-def test_the_halves_are_those_that_were_fixed_before_the_rule_was_tuned():
-    halves = importlib.import_module("tasks").halves()
+def test_the_halves_are_those_that_were_fixed_before_the_rule_was_tuned(script):
+    halves = script("tasks").halves()
     fixed = json.loads((FOLDER / "split.json").read_text())
     assert {half: [task.name for task in tasks] for half, tasks in halves.items()} == fixed
     assert [len(tasks) for tasks in halves.values()] == [24, 24]
 
 
 @pytest.mark.once
-def test_both_halves_have_every_kind_twice_and_every_optimizer_three_times():
-    tasks = importlib.import_module("tasks")
+def test_both_halves_have_every_kind_twice_and_every_optimizer_three_times(script):
+    tasks = script("tasks")
     for half in tasks.halves().values():
         kinds, optimizers = (
             collections.Counter(getattr(task, what) for task in half) for what in ("kind", "optimizer")
@@ -47,45 +30,46 @@ def test_both_halves_have_every_kind_twice_and_every_optimizer_three_times():
 
 
 @pytest.mark.once
-def test_regret_is_the_share_of_the_gain_that_is_lost():
-    truth = truth_of(importlib.import_module("score"))
-    assert truth.best == 0.1
-    assert [truth.regret(rate) for rate in (0.01, 0.1, 1.0, 10.0)] == [0.5, 0.0, 0.25, 1.0]
-    assert truth.regret(10**-1.5) == pytest.approx(0.25)  # half-way in log rate
-    assert [truth.regret(rate) for rate in (1e-4, 1e3)] == [0.5, 1.0]  # as at the ends of the grid
+def test_the_halves_of_long_pairs_and_texts_are_those_that_were_fixed(script):
+    groups = script("long_tasks").GROUPS
+    fixed = json.loads((FOLDER / "long_split.json").read_text())
+    assert {
+        group: {half: [task.name for task in tasks] for half, tasks in halves.items()}
+        for group, halves in groups.items()
+    } == fixed
+    assert [len(tasks) for halves in groups.values() for tasks in halves.values()] == [10, 10, 4, 4]
 
 
 @pytest.mark.once
-def test_a_refusal_costs_all_unless_training_is_of_no_use():
-    score = importlib.import_module("score")
-    assert truth_of(score).regret(None) == 1.0
-    of_no_use = score.Truth(np.array([-2.0, -1.0]), [4.95, 4.91], 5.0)
-    assert not of_no_use.worth
-    assert of_no_use.regret(None) == 0.0
+def test_each_half_has_one_long_pair_of_a_kind_and_one_text_of_a_kind_and_an_optimizer(script):
+    groups = script("long_tasks").GROUPS
+    kinds = [[task.kind for task in tasks] for tasks in groups["long"].values()]
+    assert kinds[0] == kinds[1]
+    assert len(set(kinds[0])) == 10
+    for tasks in groups["text"].values():
+        assert {(task.kind, task.optimizer) for task in tasks} == {
+            (kind, optimizer) for kind in ("transformer", "recurrent") for optimizer in ("Adam", "Momentum")
+        }
 
 
 @pytest.mark.once
-def test_an_interval_holds_a_good_rate_within_it_or_at_its_ends():
-    truth = truth_of(importlib.import_module("score"))
-    assert truth.holds((0.05, 0.2))
-    assert truth.holds((0.1, 0.2))
-    assert not truth.holds((0.2, 0.9))
-
-
-@pytest.mark.once
-def test_a_score_is_over_pairs_and_seeds():
-    score = importlib.import_module("score")
-    truth = {"a": truth_of(score), "b": truth_of(score)}
-    found = score.score_of({"a": [0.1, 0.01], "b": [0.1, None]}, truth, ["a", "b"])
-    assert (found.mean, found.worst, found.worst_answer) == (0.375, 0.5, 1.0)
-    assert (found.spread, found.refusals) == (pytest.approx(10.0), 0.25)
+def test_a_long_training_and_a_text_see_each_example_once(script, few_digits):
+    groups = script("long_tasks").GROUPS
+    tasks = [task for halves in groups.values() for tasks in halves.values() for task in tasks]
+    assert {task.epochs for task in tasks} == {1}
+    quick = {
+        task.kind: len(task.arrays()[0]) // task.batch_size
+        for task in tasks
+        if task.data in ("hastie", "friedman", "GRU")
+    }
+    assert quick == {"tabular": 20_000, "recurrent": 1200}
 
 
 @pytest.mark.skipif(keras.backend.backend() != "torch", reason="the other finders run on PyTorch")
-def test_the_optimizer_of_the_peers_is_that_of_keras():
+def test_the_optimizer_of_the_peers_is_that_of_keras(script):
     import torch
 
-    tasks, peers = importlib.import_module("tasks"), importlib.import_module("peers")
+    tasks, peers = script("tasks"), script("peers")
     for task in {task.optimizer: task for task in tasks.TASKS if task.data in ("digits", "wine", "diabetes")}.values():
         work = peers.Work(task, 0)
         optimizer, loader = work.optimizer(lr=1e-2), iter(work.loader())

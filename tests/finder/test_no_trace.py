@@ -16,7 +16,7 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 
 BATCH = {"batch_size": 64}
-SHORT = {"repeats": 1, "steps": 60, "min_lr": 1e-5}
+SHORT = {"repeats": 1, "steps": 60, "min_lr": 1e-5, "sprint_steps": 12}
 
 
 def history_of(model, x, y=None, **kwargs):

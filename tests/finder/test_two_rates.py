@@ -7,7 +7,7 @@ import pytest
 import keras_lr as klr
 from keras_lr.backends import keras as machinery
 
-SHORT = {"repeats": 1, "steps": 60, "min_lr": 1e-5, "sprint_steps": 20, "batch_size": 64, "verbose": 0}
+SHORT = {"repeats": 1, "steps": 60, "min_lr": 1e-5, "sprint_steps": 12, "batch_size": 64, "verbose": 0}
 adam, sgd, muon = keras.optimizers.Adam, keras.optimizers.SGD, keras.optimizers.Muon
 
 
@@ -115,7 +115,7 @@ def test_the_other_optimizers_train_at_their_own_rates(some_digits):
     """A held rate of 0 leaves the hidden layer as it is; the usual one trains it, whatever the rate that is tested."""
     still = klr.find(network(several(1e-30)), *some_digits, group="head", **SHORT)
     moving = klr.find(network(several(0.01)), *some_digits, group="head", **SHORT)
-    start, end = (np.array(found.sprints.idle_losses).mean() for found in (still, moving))
+    start, end = (np.mean(found.losses[0][15:25]) for found in (still, moving))  # the rate of the head is below 1e-2
     assert end < 0.8 * start
 
 

@@ -84,7 +84,7 @@ def count_as(wrapper: Any, inner: Any) -> None:
 
 def micro_batches(model: Any) -> int:
     """Returns the number of batches in an update: more than one under gradient accumulation."""
-    return max(optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model))
+    return max((optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model)), default=1)
 
 
 def replace_rate(model: Any, rate: Callable[[], Any]) -> contextlib.AbstractContextManager[None]:

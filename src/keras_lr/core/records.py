@@ -56,6 +56,11 @@ def from_json(kind: type[Record], text: str, source: str = "the text") -> Record
     return typing.cast(Record, _typed(kind, fields))
 
 
+def as_record(kind: type[Record], fields: dict[str, Any]) -> Record:
+    """Returns a record of `kind` from its fields as JSON has them."""
+    return typing.cast(Record, _typed(kind, fields))
+
+
 def _plain(value: Any) -> Any:
     """Turns dataclasses, arrays and numbers into the types of JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

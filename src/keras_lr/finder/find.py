@@ -20,7 +20,7 @@ from keras_lr.finder.measuring.prechecks import check_model
 from keras_lr.finder.measuring.rates import rate_plan
 from keras_lr.finder.result import FindResult
 from keras_lr.finder.target import budget_for, purpose_of
-from keras_lr.finder.verifying.search import LEAST_BUDGET, Verification
+from keras_lr.finder.verifying.search import BUDGETS, LEAST_BUDGET, Verification, pool
 from keras_lr.finder.verifying.trainings import verify_by_training
 from keras_lr.schedules import Schedule
 
@@ -60,8 +60,8 @@ def find(
     none of them trains on, the holdout, show how good they are. Short sprints find the region, longer ones the best rate at
     growing lengths. The answer for a training of T updates follows from these: a long training needs a lower rate.
 
-    `find` spends at most 600 updates, or a fifth of a training of more than 3,000, but no more than 5,000. Only a model that
-    makes no progress at first gets more.
+    `find` spends at most 600 updates, or a fifth of a training of more than 3,000, but no more than 5,000. A model that
+    makes no progress at first gets up to four times as many. `steps`, `repeats`, `ramp` and `sprint_steps` may raise the cost.
 
     At the end, and on Ctrl-C or an error, `find` restores weights, optimizer, metrics, rate and random states. A `fit`
     after it gives the same as a `fit` without it.
@@ -82,9 +82,9 @@ def find(
         group: For a model with several optimizers, such as `keras.optimizers.MultiOptimizer`: the name of one
             (`optimizer.name`). `find` tests its rate alone, and the others train at their own rates and schedules.
             Default: all follow at their present ratios, and the answer is the rate of the first.
-        verify: Updates to spend on trials: short trainings around the rate that the ramps give, from the present state of
-            the model and along the shortened schedule. The answer is the rate with the lowest validation loss. Pass twice
-            the updates of a training; the answer is for a training of half of `verify`. 0: no trials.
+        verify: Updates to spend on trials: short trainings around the rate that the sprints give, from the present state of
+            the model and along the shortened schedule. The rate with the lowest validation loss corrects the answer. Pass
+            twice the updates of a training; the answer is for a training of half of `verify`. 0: no trials.
         min_lr: The lowest rate. If every ramp diverges at once, `find` lowers a ladder of four decades or more by up to six.
         max_lr: The highest rate. If the loss has not turned there, `find` extends such a ladder by up to three decades. The
             result's `note` reports both.
@@ -93,8 +93,7 @@ def find(
         ramp: "exponential"; "linear"; or "restart": exponential, with twelve updates at each rate, always from the same
             start and on the same batches.
         sprint_steps: Updates of a long sprint. Default: as many as the cost above allows. 0: no sprints, so that the answer
-            comes from the ramps only and is less certain. `verify`, which trains for longer, and data that can be read only
-            once turn sprints off too.
+            comes from the ramps only and is less certain. Data that can be read only once turn sprints off too.
         seed: Seed for the batch orders; global random state is not used.
         critical: Whether to measure the critical rate too, above which the first update raises the loss, and with it
             the shortest warm-up, `found.warmup_steps`. It costs about twenty updates and a compilation.
@@ -156,10 +155,10 @@ def find_for(
     arrays = {"x": x, "y": y, "sample_weight": sample_weight, "batch_size": batch_size}
     source = batches(where, **arrays, class_weight=class_weight)
     per_epoch = source.per_epoch and max(1, source.per_epoch // machinery.micro_batches(model))
-    purpose = purpose_of(where, schedule, epochs, steps_per_epoch, per_epoch)
+    verified = round(verify / BUDGETS) if verify else None
+    purpose = purpose_of(where, schedule, epochs, steps_per_epoch, per_epoch, verified)
     split = _split_for_trials(where, source, arrays, validation_data, verify)
     long = None if sprint_steps is None else checks.whole(where, 0, sprint_steps=sprint_steps)
-    long = 0 if verify else long
     repeats = (RAMPS_ALONE if long == 0 else 1) if repeats is None else checks.whole(where, repeats=repeats)
     budget = budget_for(purpose.steps)
     effort = Effort(rates, ramp, repeats, long, budget, purpose.steps, seed, critical, verbose)
@@ -172,14 +171,16 @@ def find_for(
         return _result(measurement, decision, purpose, schedule, group)
     start = decision.learning_rate
     verification = verify_by_training(where, model, *split, plan, schedule, start, verify, seed, verbose)
-    before = "The range test gave no answer" if start is None else f"The range test gave {start:.2g}"
-    decision = dataclasses.replace(
-        decision,
-        learning_rate=verification.learning_rate,
-        interval=verification.interval,
-        reason=f"{verification.reason} {before}: {decision.reason}",
-    )
-    return _result(measurement, decision, purpose, schedule, group, verification)
+    return _result(measurement, _verified(decision, verification), purpose, schedule, group, verification)
+
+
+def _verified(decision: Decision, trials: Verification) -> Decision:
+    """Returns the decision with the rate that the trials choose, pooled with that of the sprints."""
+    before = decision.learning_rate
+    rate, interval = pool(trials, before if decision.by_length is not None else None)
+    earlier = "Ramps and sprints gave no answer" if before is None else f"Ramps and sprints gave {before:.2g}"
+    reason = f"{trials.reason} {earlier}: {decision.reason}"
+    return dataclasses.replace(decision, learning_rate=rate, interval=interval, reason=reason)
 
 
 def _warn_of_cost(where: str, purpose: Purpose, cost: Cost | None) -> None:

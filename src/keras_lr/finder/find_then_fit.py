@@ -79,7 +79,7 @@ def find_then_fit(
     shared = {name: fit[name] for name in _SHARED if fit.get(name) is not None}
     weight, share = shared.pop("sample_weight", None), fit.get("validation_split") or 0.0
     inputs, targets, weight = machinery.training_part(x, y, weight, share)
-    arguments = {**shared, **_length(fit), **(find_arguments or {})}
+    arguments = {**shared, **_length(x, fit), **(find_arguments or {})}
     result = find_for(_WHERE, model, inputs, targets, sample_weight=weight, schedule=schedule, **arguments)
     if result.learning_rate is None:
         return FoundThenFitted(result, None, f"Not trained: find gave no answer. {result.reason}")
@@ -98,10 +98,15 @@ def find_then_fit(
     return FoundThenFitted(result, model.fit(x, y, **fit), f"Trained with {rates}.")
 
 
-def _length(fit: Mapping[str, Any]) -> dict[str, Any]:
-    """Returns the length of the training, as arguments of `find`."""
-    epochs = fit.get("epochs", 1) - fit.get("initial_epoch", 0)
-    return {"epochs": max(1, epochs), "steps_per_epoch": fit.get("steps_per_epoch")}
+def _length(x: Any, fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the length of the training, as arguments of `find`; nothing if `fit` would find it out at the end of the data."""
+    steps = fit.get("steps_per_epoch")
+    try:
+        len(x)
+    except TypeError:  # a tf.data.Dataset or a DataLoader of unknown length
+        if steps is None:
+            return {}
+    return {"epochs": max(1, fit.get("epochs", 1) - fit.get("initial_epoch", 0)), "steps_per_epoch": steps}
 
 
 def _check_rate(model: Any, group: str | None) -> None:

@@ -56,10 +56,8 @@ class FindResult(FindRecord):
         steps = checks.whole("rate_for", steps=steps)
         self._answer("rate_for", steps=steps)
         if self.by_length is None:
-            repair = "Call find without sprint_steps=0 and without verify"
-            raise ArgumentError(
-                "rate_for", "without sprints the length of a training does not count", repair, steps=steps
-            )
+            rule, repair = "without sprints the length of a training does not count", "Call find without sprint_steps=0"
+            raise ArgumentError("rate_for", rule, repair, steps=steps)
         return self.by_length.rate_for(steps, self.mean_share)
 
     def to_schedule(self, kind: str, steps: int) -> Schedule:

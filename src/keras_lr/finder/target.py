@@ -18,12 +18,17 @@ USUAL_EPOCHS = 10  # of a training whose length nobody names
 
 
 def purpose_of(
-    where: str, schedule: Schedule | None, epochs: int | None, steps_per_epoch: int | None, batches: int | None
+    where: str,
+    schedule: Schedule | None,
+    epochs: int | None,
+    steps_per_epoch: int | None,
+    batches: int | None,
+    verified: int | None = None,
 ) -> Purpose:
     """Returns what an answer is for: the length of the training and the shape of its schedule.
 
     The length is that of a bound schedule with an end, else `epochs` times the updates of an epoch. Without `epochs` it is
-    ten epochs, but at least 600 updates; and 3,000 if the length of an epoch is unknown too.
+    that of `verify`; else ten epochs, but at least 600 updates; and 3,000 if the length of an epoch is unknown too.
 
     Args:
         where: The call that errors name.
@@ -31,12 +36,15 @@ def purpose_of(
         epochs: Epochs of the training, or None.
         steps_per_epoch: Updates of an epoch, or None for those of the data.
         batches: Updates of an epoch as the data has them, or None if it has no length.
+        verified: Updates of the training that `verify` is for, or None without it.
     """
     epochs = None if epochs is None else checks.whole(where, epochs=epochs)
     per_epoch = batches if steps_per_epoch is None else checks.whole(where, steps_per_epoch=steps_per_epoch)
     share = mean_share(where, schedule)
     if schedule is not None and not schedule.unbound and schedule.length:
         return Purpose(int(schedule.length), share, steps_per_epoch=batches)
+    if epochs is None and verified is not None:
+        return Purpose(verified, share, steps_per_epoch=batches)
     if per_epoch is None and epochs is not None:
         rule, repair = "the data has no length", "Pass steps_per_epoch, the updates of an epoch"
         raise ArgumentError(where, rule, repair, epochs=epochs)

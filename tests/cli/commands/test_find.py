@@ -218,7 +218,7 @@ def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
 
 @pytest.mark.once
 def test_verified_by_short_trainings(quick):
-    ran = quick(*OWN, "--verify", "200", "--json")
+    ran = quick(*OWN, "--verify", "200", "--sprint-steps", "0", "--json")
     assert ran.code == 0, ran.err
     verified = ran.document["verified"]
     assert verified["learning_rate"] == ran.document["learning_rate"]

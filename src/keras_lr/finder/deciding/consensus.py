@@ -14,6 +14,7 @@ import numpy as np
 from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.lengths import RateByLength, rate_by_length
 from keras_lr.finder.deciding.ramps import (
+    NOT_FINITE,
     Descent,
     Landmarks,
     center_spread,
@@ -75,8 +76,8 @@ def consensus(curve: Curve, purpose: Purpose | None = None, sprints: SprintCurve
     ramps = descent(curve)
     if ramps.obstacle is not None:
         return Decision(None, None, ramps.obstacle, ramps.smooth)
-    if sprints is not None and sprints.learning_rates:
-        decision = _from_sprints(purpose, sprints, ramps.landmarks is not None)
+    if sprints is not None:
+        decision = _from_sprints(purpose, sprints, ramps.landmarks)
     elif ramps.landmarks is not None:
         decision = _from_ramps(curve, purpose, ramps)
     else:
@@ -84,16 +85,18 @@ def consensus(curve: Curve, purpose: Purpose | None = None, sprints: SprintCurve
     return dataclasses.replace(decision, smoothed=ramps.smooth, landmarks=ramps.landmarks)
 
 
-def _from_sprints(purpose: Purpose, sprints: SprintCurves, turned: bool) -> Decision:
-    """Reads the sprints; `turned`: whether the ramps came back up."""
+def _from_sprints(purpose: Purpose, sprints: SprintCurves, marks: Landmarks | None) -> Decision:
+    """Reads the sprints. Without landmarks, the ramps did not come back up."""
+    if not np.isfinite(np.concatenate(sprints.idle_losses)).all():
+        return Decision(None, None, NOT_FINITE)
     _, gain, noise = best_sprint(sprints)
     if not math.isfinite(gain):
         reason = f"Every sprint diverged, even at {sprints.learning_rates[0]:.2g}. Lower min_lr, or check the data and the loss."
         return Decision(None, None, reason)
     if not shows_progress(sprints):
         return Decision(None, None, flat_reason("no rate lowered the loss", gain, noise))
-    by_length = rate_by_length(sprints, purpose.steps_per_epoch)
-    if by_length.best_rates[-1] == sprints.learning_rates[-1] and not turned:
+    by_length = rate_by_length(sprints, purpose.steps_per_epoch, None if marks is None else marks.center)
+    if by_length.best_rates[-1] == sprints.learning_rates[-1] and marks is None:
         return Decision(None, None, still_falling(by_length.best_rates[-1]))
     interval = by_length.interval_for(purpose.steps, purpose.mean_share)
     answer = by_length.rate_for(purpose.steps, purpose.mean_share)

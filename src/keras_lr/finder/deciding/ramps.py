@@ -17,6 +17,7 @@ LARGEST_SHARE = 0.5  # answer / geometric mean of the landmarks, at most
 SINGLE_RAMP = 0.2  # decades: the spread between ramps, assumed for a single one
 LEAST_DESCENT = 4.0  # in standard deviations of what noise alone does to the smooth curve and its starting level
 LEAST_RUNGS = 10
+NOT_FINITE = "The loss is not finite before the first update. Check the data, the labels and the loss."
 _ADVICE = "Check that the model has trainable weights and that the labels fit the loss, or raise max_lr."
 
 
@@ -145,7 +146,7 @@ def _flat(curve: Curve, rates: np.ndarray, losses: np.ndarray, smooth: np.ndarra
 
 def _too_short(curve: Curve, rungs: int) -> str | None:
     if any(len(ramp) == 1 and not math.isfinite(ramp[0]) for ramp in curve.losses):
-        return "The loss is not finite before the first update. Check the data, the labels and the loss."
+        return NOT_FINITE
     if rungs < max(LEAST_RUNGS, curve.lead_in + 1):
         return f"Too few points: the ramps ended after {rungs} rungs. Lower min_lr, or raise steps."
     return None

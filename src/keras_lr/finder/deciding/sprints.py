@@ -113,6 +113,8 @@ def next_long(curves: SprintCurves, lowest: float, highest: float) -> float | No
     places = range(min(1, last), last + 1)
     best = [int(np.argmax(curves.gains(place).mean(axis=1))) for place in places]
     rates = curves.rates(last)
+    if not curves.gains(last).any():  # no rate changes anything
+        return None
     if min(best) == 0 and not _same(rates[0], lowest):
         return max(rates[0] / STEP, lowest)
     if max(best) == len(rates) - 1 and not _same(rates[-1], highest):

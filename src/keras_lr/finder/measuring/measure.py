@@ -10,7 +10,7 @@ from keras_lr.backends.protocols import Stepper
 from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.line_search import search_lines
-from keras_lr.engines.borrowed.ramp import MEASURED, WARMUP, RampResult, climb, restart
+from keras_lr.engines.borrowed.ramp import RampResult, climb, restart
 from keras_lr.finder.deciding.critical import BATCHES, CriticalRate, next_rate
 from keras_lr.finder.deciding.critical import critical as critical_of
 from keras_lr.finder.deciding.curve import Curve
@@ -25,7 +25,6 @@ from keras_lr.finder.measuring.rates import meaning
 from keras_lr.finder.measuring.sprint import Plan, Sprinter
 from keras_lr.report.progress import progress
 
-UPDATES = WARMUP + MEASURED  # at each rate of a "restart" ramp
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
 PLATEAU = "No sprint of the usual length lowered the loss by more than noise, so sprints of {updates} updates followed."
 
@@ -100,7 +99,7 @@ def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RateP
         rates, spent = effort.rates, 0
         for lowering in range(ladder.LOWERINGS + 1):
             ramps = _ramps(stepper, source, rates, effort, bar)
-            spent += sum(len(one.losses) * (UPDATES if effort.ramp == "restart" else 1) for one in ramps)
+            spent += sum(one.updates for one in ramps)
             at_once = _rule(rates).at_once([(one.losses, one.stop_reason) for one in ramps])
             lower = ladder.below(rates, effort.ramp)
             if not at_once or not lower or lowering == ladder.LOWERINGS:

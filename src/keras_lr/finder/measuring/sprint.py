@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from keras_lr.backends.arrays import Chunk
-from keras_lr.backends.keras import followers_of
+from keras_lr.backends.keras import followers_of, micro_batches
 from keras_lr.backends.protocols import Stepper
-from keras_lr.engines.borrowed.ramp import Source, climb
+from keras_lr.engines.borrowed.ramp import CHUNK, Source, climb
 from keras_lr.finder.deciding.sprints import (
     SHORT,
     Losses,
@@ -39,8 +39,8 @@ class Plan:
 
     Args:
         start: The rate of the first sprint.
-        lowest: The lowest rate.
-        highest: The highest rate.
+        lowest: No sprint has a lower rate.
+        highest: Nor a higher one.
         budget: Updates for all sprints.
         most: Updates of a sprint at most: the length of the training.
         updates: Updates of a long sprint; None: as the budget allows.
@@ -63,74 +63,83 @@ class Sprinter:
         self.updates = 0
 
     def curves(self, plan: Plan) -> SprintCurves | None:
-        """Returns the losses of short sprints, and of long ones around the best; None if the data ends too early."""
+        """Returns the losses of short sprints, and of long ones around the best; None if the data ends too early.
+
+        There are none if a loss is not finite without training.
+        """
         long = plan.updates or min(plan.most, max(LEAST, round(plan.budget / (LONG + SHORTS * SHORT))))
         short = max(1, math.ceil(SHORT * long))
         first = self.updates
-        curves = self._idle(short)
-        if curves is None:
-            return None
+        curves = self._longer(self._nothing(), (short,))
+        if curves is None or not np.isfinite(curves.idle_losses).all():
+            return curves
         while (rate := next_short(curves, plan.start, plan.lowest, plan.highest)) is not None:
-            curves = curves.with_sprint(rate, *self._train(rate, curves.lengths))
+            curves = self._with_sprint(curves, rate)
+            if curves is None:
+                return None
         left = plan.budget - (self.updates - first)
         if plan.updates is None:
             long = min(plan.most, max(short, left // LONG))
         curves = self._longer(curves, sprint_lengths(long, short))
-        if curves is None:
-            return None
-        while (rate := next_long(curves, plan.lowest, plan.highest)) is not None:
+        while curves is not None and (rate := next_long(curves, plan.lowest, plan.highest)) is not None:
             if plan.updates is None and self.updates - first + long > plan.budget:
                 break
-            curves = curves.with_sprint(rate, *self._train(rate, curves.lengths))
+            curves = self._with_sprint(curves, rate)
         return curves
 
     def patient_curves(self, plan: Plan) -> tuple[SprintCurves | None, bool]:
         """Returns the curves, and whether nothing progressed so that sprints got longer than planned."""
         curves = self.curves(plan)
-        if curves is None or shows_progress(curves):
+        if curves is None or not curves.learning_rates or shows_progress(curves) or curves.lengths[-1] >= plan.most:
             return curves, False
-        updates = min(plan.most, PATIENCE * curves.lengths[-1])
-        if updates <= curves.lengths[-1]:
-            return curves, False
+        updates = None if plan.updates is None else min(plan.most, PATIENCE * plan.updates)
         longer = self.curves(dataclasses.replace(plan, budget=PATIENCE * plan.budget, updates=updates))
         return (curves, False) if longer is None else (longer, True)
 
     def _reader(self) -> Source:
         return self._source.reader(self._seed) if self._holdout is None else self._holdout.reader()
 
-    def _idle(self, short: int) -> SprintCurves | None:
-        """Returns the curves without a sprint, or None if the data ends too early."""
-        name = type(followers_of(self._stepper.model, self._stepper.plan)[0]).__name__
-        curves = SprintCurves(
-            (),
-            (),
-            (),
-            (),
-            on_holdout=self._holdout is not None,
-            optimizer=name,
-            normalized=_normalizes(self._stepper.model),
-        )
-        return self._longer(curves, (short,))
+    def _nothing(self) -> SprintCurves:
+        """Returns the curves of no sprint."""
+        optimizer = type(followers_of(self._stepper.model, self._stepper.plan)[0]).__name__
+        on_holdout, normalized = self._holdout is not None, _normalizes(self._stepper.model)
+        return SprintCurves((), (), (), (), (), on_holdout, optimizer, normalized)
 
     def _longer(self, curves: SprintCurves, lengths: tuple[int, ...]) -> SprintCurves | None:
-        """Returns the curves with the losses at rate 0 for more lengths."""
-        idle, _ = self._train(0.0, lengths)
-        if not idle or not all(map(len, idle)):
-            return None
-        return dataclasses.replace(curves, lengths=lengths, idle_losses=idle)
+        """Returns the curves with these lengths and the losses without training there; None if the data ends too early."""
+        idle = self._idle(lengths)
+        return dataclasses.replace(curves, lengths=lengths, idle_losses=idle) if idle else None
+
+    def _with_sprint(self, curves: SprintCurves, rate: float) -> SprintCurves | None:
+        """Returns the curves with one more sprint; None if the data ends too early."""
+        losses, fall = self._train(rate, curves.lengths)
+        return curves.with_sprint(rate, losses, fall) if losses else None
+
+    def _idle(self, lengths: tuple[int, ...]) -> Losses:
+        """Returns the losses that `_train` would return if no update changed anything."""
+        self._stepper.reset()
+        if self._holdout is not None:
+            return (self._holdout_losses(self._holdout.chunk),) * len(lengths)
+        reader, several = self._reader(), micro_batches(self._stepper.model)
+        losses: list[float] = []
+        while (missing := lengths[-1] * several - len(losses)) > 0:
+            chunk = reader.take(min(missing, CHUNK))
+            if chunk is None:
+                return ()
+            losses += self._stepper.losses(chunk).tolist()
+        parts = np.split(np.reshape(losses, (-1, several)).mean(axis=1), lengths[:-1])
+        return tuple(tuple(part.tolist()) for part in parts)
 
     def _train(self, rate: float, lengths: tuple[int, ...]) -> tuple[Losses, float]:
-        """Returns the losses of a sprint at each length, and the fall in training; at rate 0 a holdout needs no training."""
+        """Returns the losses of a sprint at each length, none if the data ends too early, and the fall in training."""
         self._stepper.reset()
-        if rate == 0.0 and self._holdout is not None:
-            return (self._holdout_losses(self._holdout.chunk),) * len(lengths), 0.0
         reader = self._reader()
         updates: list[float] = []
         losses: list[tuple[float, ...]] = []
         for length in lengths:
             rates = (rate,) * (length - len(updates))
             ramp = climb(self._stepper, reader, rates, not_finite, self._bar)
-            self.updates += len(ramp.losses)
+            self.updates += ramp.updates
             updates += ramp.losses
             if len(updates) < length or not all(map(math.isfinite, ramp.losses)):
                 return () if ramp.stop_reason == "data_ended" else (*losses, *((),) * (len(lengths) - len(losses))), 0.0
