@@ -27,9 +27,11 @@ class Positions(layers.Layer):
     """Adds a learned vector to each position."""
 
     def build(self, shape):
+        """Creates the vectors."""
         self.table = self.add_weight(shape=shape[1:], initializer=keras.initializers.RandomNormal(stddev=0.02))
 
     def call(self, x):
+        """Returns the sum."""
         return x + self.table
 
 

@@ -1,6 +1,7 @@
 """What the picture of rates by length shows, as numbers."""
 
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
@@ -89,7 +90,7 @@ def test_the_panels_stand_one_below_the_other_with_their_legends_between(found):
     assert picture.get_size_inches()[0] == pytest.approx(4.2)
     boxes = [ramp.get_window_extent(), ramp.get_legend().get_window_extent(), lengths.get_window_extent()]
     boxes.append(lengths.get_legend().get_window_extent())
-    for above, below in zip(boxes[:-1], boxes[1:], strict=True):
+    for above, below in itertools.pairwise(boxes):
         assert below.y1 < above.y0
     for box in boxes:
         assert 0 <= box.x0 < box.x1 <= picture.bbox.x1
