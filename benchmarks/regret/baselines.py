@@ -194,15 +194,20 @@ def rounded(value):
     return [rounded(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
+def read():
+    """Returns the records on file, by the name of their pair."""
+    return {record["task"]: record for record in json.loads(OUT.read_text())} if OUT.exists() else {}
+
+
 def main(minutes, tasks):
-    records = json.loads(OUT.read_text()) if OUT.exists() else []
     end = time.monotonic() + 60.0 * minutes
     for group, task in tasks:
-        if task.name in {record["task"] for record in records} or time.monotonic() > end:
+        if task.name in read() or time.monotonic() > end:
             continue
         start = time.perf_counter()
-        records.append(rounded(record_of(task, group)))
-        OUT.write_text("[\n" + ",\n".join(json.dumps(record) for record in records) + "\n]\n")
+        record = rounded(record_of(task, group))
+        records = [*read().values(), record]  # another process may have added some
+        OUT.write_text("[\n" + ",\n".join(map(json.dumps, records)) + "\n]\n")
         keras.backend.clear_session()
         print(f"{task.name}: {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -44,16 +44,25 @@ RULES = {
 }
 
 
-def answers_of(records, per_epoch):
+def by_lengths_of(records):
+    """Yields each record that has sprints, with what they show by the present numbers of the rule."""
+    for record in records:
+        if record["sprints"] is not None:
+            marks = descent(Curve(tuple(record["rates"]), tuple(map(tuple, record["losses"])))).landmarks
+            sprints = as_record(SprintCurves, record["sprints"])
+            yield record, rate_by_length(sprints, record["per_epoch"], marks and marks.center)
+
+
+def per_epoch_of(tasks):
+    """Returns for each pair the updates until its data repeat, or None if they don't."""
+    counts = {task.name: math.ceil(len(task.arrays()[0]) / task.batch_size) for task in tasks if task.epochs > 1}
+    return {task.name: counts.get(task.name) for task in tasks}
+
+
+def answers_of(records):
     """Returns the rates for each pair and shape, by the present numbers of the rule."""
     rates = {}
-    for record in records:
-        if record["sprints"] is None:
-            continue
-        curve = Curve(tuple(record["rates"]), tuple(map(tuple, record["losses"])))
-        marks = descent(curve).landmarks
-        sprints = as_record(SprintCurves, record["sprints"])
-        by_length = rate_by_length(sprints, per_epoch[record["task"]], marks and marks.center)
+    for record, by_length in by_lengths_of(records):
         for shape, schedule in SHAPES.items():
             rate = by_length.rate_for(record["steps"], mean_share("rules", schedule))
             rates.setdefault((shape, record["task"]), []).append(rate)
@@ -88,18 +97,14 @@ def main():
     arguments = parser.parse_args()
     records = [record for record in json.loads(arguments.answers.read_text()) if record["named"]]
     tasks = {group: halves[arguments.half] for group, halves in ALL.items()}
-    per_epoch = {
-        task.name: None if task.epochs == 1 else math.ceil(len(task.arrays()[0]) / task.batch_size)
-        for several in tasks.values()
-        for task in several
-    }
-    records = [record for record in records if record["task"] in per_epoch]
+    per_epoch = per_epoch_of([task for several in tasks.values() for task in several])
+    records = [{**record, "per_epoch": per_epoch[record["task"]]} for record in records if record["task"] in per_epoch]
     print(f"{'':42s}" + "".join(f"{f'{group}: constant':20s}{'cosine':20s}" for group in ALL))
     for name, numbers in RULES.items():
         own = {key: getattr(lengths, key) for key in numbers}
         for key, value in numbers.items():
             setattr(lengths, key, value)
-        rates = answers_of(records, per_epoch)
+        rates = answers_of(records)
         for key, value in own.items():
             setattr(lengths, key, value)
         print(f"{name:42s}" + "".join(f"{cost_of(rates, group, [t.name for t in tasks[group]]):40s}" for group in ALL))

@@ -37,11 +37,10 @@ class Rates:
         return np.geomspace(self.low, self.high, self.count).tolist()
 
 
-RANGES = ((1e-6, 10.0, (8, 15)), (1e-5, 1.0, (6, 11)), (1e-4, 1.0, (5, 9, 13)))
+RANGES = ((1e-6, 10.0, (8, 15)), (1e-5, 1.0, (6, 11)), (1e-4, 1.0, (5, 9, 13)), (1e-4, 0.1, (4, 7, 10)))
 CHOICES = tuple(Rates(low, high, count) for low, high, counts in RANGES for count in counts)
-WHOLE, HALF = Rates(1e-4, 1.0, 5), Rates(1e-4, 1.0, 9)  # by their distance, in decades
-GRID = {"short": WHOLE, "long": WHOLE, "text": WHOLE}  # for each group the best one of its tune half
-HALVING = {"short": HALF, "long": WHOLE, "text": WHOLE}
+GRID = {"short": Rates(1e-4, 0.1, 4), "long": Rates(1e-4, 1.0, 5), "text": Rates(1e-4, 1.0, 5)}  # best on the tune half
+HALVING = {"short": Rates(1e-4, 0.1, 7), "long": Rates(1e-5, 1.0, 6), "text": Rates(1e-5, 1.0, 6)}
 
 
 def lowest(losses: dict[float, float]) -> float | None:

@@ -97,3 +97,18 @@ def test_a_ramp_is_that_of_the_library(script):
     lightning = baselines.PEERS["Lightning"]
     theirs = json.loads((vectors / "lightning.json").read_text())["learning_rates"]["100"]
     np.testing.assert_allclose(lightning.rates[lightning.rungs] * 10.0, theirs, rtol=1e-5)  # a test from 1e-7 to 10
+
+
+def test_a_recorded_training_is_read_between_rates_and_lengths(script):
+    file = {
+        "rates": np.array([0.01, 1.0]),
+        "idle": np.array([8.0]),
+        "lengths": np.array([10, 100]),
+        "holdout": np.array([[[6.0, 4.0], [2.0, np.nan]]]),
+    }
+    loss = script("settings").Recorded(file, "constant", 0)
+    assert [loss(0.01, length) for length in (1, 10, 100)] == pytest.approx([8.0, 6.0, 4.0])
+    assert loss(0.1, 10) == pytest.approx(4.0)
+    assert loss(0.01, 30) == pytest.approx(6.0 - 2.0 * math.log10(3.0))
+    assert loss(1.0, 10) == pytest.approx(2.0)
+    assert loss(1.0, 50) == math.inf

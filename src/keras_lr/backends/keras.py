@@ -166,16 +166,25 @@ class Containers:
     """The compiled loss and metrics of a model, which its first batch builds.
 
     A built loss or metric changes what `fit` does next: on JAX and PyTorch it draws one batch less before it starts, and the
-    name of a metric depends on how many exist. So a model that came unbuilt gets unbuilt ones back.
+    name of a metric depends on how many exist. So copies stand in for unbuilt ones, until `restore`.
+
+    Args:
+        model: A compiled model.
+        earlier: The copies of an earlier loan, by name with the container that they stand in for. They are already built.
     """
 
     NAMES = ("_compile_loss", "_compile_metrics")
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, earlier: Mapping[str, tuple[Any, Any]] | None = None) -> None:
         self._model = model
         self._own = {name: getattr(model, name) for name in self.NAMES}
-        self._unbuilt = [name for name, own in self._own.items() if own is not None and not own.built]
         self._tracker = getattr(model, "_loss_tracker", None)
+        self.copies: dict[str, tuple[Any, Any]] = {}
+        for name, own in self._own.items():
+            if own is not None and not own.built:
+                known, copied = (earlier or {}).get(name, (None, None))
+                self.copies[name] = (own, copied if known is own else _copy_unbuilt(own))
+                object.__setattr__(model, name, self.copies[name][1])
 
     def hide_metrics(self) -> None:
         """Removes the compiled metrics and the mean of the losses, until `restore`. The updates stay the same."""
@@ -184,11 +193,11 @@ class Containers:
             object.__setattr__(self._model, "_loss_tracker", LastLoss())
 
     def restore(self) -> None:
-        """Restores built ones as they are, and unbuilt ones as new."""
+        """Puts the model's own in place again."""
         if self._tracker is not None:
             object.__setattr__(self._model, "_loss_tracker", self._tracker)
         for name, own in self._own.items():
-            object.__setattr__(self._model, name, _copy_unbuilt(own) if name in self._unbuilt else own)
+            object.__setattr__(self._model, name, own)
 
 
 class LastLoss(keras.metrics.Metric):
@@ -321,6 +330,11 @@ def loss_sums(model: Any) -> tuple[float, float]:
     tracker = model._loss_tracker
     total, count = keras.ops.convert_to_numpy(tracker.total), keras.ops.convert_to_numpy(tracker.count)
     return float(total), float(count)
+
+
+def compilation_of(model: Any) -> Any:
+    """Returns an object that each `compile` of a model makes anew, or None. It dies with the model."""
+    return getattr(model, "_compile_config", None)
 
 
 def layers_of(model: Any) -> list[Any]:

@@ -20,10 +20,12 @@ class Stepper(Protocol):
     Attributes:
         model: A compiled model, built with its optimizer, loss and metrics.
         plan: How the rate of an update sets the rates of the model's optimizers.
+        programs: Compiled functions of the model, by name. They may serve the next stepper too, so they hold no data.
     """
 
     model: Any
     plan: RatePlan
+    programs: dict[Any, Any]
 
     def reset(self) -> None:
         """Restores the start."""
@@ -72,5 +74,5 @@ class StepperModule(Protocol):
     def scope(self, model: Any) -> contextlib.AbstractContextManager[Any]:
         """Returns the distribution scope that a model was created in."""
 
-    def Stepper(self, model: Any, plan: RatePlan) -> Stepper:
-        """Creates a stepper of a built model."""
+    def Stepper(self, model: Any, plan: RatePlan, programs: dict[Any, Any] | None = None) -> Stepper:
+        """Creates a stepper of a built model, with the programs of an earlier one if the model is the same."""

@@ -178,7 +178,8 @@ def test_a_refusal_of_the_range_test_is_answered(some_digits, make_mlp):
 
 def test_trials_correct_the_answer_of_the_sprints_for_half_of_their_updates(some_digits, make_mlp):
     sprints = {**QUICK, "sprint_steps": 12}
-    plain = klr.find(make_mlp(), *some_digits, **sprints, schedule=klr.Constant(1.0, 100))
+    with pytest.warns(UserWarning, match="the training has 100 updates, fewer than the"):
+        plain = klr.find(make_mlp(), *some_digits, **sprints, schedule=klr.Constant(1.0, 100))
     found = klr.find(make_mlp(), *some_digits, **sprints, verify=200)
     assert found.steps == plain.steps == 100
     assert found.sprint_curves == plain.sprint_curves

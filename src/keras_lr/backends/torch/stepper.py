@@ -53,8 +53,9 @@ def scope(model: Any) -> contextlib.nullcontext[None]:
 class Stepper:
     """Trains the model itself, step by step. The start includes PyTorch's random state, from which dropout draws."""
 
-    def __init__(self, model: Any, plan: RatePlan) -> None:
+    def __init__(self, model: Any, plan: RatePlan, programs: dict[Any, Any] | None = None) -> None:
         self.model, self.plan = model, plan
+        self.programs = {} if programs is None else programs  # of others: updates run eagerly
         self._variables = machinery.variables_of(model)
         self._start = [variable.value.detach().clone() for variable in self._variables]
         self._data: tuple[Any, Any] = (None, None)

@@ -23,7 +23,7 @@ from keras_lr.finder.deciding.ramps import (
     share_of_center,
     still_falling,
 )
-from keras_lr.finder.deciding.sprints import SprintCurves, best_sprint, shows_progress
+from keras_lr.finder.deciding.sprints import SAME, SprintCurves, best_sprint, shows_progress
 
 NOMINAL_STEPS = 3000  # updates of a training of unknown length
 RAMP_ERROR = 0.15  # decades: the error of the reading of ramps, one standard deviation
@@ -77,7 +77,7 @@ def consensus(curve: Curve, purpose: Purpose | None = None, sprints: SprintCurve
     if ramps.obstacle is not None:
         return Decision(None, None, ramps.obstacle, ramps.smooth)
     if sprints is not None:
-        decision = _from_sprints(purpose, sprints, ramps.landmarks)
+        decision = _from_sprints(purpose, sprints, ramps.landmarks, curve.learning_rates[-1])
     elif ramps.landmarks is not None:
         decision = _from_ramps(curve, purpose, ramps)
     else:
@@ -85,8 +85,8 @@ def consensus(curve: Curve, purpose: Purpose | None = None, sprints: SprintCurve
     return dataclasses.replace(decision, smoothed=ramps.smooth, landmarks=ramps.landmarks)
 
 
-def _from_sprints(purpose: Purpose, sprints: SprintCurves, marks: Landmarks | None) -> Decision:
-    """Reads the sprints. Without landmarks, the ramps did not come back up."""
+def _from_sprints(purpose: Purpose, sprints: SprintCurves, marks: Landmarks | None, highest: float) -> Decision:
+    """Reads the sprints. Without landmarks, the ramps did not come back up from the highest rate of the ladder."""
     if not np.isfinite(np.concatenate(sprints.idle_losses)).all():
         return Decision(None, None, NOT_FINITE)
     _, gain, noise = best_sprint(sprints)
@@ -96,7 +96,7 @@ def _from_sprints(purpose: Purpose, sprints: SprintCurves, marks: Landmarks | No
     if not shows_progress(sprints):
         return Decision(None, None, flat_reason("no rate lowered the loss", gain, noise))
     by_length = rate_by_length(sprints, purpose.steps_per_epoch, None if marks is None else marks.center)
-    if by_length.best_rates[-1] == sprints.learning_rates[-1] and marks is None:
+    if by_length.best_rates[-1] >= highest / SAME and marks is None:
         return Decision(None, None, still_falling(by_length.best_rates[-1]))
     interval = by_length.interval_for(purpose.steps, purpose.mean_share)
     answer = by_length.rate_for(purpose.steps, purpose.mean_share)

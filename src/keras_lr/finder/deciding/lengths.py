@@ -15,9 +15,7 @@ import numpy as np
 from keras_lr.finder.deciding.sprints import SprintCurves, vertex
 
 SLOPE = -0.35  # of the log of the best rate against log length
-NORMALIZED_SLOPE = (
-    -0.1
-)  # the same with layers that normalize: weights grow, and so their effective rate falls by itself
+NORMALIZED_SLOPE = -0.05  # the same with layers that normalize: weights grow, and their effective rate falls by itself
 FIXED_LENGTH_SLOPE = -0.3  # to add if an update is as long as the rate, near the minimum too
 FIXED_LENGTH = ("Lion", "Muon")
 MEASURED, FAR = 0.25, 110  # weight of the slope that the sprints show, and updates that they need for it
@@ -28,7 +26,7 @@ RELIEF = 0.5  # and its peak falls less with length: its slope is that of a cons
 BELOW_CENTER = 0.32  # best rate of sprints / center of the landmarks of the ramps, as a rule
 CENTER_ERROR, SPRINT_ERROR = 0.4, 0.1  # decades: how far each is off besides the scatter of the sprints
 BLOCKS = 5  # of the batches that count: each is left out in turn to measure the spread
-ERROR = 0.1  # decades: the error of the rule, one standard deviation
+ERROR = 0.12  # decades: the error of the rule, one standard deviation
 ERROR_PER_DECADE = 0.05  # and for each decade between the two lengths, and for each decade of epochs
 
 

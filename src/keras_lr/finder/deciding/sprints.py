@@ -20,6 +20,7 @@ MOST = 12  # short sprints
 CLEAR = 2.0  # standard errors that a gain on the holdout must exceed
 CLEAR_IN_TRAINING = 4.0  # the same for losses in training, which fall by memory too
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
+ENOUGH = 0.95  # share of the best gain; no best rate is more than a step above the lowest one that gains it
 SAME = 1.001  # two rates within this ratio count as one
 
 Losses = tuple[tuple[float, ...], ...]
@@ -158,7 +159,8 @@ def vertex(rates: Sequence[float], gains: np.ndarray) -> float:
     """Returns the highest point of the parabola, in log rate, through the best mean gain and its neighbours.
 
     Gains below 0 count as 0, so that a rate that diverges counts as one that does not train. A best rate at an end is the
-    answer itself. The result depends on neither the scale of the loss nor a constant added to it.
+    answer itself. The result depends on neither the scale of the loss nor a constant added to it. Where many rates gain
+    all that there is to gain, the lowest of them count: the answer is at most a step above the lowest rate that gains 95 %.
 
     Example:
         >>> round(vertex([0.01, 0.1, 1.0], np.array([[1.0], [2.0], [1.0]])), 6)
@@ -166,6 +168,10 @@ def vertex(rates: Sequence[float], gains: np.ndarray) -> float:
     """
     means = np.maximum(gains.mean(axis=1), 0.0)
     best = int(np.argmax(means))
+    return min(_highest_point(rates, means, best), STEP * _lowest_enough(rates, means))
+
+
+def _highest_point(rates: Sequence[float], means: np.ndarray, best: int) -> float:
     if best in (0, len(rates) - 1):
         return rates[best]
     low, middle, high = (math.log(rate) for rate in rates[best - 1 : best + 2])
@@ -174,6 +180,16 @@ def vertex(rates: Sequence[float], gains: np.ndarray) -> float:
     if rise + fall <= 0.0:
         return rates[best]
     return math.exp((0.5 * (low + middle) * fall + 0.5 * (middle + high) * rise) / (rise + fall))
+
+
+def _lowest_enough(rates: Sequence[float], means: np.ndarray) -> float:
+    """Returns the lowest rate that gains enough, on a straight line in log rate between two sprints."""
+    target = ENOUGH * float(means.max())
+    index = int(np.argmax(means >= target))
+    if index == 0:
+        return rates[0]
+    share = float((target - means[index - 1]) / (means[index] - means[index - 1]))
+    return rates[index - 1] * (rates[index] / rates[index - 1]) ** share
 
 
 def _same(rate: float, other: float) -> bool:

@@ -20,12 +20,14 @@ from keras_lr.finder.deciding.stopping import Divergence
 from keras_lr.finder.measuring import ladder
 from keras_lr.finder.measuring.batches import Batches
 from keras_lr.finder.measuring.cost import Cost
-from keras_lr.finder.measuring.prechecks import obstacle
+from keras_lr.finder.measuring.prechecks import divides_by_rate, obstacle
 from keras_lr.finder.measuring.rates import meaning
 from keras_lr.finder.measuring.sprint import Plan, Sprinter
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
+RESTARTED = "The optimizer divides by the rate, so each rate of a ramp trained from the start."
+FEW = 25  # rates of such a ramp at most, as each costs twelve updates
 PLATEAU = "No sprint of the usual length lowered the loss by more than noise, so sprints of {updates} updates followed."
 
 
@@ -96,6 +98,11 @@ def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RateP
         reason = obstacle(model, source)
         if reason is not None:
             return Measurement(Curve(effort.rates, ()), "not_started", {}, _notes(source), reason)
+        notes = _notes(source)
+        if divides_by_rate(stepper, source.first()):
+            few = effort.rates[:: -(-len(effort.rates) // FEW)]
+            effort = dataclasses.replace(effort, ramp="restart", rates=few)
+            notes = (*notes, RESTARTED)
         rates, spent = effort.rates, 0
         for lowering in range(ladder.LOWERINGS + 1):
             ramps = _ramps(stepper, source, rates, effort, bar)
@@ -106,7 +113,7 @@ def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RateP
                 break
             rates = lower + rates
         rungs = _rungs(rates, effort.ramp, ramps)
-        measurement = _measurement(source, effort.rates, rungs, ramps)
+        measurement = _measurement(notes, effort.rates, rungs, ramps)
         sprinter = Sprinter(stepper, source, effort.seed, bar)
         sprints, note = _sprints(sprinter, measurement.curve, effort, spent)
         edge = _critical(stepper, source, effort.seed + effort.repeats, ramps[0], rates) if effort.critical else None
@@ -173,9 +180,9 @@ def _rule(rates: tuple[float, ...], planned: int | None = None) -> Divergence:
 
 
 def _measurement(
-    source: Batches, planned: tuple[float, ...], rungs: tuple[float, ...], ramps: list[RampResult]
+    of_data: tuple[str, ...], planned: tuple[float, ...], rungs: tuple[float, ...], ramps: list[RampResult]
 ) -> Measurement:
-    notes = list(_notes(source))
+    notes = list(of_data)
     if rungs[0] < planned[0]:
         notes.append(
             f"Every ramp diverged at once at min_lr, {planned[0]:.2g}: the ladder was lowered to {rungs[0]:.2g}."

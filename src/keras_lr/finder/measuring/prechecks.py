@@ -8,8 +8,12 @@ import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.protocols import Stepper
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.measuring.batches import Arrays, Batches
+
+SMALL = 1e-3  # a rate at which an update of finite gradients is finite
 
 
 def check_model(where: str, model: Any) -> None:
@@ -37,6 +41,22 @@ def obstacle(model: Any, source: Batches) -> str | None:
     if labels is None or keras.tree.is_nested(labels) or keras.tree.is_nested(model.loss) or not np.size(labels):
         return None
     return _bad_labels(model, np.asarray(labels))
+
+
+def divides_by_rate(stepper: Stepper, batch: Batch) -> bool:
+    """Returns whether the update rule divides by the rate, as that of Ftrl does: an update at a rate of 0 gives NaN.
+
+    A rising rate then scales the weights themselves, whatever the gradients are, so that a ramp shows nothing.
+    """
+    return _finite_after(stepper, batch, SMALL) and not _finite_after(stepper, batch, 0.0)
+
+
+def _finite_after(stepper: Stepper, batch: Batch, rate: float) -> bool:
+    """Returns whether the weights are finite after one update from the start."""
+    chunk = Chunk.repeated(batch, machinery.micro_batches(stepper.model))
+    stepper.reset()
+    stepper.updates(chunk, np.full(len(chunk), rate))
+    return all(bool(keras.ops.all(keras.ops.isfinite(value))) for value in stepper.trainable())
 
 
 def _bad_labels(model: Any, labels: np.ndarray) -> str | None:
