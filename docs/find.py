@@ -41,12 +41,17 @@ def build_transformer():
 
 
 def build_slow_starter():
-    """Five layers of sigmoids, which stand still at first."""
+    """A deep network with small weights, which stands still at first."""
     keras.utils.set_random_seed(0)
-    hidden = [keras.layers.Dense(32, "sigmoid") for _ in range(5)]
-    model = keras.Sequential([keras.layers.Input([64]), *hidden, keras.layers.Dense(10, "softmax")])
-    model.compile("adam", "sparse_categorical_crossentropy")
+    layers = [keras.layers.Dense(32, "tanh", kernel_initializer=small()) for _ in range(3)]
+    head = keras.layers.Dense(10, "softmax", kernel_initializer=small())
+    model = keras.Sequential([keras.layers.Input([64]), *layers, head])
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy")
     return model
+
+
+def small():
+    return keras.initializers.RandomNormal(stddev=0.043)
 
 
 def shifted(x, y, rows):
@@ -123,7 +128,9 @@ def main():
     text, _ = text_data.windows(1200 * 32)
     parts = {
         "easy": with_rules("easy", klr.find(build_model("adam"), x, y, batch_size=BATCH, critical=True, **quiet)),
-        "hard": with_rules("hard", klr.find(build_model(momentum), x, some_wrong, batch_size=8, critical=True, **quiet)),
+        "hard": with_rules(
+            "hard", klr.find(build_model(momentum), x, some_wrong, batch_size=8, critical=True, **quiet)
+        ),
         "refused": with_rules(
             "refused", klr.find(build_model("adam"), x, order.permutation(y), batch_size=8, steps=60, **quiet)
         ),

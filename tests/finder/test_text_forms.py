@@ -9,7 +9,9 @@ from keras_lr.finder.deciding.critical import CriticalRate
 from tests.finder.deciding.test_consensus import RATES, ramps
 
 pytestmark = pytest.mark.once
-FOUND = klr.FindResult(0.00424, (0.0011, 0.016), "The answer is for <3 updates.", "diverged", RATES, ramps().losses, (2.3,) * 100)
+FOUND = klr.FindResult(
+    0.00424, (0.0011, 0.016), "The answer is for <3 updates.", "diverged", RATES, ramps().losses, (2.3,) * 100
+)
 
 
 def test_a_line_begins_with_the_answer_its_interval_and_what_it_is_for():

@@ -27,13 +27,14 @@ def figure_of(record: FindRecord) -> Figure:
     Below it is the best rate by length of the training, if sprints measured it; beside it are the trials of `verify`.
     """
     title = f"No learning rate. {record.reason.split('. ')[0].rstrip('.')}"
+    ramps = "ramp" if len(record.losses) == 1 else "mean of the ramps"
     panel = Panel(
         title=title if record.learning_rate is None else f"Learning rate {rate(record.learning_rate)}",
         x_label="Learning rate (log scale)",
         y_label="Loss of a batch before its update",
         x_scale="log",
         lines=(
-            Line(record.learning_rates[: len(record.smoothed)], record.smoothed, "mean of the ramps, smooth"),
+            Line(record.learning_rates[: len(record.smoothed)], record.smoothed, f"{ramps}, smooth"),
             *_sprint_line(record),
         ),
         bands=_band(record),
@@ -159,7 +160,11 @@ def _y_limits(record: FindRecord) -> tuple[float, float] | None:
         low, high = np.percentile(updates, MOST)
         sprint = min(_sprint_means(record)[1], default=marks.lowest_loss)
         return (
-            min(marks.lowest_loss - 0.5 * HEADROOM * depth, float(low), sprint - 0.2 * HEADROOM * depth),
+            min(
+                marks.lowest_loss - 0.5 * HEADROOM * depth,
+                float(low),
+                sprint - 0.2 * HEADROOM * (marks.start_loss - sprint),
+            ),
             max(marks.start_loss + HEADROOM * depth, float(high)),
         )
     _, losses = record.curve.pooled()
