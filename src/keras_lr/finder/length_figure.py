@@ -34,7 +34,7 @@ def panel_of(record: FindRecord) -> Panel | None:
         x_scale="log",
         y_scale="log",
         lines=(Line(lengths, rates, expected, dashed=True),),
-        bands=(Band(lengths, *map(list, zip(*bounds, strict=True)), "90 % interval"),),
+        bands=(Band(lengths, [low for low, _ in bounds], [high for _, high in bounds], "90 % interval"),),
         points=(
             Points(by_length.lengths, by_length.best_rates, label="best rate, measured", color=SPRINTS),
             Points([steps], [answer], label=f"{rate(answer)} for {steps:,} updates", color=ANSWER, marker="*"),
