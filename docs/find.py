@@ -2,6 +2,7 @@
 
 import pathlib
 import sys
+import tempfile
 import textwrap
 
 import keras
@@ -25,9 +26,9 @@ import fine_tuning  # noqa: E402  the examples are beside the documentation
 import text_data  # noqa: E402
 
 
-def build_model(optimizer):
+def build_model(optimizer, head="glorot_uniform"):
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(64, "relu"), keras.layers.Dense(10, "softmax")]
+    layers = [keras.layers.Dense(64, "relu"), keras.layers.Dense(10, "softmax", kernel_initializer=head)]
     model = keras.Sequential([keras.layers.Input([64]), *layers])
     model.compile(optimizer, "sparse_categorical_crossentropy")
     return model
@@ -110,7 +111,8 @@ def recipe():
     code = (EXAMPLES / "fine_tuning.py").read_text()
     code = textwrap.dedent(code[code.index("    # the recipe\n") : code.index("    # end of the recipe")])
     code = code.removeprefix("# the recipe\n").rstrip()
-    head, whole, frozen_loss, loss = fine_tuning.main(IMAGES)
+    with tempfile.TemporaryDirectory() as folder:
+        head, whole, frozen_loss, loss = fine_tuning.main(folder)
     lines = [
         f"The head alone, test loss {frozen_loss:.2g}: {head}",
         f"The whole model, test loss {loss:.2g}: {whole}",
@@ -125,16 +127,16 @@ def main():
     some_wrong = np.where(order.random(len(y)) < 0.3, order.integers(0, 10, len(y)), y)
     momentum = keras.optimizers.SGD(0.01, momentum=0.9)
     quiet = {"verbose": 0}
-    text, _ = text_data.windows(1200 * 32)
+    text, _ = text_data.windows(1000 * 32)
     parts = {
         "easy": with_rules("easy", klr.find(build_model("adam"), x, y, batch_size=BATCH, critical=True, **quiet)),
         "hard": with_rules(
             "hard", klr.find(build_model(momentum), x, some_wrong, batch_size=8, critical=True, **quiet)
         ),
         "refused": with_rules(
-            "refused", klr.find(build_model("adam"), x, order.permutation(y), batch_size=8, steps=60, **quiet)
+            "refused", klr.find(build_model("adam", "zeros"), x, order.permutation(y), batch_size=8, **quiet)
         ),
-        "long": with_curves("long", lambda: build_model("adam"), *shifted(x, y, 4000 * BATCH), BATCH),
+        "long": with_curves("long", lambda: build_model("adam"), *shifted(x, y, 3000 * BATCH), BATCH),
         "transformer": with_curves("transformer", build_transformer, *text, 32),
         "slow": shown("slow", klr.find(build_slow_starter(), x, y, batch_size=BATCH, epochs=100, **quiet)),
         "fine_tuning": recipe(),
