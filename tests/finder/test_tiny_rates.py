@@ -5,6 +5,7 @@ import numpy as np
 
 import keras_lr as klr
 from keras_lr.engines.borrowed.borrow import borrow
+from keras_lr.finder.measuring.batches import batches
 from keras_lr.finder.measuring.prechecks import divides_by_rate
 
 X = np.random.default_rng(0).normal(size=(512, 8)).astype("float32")
@@ -20,8 +21,9 @@ def network(optimizer):
 
 
 def divides(optimizer, x=X):
-    with borrow(network(optimizer), lambda: (x[:32], Y[:32])) as stepper:
-        return divides_by_rate(stepper, (x[:32], Y[:32]))
+    source = batches("find", x, Y, batch_size=32)
+    with borrow(network(optimizer), source.first) as stepper:
+        return divides_by_rate(stepper, source)
 
 
 def ftrl_for_the_head():
@@ -32,6 +34,7 @@ def ftrl_for_the_head():
 def test_a_rule_that_divides_by_the_rate_is_measured():
     assert divides(keras.optimizers.Ftrl(0.1))
     assert divides(ftrl_for_the_head())
+    assert divides(keras.optimizers.Ftrl(0.1, gradient_accumulation_steps=2))
     for kind in ("SGD", "Adam", "Muon", "Adafactor", "Lamb", "ScheduleFreeAdamW"):
         assert not divides(getattr(keras.optimizers, kind)())
     assert not divides(keras.optimizers.SGD(), np.full_like(X, np.nan))  # the data is at fault there

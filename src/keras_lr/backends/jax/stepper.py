@@ -69,7 +69,7 @@ def copies(tree: Any) -> Any:
 
 
 class CompiledSteps:
-    """The steps of a model as programs, which serve one stepper after the other.
+    """The steps of a model as programs, which serve all steppers whose plans let the same optimizers follow.
 
     Attributes:
         update: Runs one training step with fresh metrics.

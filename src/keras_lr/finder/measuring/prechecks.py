@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.arrays import Chunk
 from keras_lr.backends.protocols import Stepper
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.measuring.batches import Arrays, Batches
@@ -43,20 +44,23 @@ def obstacle(model: Any, source: Batches) -> str | None:
     return _bad_labels(model, np.asarray(labels))
 
 
-def divides_by_rate(stepper: Stepper, batch: Batch) -> bool:
+def divides_by_rate(stepper: Stepper, source: Batches) -> bool:
     """Returns whether the update rule divides by the rate, as that of Ftrl does: an update at a rate of 0 gives NaN.
 
     A rising rate then scales the weights themselves, whatever the gradients are, so that a ramp shows nothing.
     """
-    return _finite_after(stepper, batch, SMALL) and not _finite_after(stepper, batch, 0.0)
+    batches = machinery.micro_batches(stepper.model)
+    chunk = source.reader(0).take(1) if isinstance(source, Arrays) else Chunk.repeated(source.first(), 1)
+    assert chunk is not None  # arrays have a first batch
+    chunk = dataclasses.replace(chunk, rows=np.repeat(chunk.rows[:1], batches + 1, axis=0))
 
+    def finite_after(rate: float) -> bool:
+        """Returns whether the loss is finite after one update from the start, or was not even before."""
+        stepper.reset()
+        losses = np.isfinite(stepper.updates(chunk, np.full(len(chunk), rate))["loss"])
+        return bool(losses[-1] or not losses[0])
 
-def _finite_after(stepper: Stepper, batch: Batch, rate: float) -> bool:
-    """Returns whether the weights are finite after one update from the start."""
-    chunk = Chunk.repeated(batch, machinery.micro_batches(stepper.model))
-    stepper.reset()
-    stepper.updates(chunk, np.full(len(chunk), rate))
-    return all(bool(keras.ops.all(keras.ops.isfinite(value))) for value in stepper.trainable())
+    return not finite_after(0.0) and finite_after(SMALL)
 
 
 def _bad_labels(model: Any, labels: np.ndarray) -> str | None:
