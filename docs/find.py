@@ -1,4 +1,7 @@
-"""The range tests and trainings of docs/find.md, made for real: their pictures and sentences. Part of `make docs`."""
+"""The range tests and trainings of docs/find.md, made for real: their pictures and sentences. Part of `make docs`.
+
+`python docs/find.py long slow` makes only these parts again.
+"""
 
 import pathlib
 import sys
@@ -44,15 +47,15 @@ def build_transformer():
 def build_slow_starter():
     """A deep network with small weights, which stands still at first."""
     keras.utils.set_random_seed(0)
-    layers = [keras.layers.Dense(32, "tanh", kernel_initializer=small()) for _ in range(3)]
-    head = keras.layers.Dense(10, "softmax", kernel_initializer=small())
+    layers = [keras.layers.Dense(32, "tanh", kernel_initializer=small(0.043)) for _ in range(3)]
+    head = keras.layers.Dense(10, "softmax", kernel_initializer=small(0.043))
     model = keras.Sequential([keras.layers.Input([64]), *layers, head])
     model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy")
     return model
 
 
-def small():
-    return keras.initializers.RandomNormal(stddev=0.043)
+def small(deviation):
+    return keras.initializers.RandomNormal(stddev=deviation)
 
 
 def shifted(x, y, rows):
@@ -120,34 +123,35 @@ def recipe():
     return "\n".join(["```python", code, "```", "", "```", *lines, "```"])
 
 
-def main():
+def main(*names):
+    """Makes the parts of these names again, or all of them."""
     IMAGES.mkdir(parents=True, exist_ok=True)
     x, y = load_digits(return_X_y=True)
     x, order = (x / 16.0).astype("float32"), np.random.default_rng(0)
     some_wrong = np.where(order.random(len(y)) < 0.3, order.integers(0, 10, len(y)), y)
+    shuffled = order.permutation(y)
     momentum = keras.optimizers.SGD(0.01, momentum=0.9)
-    quiet = {"verbose": 0}
+    small_batch, quiet = {"batch_size": 8, "verbose": 0}, {"batch_size": BATCH, "verbose": 0}
     text, _ = text_data.windows(1000 * 32)
     parts = {
-        "easy": with_rules("easy", klr.find(build_model("adam"), x, y, batch_size=BATCH, critical=True, **quiet)),
-        "hard": with_rules(
-            "hard", klr.find(build_model(momentum), x, some_wrong, batch_size=8, critical=True, **quiet)
+        "easy": lambda name: with_rules(name, klr.find(build_model("adam"), x, y, critical=True, **quiet)),
+        "hard": lambda name: with_rules(
+            name, klr.find(build_model(momentum), x, some_wrong, critical=True, **small_batch)
         ),
-        "refused": with_rules(
-            "refused", klr.find(build_model("adam", "zeros"), x, order.permutation(y), batch_size=8, **quiet)
+        "refused": lambda name: with_rules(
+            name, klr.find(build_model("adam", small(0.02)), x, shuffled, **small_batch)
         ),
-        "long": with_curves("long", lambda: build_model("adam"), *shifted(x, y, 3000 * BATCH), BATCH),
-        "transformer": with_curves("transformer", build_transformer, *text, 32),
-        "slow": shown("slow", klr.find(build_slow_starter(), x, y, batch_size=BATCH, epochs=100, **quiet)),
-        "fine_tuning": recipe(),
+        "long": lambda name: with_curves(name, lambda: build_model("adam"), *shifted(x, y, 3000 * BATCH), BATCH),
+        "transformer": lambda name: with_curves(name, build_transformer, *text, 32),
+        "slow": lambda name: shown(name, klr.find(build_slow_starter(), x, y, epochs=100, **quiet)),
+        "fine_tuning": lambda name: recipe(),
     }
     page = DOCS / "find.md"
-    content = page.read_text()
-    for name, part in parts.items():
+    for name in names or parts:
+        part, content = parts[name](name), page.read_text()
         start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
-        content = content[: content.index(start)] + f"{start}\n\n{part}\n\n" + content[content.index(end) :]
-    page.write_text(content)
+        page.write_text(content[: content.index(start)] + f"{start}\n\n{part}\n\n" + content[content.index(end) :])
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
