@@ -144,8 +144,8 @@ def test_on_a_plateau_the_low_rates_count():
     """By hand: 95 % of the best gain, 1.9, is reached at 10 ** -0.1, and the answer is at most a step above, 10 ** 0.4."""
     assert vertex([0.1, 1.0, 10.0], np.array([[1.0], [2.0], [2.0]])) == pytest.approx(10.0**0.4)
     equal = np.full((6, 3), 1.37)
-    equal[0] = 0.5
-    low = 10.0 ** ((0.95 * 1.37 - 0.5) / (1.37 - 0.5) / 2)  # in units of the lowest rate
+    equal[0], equal[5] = 0.5, 1.3701  # the highest rate by a hair
+    low = 10.0 ** ((0.95 * 1.3701 - 0.5) / (1.37 - 0.5) / 2)  # in units of the lowest rate
     assert vertex([STEP**place for place in range(6)], equal) == pytest.approx(STEP * low)
 
 
