@@ -9,7 +9,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.finder.deciding.lengths import RateByLength
-from keras_lr.finder.measuring.cost import Cost
+from keras_lr.finder.measuring.cost import FindCost
 from keras_lr_cli.commands.find import rows
 
 STREAM = """
@@ -151,7 +151,7 @@ def test_the_answer_is_for_the_length_that_is_named(quick, here):
 def test_the_table_names_the_length_the_longer_training_and_the_cost(quick):
     by_length = RateByLength((25, 100), (0.02, 0.02), 100.0, 0.02, -0.3, 0.1)
     answer = klr.FindResult(by_length.rate_for(3000), (0.001, 0.1), "it falls", "diverged", (), (), ())
-    found = dataclasses.replace(answer, by_length=by_length, steps=3000, cost=Cost(86, 410))
+    found = dataclasses.replace(answer, by_length=by_length, steps=3000, cost=FindCost(86, 410))
     shown = rows(found)
     assert list(shown)[:4] == ["learning rate", "interval", "for", "10 times as long"]
     assert shown["for"] == "3,000 updates"
