@@ -8,7 +8,7 @@ batches, `holdout`; for each update its loss, `train`; the same holdout loss aft
 """
 
 import argparse
-import dataclasses
+import functools
 import os
 import time
 
@@ -20,17 +20,16 @@ from long_tasks import GROUPS
 from tasks import halves
 from truth import STORES
 
-from keras_lr.backends.arrays import Chunk
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.finder.measuring.batches import batches
 from keras_lr.finder.measuring.holdout import sprint_holdout
+from keras_lr.finder.measuring.rates import rate_plan
 
 SEEDS = (100, 101)
 RATES = 10.0 ** (np.arange(-24, 5) / 4)  # 1e-6 to 10
 LENGTHS = np.array([6, 12, 18, 25, 35, 50, 70, 100, 140, 200, 280, 400, 560, 800, 1120, 1600, 2240])
 TEXT = (12, 25, 50, 100, 150)  # lengths for texts
 COSINES = (25, 50, 100, 200, 400)
-MOST = 8  # batches of the holdout
 RAMPS, RAMP = 6, np.geomspace(1e-7, 10.0, 100)
 
 
@@ -43,15 +42,11 @@ class Trainings:
 
     def __init__(self, stepper, source, seed):
         self.stepper, self.source, self.seed = stepper, source, seed
-        holdout = sprint_holdout(source, seed)
-        self.holdout = dataclasses.replace(holdout, chunk=Chunk(holdout.chunk.data, holdout.chunk.rows[:MOST]))
+        self.holdout = sprint_holdout(source, seed)
 
     def peek(self):
-        """Returns the mean loss of the holdout, and leaves the state as it is."""
-        state = keras.tree.map_structure(lambda value: value.copy(), self.stepper._state)
-        losses = self.stepper.updates(self.holdout.chunk, np.zeros(len(self.holdout.chunk)))["loss"]
-        self.stepper._state = state
-        return float(losses.mean())
+        """Returns the mean loss of the holdout."""
+        return float(self.stepper.losses(self.holdout.chunk).mean())
 
     def constant(self, rate, lengths):
         """Returns the holdout's loss after each length, and the loss of each update."""
@@ -92,7 +87,7 @@ def record_of(task, seed, lengths, cosines):
     keras.utils.set_random_seed(seed)
     model = task.build_model()
     source = batches("curves", *arrays[:2], batch_size=task.batch_size)
-    with borrow(model, source.first) as stepper:
+    with borrow(model, source.first, functools.partial(rate_plan, "curves")) as stepper:
         trainings = Trainings(stepper, source, 10 * seed)
         ramps = [trainings.ramp(number) for number in range(RAMPS)]
         idle, _ = trainings.constant(0.0, lengths[:1])

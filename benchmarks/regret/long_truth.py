@@ -22,7 +22,7 @@ OUT = HERE / "long_truth.json"
 SEEDS = [0, 1, 2]
 COARSE = range(-5 * A_DECADE, A_DECADE + 1, 2)  # 1e-5 to 10, two a decade
 COARSE_SHARE = 4  # the first pass trains this part of the updates
-OFFSETS = (-8, -6, -4, -3, -2, -1, 0, 1, 2, 3, 4, 6)  # from the best rate of the first pass
+OFFSETS = (-8, -4, -2, -1, 0, 1, 2, 4)  # from the best rate of the first pass
 ALONG_COSINE = 1  # the best peak is about twice as high
 
 

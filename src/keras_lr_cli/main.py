@@ -112,6 +112,7 @@ def find(
     repeats: options.RepeatsOption = 3,
     sprint_steps: options.SprintOption = 50,
     ramp: options.RampOption = "exponential",
+    group: options.GroupOption = None,
     verify: options.VerifyOption = 0,
     seed: options.SeedOption = 0,
     critical: options.CriticalOption = False,

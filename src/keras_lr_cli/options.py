@@ -65,6 +65,8 @@ SprintOption = Annotated[int, _option("--sprint-steps", _SPRINT, least=0)]
 RampOption = Annotated[str, _option("--ramp", "How the rate rises: exponential or linear.", "NAME")]
 _VERIFY = "Updates to spend on trials, short trainings whose validation loss picks the rate. 0: none."
 VerifyOption = Annotated[int, _option("--verify", _VERIFY, "N", least=0)]
+_GROUP = "Find the rate of this one of several optimizers, such as [bold]adam[/bold]. Default: all, at their ratios."
+GroupOption = Annotated[str | None, _option("--group", _GROUP, "NAME")]
 _RULES = "consensus, valley, slide, minimum, steep, lightning, lightning_before, torch_lr_finder or ignite"
 RuleOption = Annotated[str | None, _option("--rule", f"Print the suggestion of one rule too: {_RULES}.", "NAME")]
 _CRITICAL = "Measure the critical rate of the first update too, and the warm-up it needs."

@@ -16,4 +16,5 @@ def test_the_default_call_has_an_answer():
     (row,) = json.loads(run.stdout.splitlines()[-1])["rows"]
     assert row["batch_size"] == 128
     assert row["seconds"] > 0.0
+    assert row["second call"] > row["its updates"] > 0.0
     assert 1e-4 < row["answer"] < 1e-2

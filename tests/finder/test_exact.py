@@ -183,7 +183,16 @@ def build_same(make):
 
 def find_on(model, data, **kwargs):
     return klr.find(
-        model, **data, batch_size=BATCH, steps=STEPS, min_lr=RATES[0], max_lr=RATES[-1], repeats=1, seed=SEED, **kwargs
+        model,
+        **data,
+        batch_size=BATCH,
+        steps=STEPS,
+        min_lr=RATES[0],
+        max_lr=RATES[-1],
+        repeats=1,
+        seed=SEED,
+        sprint_steps=0,
+        **kwargs,
     )
 
 
@@ -259,5 +268,5 @@ def test_eager_models_are_trained_eagerly():
     eager.compile("adam", "mse", run_eagerly=True)
     lazy = build_same(network)
     lazy.compile("adam", "mse")
-    losses = [np.array(find_on(model, ARRAYS, sprint_steps=0).losses) for model in (eager, lazy)]
+    losses = [np.array(find_on(model, ARRAYS).losses) for model in (eager, lazy)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6)

@@ -10,8 +10,7 @@ from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.other_finders import RULES
 from keras_lr.finder.figure import figure_of
 from keras_lr.report.draw import draw
-from tests.finder.deciding.test_consensus import RATES, ramps
-from tests.finder.deciding.test_sprints import all_of, with_holdout
+from tests.finder.deciding.landscapes import RATES, Landscape, all_sprints, ramps
 
 pytestmark = pytest.mark.once
 
@@ -114,18 +113,27 @@ def test_the_legend_is_below_the_curves(found):
     assert picture.get_size_inches()[0] == pytest.approx(4.2)
 
 
-def test_what_decides_of_the_sprints_is_a_line_and_the_star_is_on_it():
-    sprints = all_of(1e-2)[0]
-    few = with_holdout(sprints, [0.1] * len(sprints.learning_rates), noise=1.0)  # too few rows to decide
-    answer = consensus(ramps(), 1.0, few)
-    decision = (answer.learning_rate, answer.interval, answer.reason)
-    found = klr.FindResult(*decision, "diverged", RATES, ramps().losses, answer.smoothed, answer.landmarks, sprints=few)
+def test_the_ends_of_the_long_sprints_are_a_line_and_the_star_is_on_it():
+    landscape = Landscape(edge=5e-2)
+    sprints = all_sprints(landscape)[0]
+    answer = consensus(ramps(), None, sprints)
+    decision = (answer.learning_rate, answer.interval, answer.reason, "diverged", RATES, ramps().losses)
+    found = klr.FindResult(*decision, answer.smoothed, answer.landmarks, sprint_curves=sprints)
     panel = panel_of(found)
-    (line,) = (line for line in panel.lines if line.label == "after 50 updates at one rate")
-    kept = np.isfinite(sprints.gains.mean(axis=1))
-    assert line.x == [rate for rate, finite in zip(sprints.learning_rates, kept, strict=True) if finite]
-    assert line.y == pytest.approx(2.0 - sprints.gains.mean(axis=1)[kept])
+    (line,) = (line for line in panel.lines if line.label == "after 100 updates at one rate")
+    assert line.x == [rate for rate in sprints.rates(3) if rate < landscape.edge]
+    assert len(line.x) >= 2
+    assert line.y == pytest.approx([np.mean(landscape.losses(rate, (100,))) for rate in line.x])
     (star,) = (points for points in panel.points if points.marker == "*")
     assert star.x == [answer.learning_rate]
     assert star.y == pytest.approx([np.interp(np.log(answer.learning_rate), np.log(line.x), line.y)])
     assert panel.y_limits[0] < min(line.y)
+
+
+def test_sprints_that_all_diverged_draw_no_line():
+    sprints = all_sprints(Landscape(edge=0.0), start=1e-6)[0]
+    answer = consensus(ramps(), None, sprints)
+    curves = ("diverged", RATES, ramps().losses, answer.smoothed, answer.landmarks)
+    found = klr.FindResult(None, None, answer.reason, *curves, sprint_curves=sprints)
+    assert [line.label for line in panel_of(found).lines] == ["mean of the ramps, smooth"]
+    assert draw(figure_of(found)).axes[0].get_title(loc="left").startswith("No learning rate. Every sprint diverged")

@@ -6,6 +6,7 @@ import pytest
 
 import keras_lr as klr
 from keras_lr.finder import FindResult
+from keras_lr.finder.target import mean_share
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,8 @@ def test_the_raw_loss_of_each_update_is_recorded(digits):
     """At rates too small to matter, the recorded losses are those of the batches under the first weights."""
     x, y = digits
     model = make("sgd")
-    found = klr.find(model, x, y, batch_size=64, min_lr=1e-12, max_lr=1e-11, steps=20, repeats=2, seed=7)
+    low = {"min_lr": 1e-12, "max_lr": 1e-11, "steps": 20, "sprint_steps": 4}
+    found = klr.find(model, x, y, batch_size=64, **low, repeats=2, seed=7)
     loss = keras.losses.CategoricalCrossentropy()
     for ramp, seed in zip(found.losses, (7, 8), strict=True):
         rows = np.random.default_rng(seed).permutation(len(x))[: 20 * 64].reshape(20, 64)
@@ -74,16 +76,17 @@ def test_the_rate_of_a_rung_is_the_rate_of_its_update():
     )
     model.compile("sgd", loss=lambda y_true, y_pred: keras.ops.mean(y_pred))
     x = np.ones((64, 1), "float32")
-    found = klr.find(model, x, x, min_lr=0.01, max_lr=1.0, steps=20, repeats=1, ramp="linear")
+    found = klr.find(model, x, x, min_lr=0.01, max_lr=1.0, steps=20, ramp="linear", sprint_steps=0, repeats=1)
     assert -np.diff(found.losses[0]) == pytest.approx(found.learning_rates[:-1], rel=1e-5)
 
 
 def test_accumulated_batches_make_one_rung(digits):
     x, y = digits
-    found = klr.find(
-        make(keras.optimizers.SGD(gradient_accumulation_steps=4)), x, y, batch_size=32, steps=30, repeats=1
-    )
-    plain = klr.find(make(keras.optimizers.SGD()), x, y, batch_size=128, steps=30, repeats=1)
+    few = {"steps": 30, "sprint_steps": 20}
+    found = klr.find(make(keras.optimizers.SGD(gradient_accumulation_steps=4)), x, y, batch_size=32, **few)
+    plain = klr.find(make(keras.optimizers.SGD()), x, y, batch_size=128, **few)
+    assert found.sprint_curves.lengths == plain.sprint_curves.lengths
+    assert found.steps == plain.steps == 600
     assert len(found.losses[0]) == 30
     # four batches of 32 in a row are not the same rows as one of 128, but the curve is the same
     assert found.learning_rate == pytest.approx(plain.learning_rate, rel=0.5)
@@ -91,7 +94,7 @@ def test_accumulated_batches_make_one_rung(digits):
 
 def test_class_weight_weighs_the_loss(digits):
     x, y = digits
-    kwargs = {"batch_size": 64, "steps": 20, "repeats": 1, "min_lr": 1e-12, "max_lr": 1e-11}
+    kwargs = {"batch_size": 64, "steps": 20, "repeats": 1, "sprint_steps": 0, "min_lr": 1e-12, "max_lr": 1e-11}
     plain = klr.find(make(), x, y, **kwargs).losses[0]
     doubled = klr.find(make(), x, y, class_weight=dict.fromkeys(range(10), 2.0), **kwargs).losses[0]
     assert np.array(doubled) == pytest.approx(2.0 * np.array(plain), rel=1e-5)
@@ -112,25 +115,26 @@ def test_a_custom_training_step_is_used(digits):
     keras.utils.set_random_seed(0)
     model = Halved()
     model.compile("adam", "categorical_crossentropy")
-    found = klr.find(model, *digits, batch_size=64, repeats=1)
+    found = klr.find(model, *digits, batch_size=64, sprint_steps=20)
     assert found.losses[0][0] < 2.0  # ln 10 / 2 is 1.15
     assert found.learning_rate is not None
 
 
 def test_the_schedule_says_what_the_answer_is_for(digits):
     shape = (klr.Constant(1.0, "55%") >> klr.Cosine(1.0, 0.0, "40%")).warmup("5%")
-    constant = klr.find(make(), *digits, batch_size=64)
-    peak = klr.find(make(), *digits, batch_size=64, schedule=shape)
-    sprints = constant.sprints
-    most = sprints.learning_rates[int(np.argmax(sprints.gains.mean(axis=1)))]
-    assert peak.sprints == sprints
-    assert peak.learning_rate == pytest.approx(min(constant.learning_rate / peak.mean_share, most))
+    constant = klr.find(make(), *digits, batch_size=64, sprint_steps=20)
+    peak = klr.find(make(), *digits, batch_size=64, sprint_steps=20, schedule=shape)
+    assert peak.mean_share == pytest.approx(mean_share("find", shape))
+    assert peak.sprint_curves == constant.sprint_curves
+    assert peak.learning_rate == constant.by_length.rate_for(600, peak.mean_share)
+    assert constant.learning_rate == constant.by_length.rate_for(600)
+    assert constant.learning_rate < peak.learning_rate <= constant.by_length.learning_rate
     assert peak.schedule == repr(shape)
     assert "peak of a schedule" in peak.reason
 
 
 def test_the_same_seed_gives_the_same_answer(digits):
-    kwargs = {"batch_size": 64, "repeats": 2, "steps": 40}
+    kwargs = {"batch_size": 64, "repeats": 2, "steps": 40, "sprint_steps": 12}
     assert klr.find(make(), *digits, **kwargs) == klr.find(make(), *digits, **kwargs)
     assert klr.find(make(), *digits, **kwargs, seed=9) != klr.find(make(), *digits, **kwargs)
 

@@ -7,8 +7,11 @@ import pytest
 import keras_lr as klr
 from keras_lr.backends import keras as machinery
 from keras_lr.finder.deciding.critical import CriticalRate
+from keras_lr.finder.target import KINDS, mean_share, shape_of
 
-SHORT = {"repeats": 1, "steps": 60}
+SHORT = {"steps": 60, "sprint_steps": 12}
+# A training here has a few updates, of which find warns; one test is on that.
+pytestmark = pytest.mark.filterwarnings("ignore:find.*. the training has")
 SHAPE = klr.Cosine(1.0, 0.0, "90%").warmup("10%")
 
 
@@ -32,7 +35,7 @@ def test_the_rate_of_each_update_is_the_answer_times_the_schedule(some_digits, m
     expected = outcome.found.learning_rate * SHAPE.bind(steps_per_epoch=10, epochs=2).evaluate(range(20))
     assert monitor.learning_rates == pytest.approx(expected, rel=1e-5)
     assert outcome.found.schedule == repr(SHAPE)
-    assert outcome.found == klr.find(make_mlp(), *some_digits, batch_size=64, schedule=SHAPE, **SHORT)
+    assert outcome.found == klr.find(make_mlp(), *some_digits, batch_size=64, schedule=SHAPE, epochs=2, **SHORT)
     assert outcome.reason == f"Trained with {outcome.found.learning_rate:.2g} times {SHAPE!r}."
 
 
@@ -51,7 +54,7 @@ def test_it_is_find_then_apply_then_fit(some_digits, make_mlp):
             outcome = klr.find_then_fit(model, *some_digits, find_arguments=SHORT, batch_size=64, epochs=2, verbose=0)
             histories.append(outcome.history.history)
         else:
-            klr.find(model, *some_digits, batch_size=64, **SHORT).apply(model)
+            klr.find(model, *some_digits, batch_size=64, epochs=2, **SHORT).apply(model)
             histories.append(model.fit(*some_digits, batch_size=64, epochs=2, verbose=0).history)
     assert histories[0] == histories[1]
 
@@ -81,7 +84,7 @@ def test_what_is_held_out_is_not_used_to_find(some_digits, make_mlp):
     poisoned[-64:] = 1e6
     arguments = {"find_arguments": SHORT, "batch_size": 64, "epochs": 1, "verbose": 0}
     outcome = klr.find_then_fit(make_mlp(), poisoned, y, validation_split=0.1, **arguments)
-    assert outcome.found == klr.find(make_mlp(), x[:576], y[:576], batch_size=64, **SHORT)
+    assert outcome.found == klr.find(make_mlp(), x[:576], y[:576], batch_size=64, epochs=1, **SHORT)
 
 
 def test_without_an_answer_nothing_is_trained(some_digits, make_mlp):
@@ -106,7 +109,7 @@ def test_a_schedule_in_the_optimizer_is_told_before_any_work(some_digits, make_m
 
 @pytest.mark.once
 def test_the_answer_as_a_schedule(found):
-    flat = klr.FindResult(**{**vars(found), "mean_share": 0.5})
+    flat = klr.FindResult(**{**vars(found), "mean_share": 0.5, "by_length": None})  # as without sprints
     cosine = flat.to_schedule("cosine", 100)
     rates = cosine.evaluate(range(101))
     assert rates.argmax() == 5
@@ -120,6 +123,16 @@ def test_the_answer_as_a_schedule(found):
     cycle = flat.to_schedule("one_cycle", 100).evaluate(range(101))
     assert cycle.argmax() == 30
     assert cycle[0] == pytest.approx(cycle[30] / 25)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("steps", [100, 100_000])
+def test_after_sprints_the_peak_is_that_of_the_length_and_the_shape(kind, steps, found):
+    shape = shape_of(kind, steps, None)
+    peak = found.by_length.rate_for(steps, mean_share("find", shape))
+    assert found.to_schedule(kind, steps).evaluate(range(steps)).max() == pytest.approx(peak, rel=1e-3)
+    assert found.rate_for(steps) == found.by_length.rate_for(steps)
 
 
 @pytest.mark.once

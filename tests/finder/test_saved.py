@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 import keras_lr as klr
+from keras_lr.core import records
 
 pytestmark = pytest.mark.once
 SAVED = sorted((pathlib.Path(__file__).parent / "saved").glob("*.json"))
@@ -29,13 +30,17 @@ def test_every_field_is_read(path):
     assert (fields.pop("record"), fields.pop("format")) == ("FindResult", 1)
     found = klr.FindResult.load(path)
     assert type(found) is klr.FindResult
-    assert as_json(found) == fields
+    fields.pop("sprints")  # of rules that are gone
+    later = {field.name: field.default for field in dataclasses.fields(found) if field.metadata == records.LATER}
+    assert as_json(found) == fields | later
 
 
 @pytest.mark.parametrize("path", SAVED, ids=lambda path: path.stem)
 def test_it_is_written_as_it_was_read(path, tmp_path):
     klr.FindResult.load(path).save(tmp_path / "again.json")
-    assert (tmp_path / "again.json").read_text() == path.read_text()
+    fields = json.loads(path.read_text())
+    del fields["sprints"]
+    assert (tmp_path / "again.json").read_text() == json.dumps(fields, indent=1)
 
 
 def test_each_kind_has_what_it_is_for():
@@ -43,7 +48,7 @@ def test_each_kind_has_what_it_is_for():
     assert set(found) == {"critical", "found", "outputs", "refused", "schedule", "verify"}
     assert found["refused"].learning_rate is None
     assert found["found"].interval[0] < found["found"].learning_rate < found["found"].interval[1]
-    assert found["found"].sprints.gains.shape[0] == len(found["found"].sprints.learning_rates)
+    assert found["found"].sprint_curves is found["found"].by_length is found["found"].steps is None
     assert found["critical"].critical.learning_rate > found["critical"].learning_rate
     assert found["critical"].warmup_steps == 0
     assert found["verify"].verified.trials[0].learning_rate == 0.0

@@ -9,7 +9,7 @@ import keras_lr as klr
 STEPS = 20
 X = np.random.default_rng(0).normal(size=(40, 3)).astype("float32")
 Y = X.sum(axis=1, keepdims=True)
-RAMP = {"steps": STEPS, "min_lr": 1e-3, "max_lr": 1e-1, "repeats": 1}
+RAMP = {"steps": STEPS, "min_lr": 1e-3, "max_lr": 1e-1, "repeats": 1, "sprint_steps": 4}
 
 
 def batches(sizes=(8, 8, 8, 8, 8)):

@@ -24,6 +24,11 @@ def count_rows(data: Any) -> int:
     return next(len(array) for array in keras.tree.flatten(data) if array is not None)
 
 
+def layout(data: Any) -> str:
+    """Returns what batches have in common that one program can serve: their nest, and each array's dtype and row shape."""
+    return str(map_arrays(lambda array: (str(array.dtype), *array.shape[1:]), data))
+
+
 @dataclasses.dataclass(frozen=True)
 class Chunk:
     """Batches of one size that share their data.
@@ -43,6 +48,11 @@ class Chunk:
     def repeated(cls, batch: Batch, count: int) -> Chunk:
         """Returns one batch `count` times."""
         return cls(batch, np.tile(np.arange(count_rows(batch)), (count, 1)))
+
+    def singles(self) -> Iterator[Chunk]:
+        """Yields a chunk of each batch alone."""
+        for index in range(len(self)):
+            yield dataclasses.replace(self, rows=self.rows[index : index + 1])
 
     def batches(self) -> Iterator[Batch]:
         """Yields each batch as arrays of its own."""

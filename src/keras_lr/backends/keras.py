@@ -17,6 +17,7 @@ from keras.src.backend.common import global_state
 from keras.src.trainers.data_adapters import array_slicing
 from keras.src.trainers.data_adapters.array_data_adapter import ArrayDataAdapter
 
+from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.core.errors import ArgumentError
 
 _NAME_COUNTERS = "object_name_uids"
@@ -83,12 +84,32 @@ def count_as(wrapper: Any, inner: Any) -> None:
 
 def micro_batches(model: Any) -> int:
     """Returns the number of batches in an update: more than one under gradient accumulation."""
-    return max(optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model))
+    return max((optimizer.gradient_accumulation_steps or 1 for optimizer in optimizers_of(model)), default=1)
 
 
 def replace_rate(model: Any, rate: Callable[[], Any]) -> contextlib.AbstractContextManager[None]:
     """Makes every optimizer of the model use `rate()` within the block. A step that is traced in the block keeps it."""
     return _replace(optimizers_of(model), {"_learning_rate": rate})
+
+
+@contextlib.contextmanager
+def replace_rates(model: Any, plan: RatePlan, rates: Callable[[], Any]) -> Iterator[None]:
+    """Makes the optimizers that follow use the numbers of `rates()` in turn within the block; the others keep their own."""
+    with contextlib.ExitStack() as replacements:
+        for index, optimizer in enumerate(followers_of(model, plan)):
+            own = {"_learning_rate": lambda index=index: rates()[index]}
+            replacements.enter_context(_replace([optimizer], own))
+        yield
+
+
+def equal_rates(model: Any) -> RatePlan:
+    """Returns the plan by which all optimizers of a model have the rate that is tested."""
+    return RatePlan((1.0,) * len(optimizers_of(model)))
+
+
+def followers_of(model: Any, plan: RatePlan) -> list[Any]:
+    """Returns the optimizers that follow the rate that is tested."""
+    return [own for own, follows in zip(optimizers_of(model), plan.following, strict=True) if follows]
 
 
 def replace_settings(model: Any, settings: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
@@ -145,16 +166,25 @@ class Containers:
     """The compiled loss and metrics of a model, which its first batch builds.
 
     A built loss or metric changes what `fit` does next: on JAX and PyTorch it draws one batch less before it starts, and the
-    name of a metric depends on how many exist. So a model that came unbuilt gets unbuilt ones back.
+    name of a metric depends on how many exist. So copies stand in for unbuilt ones, until `restore`.
+
+    Args:
+        model: A compiled model.
+        earlier: The copies of an earlier loan, by name with the container that they stand in for. They are already built.
     """
 
     NAMES = ("_compile_loss", "_compile_metrics")
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, earlier: Mapping[str, tuple[Any, Any]] | None = None) -> None:
         self._model = model
         self._own = {name: getattr(model, name) for name in self.NAMES}
-        self._unbuilt = [name for name, own in self._own.items() if own is not None and not own.built]
         self._tracker = getattr(model, "_loss_tracker", None)
+        self.copies: dict[str, tuple[Any, Any]] = {}
+        for name, own in self._own.items():
+            if own is not None and not own.built:
+                known, copied = (earlier or {}).get(name, (None, None))
+                self.copies[name] = (own, copied if known is own else _copy_unbuilt(own))
+                object.__setattr__(model, name, self.copies[name][1])
 
     def hide_metrics(self) -> None:
         """Removes the compiled metrics and the mean of the losses, until `restore`. The updates stay the same."""
@@ -163,11 +193,11 @@ class Containers:
             object.__setattr__(self._model, "_loss_tracker", LastLoss())
 
     def restore(self) -> None:
-        """Restores built ones as they are, and unbuilt ones as new."""
+        """Puts the model's own in place again."""
         if self._tracker is not None:
             object.__setattr__(self._model, "_loss_tracker", self._tracker)
         for name, own in self._own.items():
-            object.__setattr__(self._model, name, _copy_unbuilt(own) if name in self._unbuilt else own)
+            object.__setattr__(self._model, name, own)
 
 
 class LastLoss(keras.metrics.Metric):
@@ -300,6 +330,11 @@ def loss_sums(model: Any) -> tuple[float, float]:
     tracker = model._loss_tracker
     total, count = keras.ops.convert_to_numpy(tracker.total), keras.ops.convert_to_numpy(tracker.count)
     return float(total), float(count)
+
+
+def compilation_of(model: Any) -> Any:
+    """Returns an object that each `compile` of a model makes anew, or None. It dies with the model."""
+    return getattr(model, "_compile_config", None)
 
 
 def layers_of(model: Any) -> list[Any]:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.rate_plan import RatePlan
 
 
 class Stepper(Protocol):
@@ -18,9 +19,13 @@ class Stepper(Protocol):
 
     Attributes:
         model: A compiled model, built with its optimizer, loss and metrics.
+        plan: How the rate of an update sets the rates of the model's optimizers.
+        programs: Compiled functions of the model, by name. They may serve the next stepper too, so they hold no data.
     """
 
     model: Any
+    plan: RatePlan
+    programs: dict[Any, Any]
 
     def reset(self) -> None:
         """Restores the start."""
@@ -30,6 +35,12 @@ class Stepper(Protocol):
 
         Returns:
             By name, the raw losses before each step: "loss" and, if the model has several outputs, the loss of each output.
+        """
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        """Returns the loss of each batch in training mode, all from the current state, which stays as it is.
+
+        An update at a rate of 0 would not do: it moves weights by their momentum, and some rules divide by the rate.
         """
 
     def trainable(self) -> list[Any]:
@@ -63,5 +74,5 @@ class StepperModule(Protocol):
     def scope(self, model: Any) -> contextlib.AbstractContextManager[Any]:
         """Returns the distribution scope that a model was created in."""
 
-    def Stepper(self, model: Any) -> Stepper:
-        """Creates a stepper of a built model."""
+    def Stepper(self, model: Any, plan: RatePlan, programs: dict[Any, Any] | None = None) -> Stepper:
+        """Creates a stepper of a built model, with the programs of an earlier one if the model is the same."""

@@ -20,6 +20,7 @@ import numpy as np
 from keras_lr.core.errors import KerasLRError
 
 FORMAT = 1
+LATER = {"later": True}  # of a field that 0.1.0 did not have: a file has it only if it isn't its default
 Record = TypeVar("Record")
 
 
@@ -55,10 +56,18 @@ def from_json(kind: type[Record], text: str, source: str = "the text") -> Record
     return typing.cast(Record, _typed(kind, fields))
 
 
+def as_record(kind: type[Record], fields: dict[str, Any]) -> Record:
+    """Returns a record of `kind` from its fields as JSON has them."""
+    return typing.cast(Record, _typed(kind, fields))
+
+
 def _plain(value: Any) -> Any:
     """Turns dataclasses, arrays and numbers into the types of JSON."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        fields = [(field, getattr(value, field.name)) for field in dataclasses.fields(value)]
+        return {
+            field.name: _plain(own) for field, own in fields if not (field.metadata == LATER and own == field.default)
+        }
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

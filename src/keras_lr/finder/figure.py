@@ -8,7 +8,6 @@ import numpy as np
 
 from keras_lr.finder.deciding.curve import zero_phase
 from keras_lr.finder.deciding.other_finders import RULES, suggest
-from keras_lr.finder.deciding.sprints import choose_losses
 from keras_lr.finder.deciding.stopping import level_and_noise
 from keras_lr.finder.record import FindRecord
 from keras_lr.finder.verifying.figure import panel_of
@@ -69,21 +68,23 @@ def _ramp_points(record: FindRecord) -> list[Points]:
 
 
 def _sprint_means(record: FindRecord) -> tuple[list[float], list[float]]:
-    """Returns the rates of the sprints that did not diverge, and the mean losses that decide."""
-    if record.sprints is None or not record.sprints.learning_rates:
+    """Returns the rates of the long sprints that did not diverge, and their mean losses at the end."""
+    curves = record.sprint_curves
+    if curves is None:
         return [], []
-    sprints = choose_losses(record.sprints)
-    idle, gains = float(np.mean(sprints.counted[0])), sprints.gains.mean(axis=1)
-    means = [(rate, idle - gain) for rate, gain in zip(sprints.learning_rates, gains, strict=True)]
-    means = [(rate, loss) for rate, loss in means if math.isfinite(loss)]
+    last = len(curves.lengths) - 1
+    losses = float(np.mean(curves.idle_losses[last])) - curves.gains(last).mean(axis=1)
+    means = [
+        (rate, loss) for rate, loss in zip(curves.rates(last), losses.tolist(), strict=True) if math.isfinite(loss)
+    ]
     return [rate for rate, _ in means], [loss for _, loss in means]
 
 
 def _sprint_line(record: FindRecord) -> tuple[Line, ...]:
     rates, losses = _sprint_means(record)
-    if record.sprints is None or not rates:
+    if record.sprint_curves is None or not rates:
         return ()
-    return (Line(rates, losses, f"after {record.sprints.steps} updates at one rate", color=SPRINTS),)
+    return (Line(rates, losses, f"after {record.sprint_curves.lengths[-1]} updates at one rate", color=SPRINTS),)
 
 
 def _sprint_points(record: FindRecord) -> list[Points]:

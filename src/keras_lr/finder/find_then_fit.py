@@ -6,11 +6,14 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from keras_lr.backends import keras as machinery
 from keras_lr.callbacks.live_rate import is_schedule
 from keras_lr.callbacks.monitor import LearningRateMonitor
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.find import find_for
+from keras_lr.finder.measuring.rates import rate_plan
 from keras_lr.finder.result import FindResult
 from keras_lr.schedules import Schedule
 
@@ -53,7 +56,7 @@ def find_then_fit(
         y: Targets, for arrays.
         schedule: A shape with peak 1, such as `keras_lr.Cosine(1.0, 0.0, "100%")`; the result is its peak. Default: a
             constant rate. Lengths with units bind to this `fit`.
-        find_arguments: Other arguments of `find`, such as `{"repeats": 5}`.
+        find_arguments: Other arguments of `find`, such as `{"repeats": 5}` or `{"group": "adam"}`.
         **fit: The arguments of `fit`: epochs, validation_data, callbacks... `find` uses the batch size and weights too, but
             not the part of the data that `validation_split` cuts off.
 
@@ -72,11 +75,11 @@ def find_then_fit(
         >>> len(done.history.epoch), done.reason.startswith("Trained with")
         (3, True)
     """
-    _check_rate(model)
+    _check_rate(model, (find_arguments or {}).get("group"))
     shared = {name: fit[name] for name in _SHARED if fit.get(name) is not None}
     weight, share = shared.pop("sample_weight", None), fit.get("validation_split") or 0.0
     inputs, targets, weight = machinery.training_part(x, y, weight, share)
-    arguments = {**shared, **(find_arguments or {})}
+    arguments = {**shared, **_length(x, fit), **(find_arguments or {})}
     result = find_for(_WHERE, model, inputs, targets, sample_weight=weight, schedule=schedule, **arguments)
     if result.learning_rate is None:
         return FoundThenFitted(result, None, f"Not trained: find gave no answer. {result.reason}")
@@ -84,8 +87,10 @@ def find_then_fit(
         result.apply(model)
         rates = f"the constant rate {result.learning_rate:.2g}"
     else:
-        for optimizer in machinery.optimizers_of(model):
-            optimizer.learning_rate = result.learning_rate * schedule
+        plan = rate_plan(_WHERE, model, result.group)
+        peaks = plan.rates(np.array([result.learning_rate]))[0].tolist()
+        for optimizer, peak in zip(machinery.followers_of(model, plan), peaks, strict=True):
+            optimizer.learning_rate = peak * schedule
         machinery.retrace(model)
         rates = f"{result.learning_rate:.2g} times {schedule!r}"
         if schedule.unbound and not any(isinstance(one, LearningRateMonitor) for one in fit.get("callbacks") or ()):
@@ -93,12 +98,25 @@ def find_then_fit(
     return FoundThenFitted(result, model.fit(x, y, **fit), f"Trained with {rates}.")
 
 
-def _check_rate(model: Any) -> None:
-    """Refuses an optimizer with a schedule; `find` checks everything else."""
+def _length(x: Any, fit: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the length of the training, as arguments of `find`; nothing if `fit` would find it out at the end of the data."""
+    steps = fit.get("steps_per_epoch")
+    try:
+        len(x)
+    except TypeError:  # a tf.data.Dataset or a DataLoader of unknown length
+        if steps is None:
+            return {}
+    return {"epochs": max(1, fit.get("epochs", 1) - fit.get("initial_epoch", 0)), "steps_per_epoch": steps}
+
+
+def _check_rate(model: Any, group: str | None) -> None:
+    """Refuses an optimizer with a schedule, unless it keeps that; `find` checks everything else."""
     if not machinery.step_takes_rate(model):
         return
     for optimizer in machinery.optimizers_of(model):
         rate = machinery.rate_of(optimizer)
+        if group not in (None, optimizer.name):
+            continue
         if is_schedule(rate) or not hasattr(rate, "assign"):
             repair = "Compile with a float such as keras.optimizers.Adam(0.001), and pass the shape as schedule="
             raise ArgumentError(_WHERE, "the optimizer has a schedule already", repair, learning_rate=rate)

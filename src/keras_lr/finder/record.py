@@ -7,10 +7,12 @@ import os
 from typing import Self
 
 from keras_lr.core import records
-from keras_lr.finder.deciding.consensus import Landmarks
 from keras_lr.finder.deciding.critical import CriticalRate, warmup_steps
 from keras_lr.finder.deciding.curve import Curve
-from keras_lr.finder.deciding.sprints import Sprints
+from keras_lr.finder.deciding.lengths import RateByLength
+from keras_lr.finder.deciding.ramps import Landmarks
+from keras_lr.finder.deciding.sprints import SprintCurves
+from keras_lr.finder.measuring.cost import FindCost
 from keras_lr.finder.verifying.search import Verification
 
 
@@ -34,7 +36,11 @@ class FindRecord:
         output_losses: For a model with several outputs: the raw losses of each, as in `losses`, by the name that Keras logs.
         critical: The critical rate of the first update, or None if it was not measured.
         verified: The short trainings that chose the answer, or None without `verify`.
-        sprints: The sprints that chose the answer, or None without sprints.
+        sprint_curves: The losses of the sprints, or None without sprints.
+        by_length: The best rate of each length that the sprints read, and the rule for longer trainings; or None.
+        steps: The length of the training in updates that the answer is for; None if the file is older than that.
+        cost: The updates that `find` spent.
+        group: The name of the optimizers whose rate was tested, or None for all.
     """
 
     learning_rate: float | None
@@ -51,7 +57,11 @@ class FindRecord:
     output_losses: dict[str, tuple[tuple[float, ...], ...]] = dataclasses.field(default_factory=dict)
     critical: CriticalRate | None = None
     verified: Verification | None = None
-    sprints: Sprints | None = None
+    sprint_curves: SprintCurves | None = dataclasses.field(default=None, metadata=records.LATER)
+    by_length: RateByLength | None = dataclasses.field(default=None, metadata=records.LATER)
+    steps: int | None = dataclasses.field(default=None, metadata=records.LATER)
+    cost: FindCost | None = dataclasses.field(default=None, metadata=records.LATER)
+    group: str | None = dataclasses.field(default=None, metadata=records.LATER)
 
     @property
     def warmup_steps(self) -> int | None:

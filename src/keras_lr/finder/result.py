@@ -6,12 +6,16 @@ import dataclasses
 import os
 from typing import Any
 
+import numpy as np
+
+from keras_lr.backends import keras as machinery
 from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
-from keras_lr.finder.deciding.consensus import consensus
 from keras_lr.finder.deciding.critical import cross_check
 from keras_lr.finder.deciding.other_finders import RULES, Suggestion, suggest
+from keras_lr.finder.deciding.ramps import share_of_center
 from keras_lr.finder.figure import figure_of
+from keras_lr.finder.measuring.rates import rate_plan
 from keras_lr.finder.record import FindRecord
 from keras_lr.finder.target import KINDS, mean_share, shape_of
 from keras_lr.report import draw, html
@@ -22,7 +26,7 @@ from keras_lr.schedules import Schedule
 class FindResult(FindRecord):
     """The answer of `find`: a learning rate with its interval and reason, or a refusal with its reason.
 
-    `FindRecord` describes its attributes: `learning_rate`, `interval`, `reason`, `losses` and more.
+    `FindRecord` describes its attributes: `learning_rate`, `interval`, `reason`, `steps`, `cost`, `losses` and more.
     """
 
     def suggest(self, rule: str = "consensus") -> Suggestion:
@@ -38,15 +42,30 @@ class FindResult(FindRecord):
         checks.one_of("suggest", ["consensus", *RULES], rule=rule)
         if rule != "consensus":
             return suggest(self.curve, rule)
-        decision = consensus(self.curve, self.mean_share, self.sprints)
-        return Suggestion(decision.learning_rate, rule, decision.reason)
+        return Suggestion(self.learning_rate, rule, self.reason)
+
+    def rate_for(self, steps: int) -> float:
+        """Returns the rate, or the peak of the same schedule, for a training of another length.
+
+        Args:
+            steps: The length of the training in updates.
+
+        Raises:
+            ArgumentError: `find` gave no answer, or trained no sprints.
+        """
+        steps = checks.whole("rate_for", steps=steps)
+        self._answer("rate_for", steps=steps)
+        if self.by_length is None:
+            rule, repair = "without sprints the length of a training does not count", "Call find without sprint_steps=0"
+            raise ArgumentError("rate_for", rule, repair, steps=steps)
+        return self.by_length.rate_for(steps, self.mean_share)
 
     def to_schedule(self, kind: str, steps: int) -> Schedule:
         """Returns a schedule of `steps` updates whose peak is the answer, rescaled to the new shape.
 
-        The answer is for one shape: a constant rate, or the schedule that `find` got. If the mean of the new schedule is
-        another share of its peak, `consensus` rescales the answer to that share. To use the answer itself as the peak,
-        pass the shape to `find`.
+        The answer is for one length and one shape: a constant rate, or the schedule that `find` got. The peak is what the
+        sprints give for the new length and shape. Without sprints, the answer is rescaled to the mean of the new shape. To
+        use the answer itself as the peak, pass the shape and the length to `find`.
 
         The warm-up takes `warmup_steps` updates, at most half of the run; 5 % of the run if no critical rate was measured.
         One cycle always rises for 30 % of the run; it begins at the peak / 25, or at the critical rate if that is lower.
@@ -62,27 +81,33 @@ class FindResult(FindRecord):
         steps = checks.whole("to_schedule", 10, steps=steps)
         answer = self._answer("to_schedule", kind=kind)
         shape = shape_of(kind, steps, self.warmup_steps)
-        shares = mean_share("to_schedule", shape), self.mean_share
-        peak, rate = (consensus(self.curve, share, self.sprints).learning_rate for share in shares)
-        return shape * (answer * (peak / rate if peak and rate else 1.0))
+        share = mean_share("to_schedule", shape)
+        if self.by_length is not None:
+            return shape * self.by_length.rate_for(steps, share)
+        return shape * (answer * share_of_center(share) / share_of_center(self.mean_share))
 
     def apply(self, model: Any) -> float:
         """Sets the optimizer of `model` to the answer, and returns it.
+
+        Several optimizers keep the ratios of their rates, and the first gets the answer. With `find(group=...)`, only the
+        optimizer of that name gets it.
 
         Args:
             model: A compiled model whose optimizer has a float rate.
 
         Raises:
-            ArgumentError: `learning_rate` is None, or the optimizer has a schedule.
+            ArgumentError: `learning_rate` is None, an optimizer has a schedule, or none has the name of the group.
         """
         answer = self._answer("apply", model=model)
         if not getattr(model, "compiled", False):
             raise ArgumentError("apply", "the model is not compiled", "Call model.compile(...) first", model=model)
-        try:
-            model.optimizer.learning_rate = answer
-        except (TypeError, AttributeError) as error:
+        plan = rate_plan("apply", model, self.group)
+        optimizers = machinery.followers_of(model, plan)
+        if not all(hasattr(machinery.rate_of(optimizer), "assign") for optimizer in optimizers):
             repair = "Compile with keras.optimizers.X(found.learning_rate * schedule)"
-            raise ArgumentError("apply", "the optimizer's rate is not a single float", repair, model=model) from error
+            raise ArgumentError("apply", "the optimizer's rate is not a single float", repair, model=model)
+        for optimizer, rate in zip(optimizers, plan.rates(np.array([answer]))[0].tolist(), strict=True):
+            optimizer.learning_rate = rate
         return answer
 
     def _answer(self, where: str, **argument: Any) -> float:

@@ -4,13 +4,65 @@ from __future__ import annotations
 
 import numpy as np
 
+from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
+from keras_lr.finder.deciding.consensus import Purpose
 from keras_lr.schedules import Cosine, OneCycle, Schedule, WarmupStableDecay
 
 KINDS = ("one_cycle", "cosine", "wsd")
 WARMUP, DECAY = 0.05, 0.2  # shares of the run
 LONGEST_WARMUP = 0.5
 NOMINAL = (100, 10)  # updates per epoch and epochs of a run without a given length
+LEAST_BUDGET, MOST_BUDGET, BUDGET_PART = 600, 5000, 5  # updates; and the part of a long training
+USUAL_EPOCHS = 10  # of a training whose length nobody names
+
+
+def purpose_of(
+    where: str,
+    schedule: Schedule | None,
+    epochs: int | None,
+    steps_per_epoch: int | None,
+    batches: int | None,
+    verified: int | None = None,
+) -> Purpose:
+    """Returns what an answer is for: the length of the training and the shape of its schedule.
+
+    The length is that of a bound schedule with an end, else `epochs` times the updates of an epoch. Without `epochs` it is
+    that of `verify`; else ten epochs, but at least 600 updates; and 3,000 if the length of an epoch is unknown too.
+
+    Args:
+        where: The call that errors name.
+        schedule: The schedule, or None for a constant rate.
+        epochs: Epochs of the training, or None.
+        steps_per_epoch: Updates of an epoch, or None for those of the data.
+        batches: Updates of an epoch as the data has them, or None if it has no length.
+        verified: Updates of the training that `verify` is for, or None without it.
+    """
+    epochs = None if epochs is None else checks.whole(where, epochs=epochs)
+    per_epoch = batches if steps_per_epoch is None else checks.whole(where, steps_per_epoch=steps_per_epoch)
+    share = mean_share(where, schedule)
+    if schedule is not None and not schedule.unbound and schedule.length:
+        return Purpose(int(schedule.length), share, steps_per_epoch=batches)
+    if epochs is None and verified is not None:
+        return Purpose(verified, share, steps_per_epoch=batches)
+    if per_epoch is None and epochs is not None:
+        rule, repair = "the data has no length", "Pass steps_per_epoch, the updates of an epoch"
+        raise ArgumentError(where, rule, repair, epochs=epochs)
+    if per_epoch is None and schedule is not None and schedule.unbound:
+        rule, repair = "the schedule has lengths in units, and the data has none", "Pass epochs and steps_per_epoch"
+        raise ArgumentError(where, rule, repair, schedule=schedule)
+    if per_epoch is None:
+        return Purpose(mean_share=share, label="a training of usual length")
+    if epochs is not None:
+        return Purpose(epochs * per_epoch, share, steps_per_epoch=batches)
+    ten = USUAL_EPOCHS * per_epoch
+    label = "about ten epochs" if ten >= LEAST_BUDGET else "a short training"
+    return Purpose(max(ten, LEAST_BUDGET), share, label, batches)
+
+
+def budget_for(steps: int) -> int:
+    """Returns the updates that `find` may spend: 600, from 3,000 updates on a fifth of the training, but at most 5,000."""
+    return min(max(LEAST_BUDGET, steps // BUDGET_PART), MOST_BUDGET)
 
 
 def shape_of(kind: str, steps: int, warmup_steps: int | None) -> Schedule:

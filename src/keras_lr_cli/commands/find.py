@@ -51,6 +51,7 @@ def _answer(
 ) -> Answer:
     document = {
         **summary(result),
+        "group": result.group,
         "critical": result.critical and outcome.fields(result.critical, "learning_rate", "interval", "reason"),
         "warmup_steps": result.warmup_steps,
         "suggestion": None,

@@ -70,6 +70,8 @@ def test_options_reach_the_function(quick, monkeypatch):
         "40",
         "--verify",
         "300",
+        "--group",
+        "adam",
     ]
     ran = quick(*OWN[:4], *words, "--seed", "5", "--schedule", "Cosine(1.0, 0.0, '100%')")
     assert ran.code == 0, ran.err
@@ -87,6 +89,7 @@ def test_options_reach_the_function(quick, monkeypatch):
         "ramp": "linear",
         "sprint_steps": 40,
         "critical": False,
+        "group": "adam",
         "verify": 300,
         "seed": 5,
     }
@@ -128,7 +131,7 @@ def test_the_dict_has_the_batch_size_and_the_rest_is_told(quick, monkeypatch):
 
 @pytest.mark.once
 def test_verified_by_short_trainings(quick):
-    ran = quick(*OWN, "--verify", "200", "--json")
+    ran = quick(*OWN, "--verify", "200", "--sprint-steps", "0", "--json")
     assert ran.code == 0, ran.err
     verified = ran.document["verified"]
     assert verified["learning_rate"] == ran.document["learning_rate"]

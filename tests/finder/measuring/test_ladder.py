@@ -50,7 +50,7 @@ def test_the_curve_is_cut_where_the_rule_would_have_stopped_it(seed, planned):
 
 def test_nothing_diverged_and_the_ladder_goes_on():
     model, x, y = linear(scale=1e-3)
-    found = klr.find(model, x, y, repeats=2)
+    found = klr.find(model, x, y, repeats=2, sprint_steps=20)
     assert found.learning_rates[-1] > 300.0
     assert "The loss had not turned at max_lr, 10: the ramps continued to" in found.note
     assert found.learning_rate is not None
@@ -59,7 +59,7 @@ def test_nothing_diverged_and_the_ladder_goes_on():
 
 def test_everything_diverged_at_once_and_the_ladder_is_lowered():
     model, x, y = linear(scale=1e8)
-    found = klr.find(model, x, y, repeats=2)
+    found = klr.find(model, x, y, repeats=2, sprint_steps=20)
     assert found.learning_rates[0] == pytest.approx(1e-10, rel=0.1)
     assert "Every ramp diverged at once at min_lr, 1e-07: the ladder was lowered to" in found.note
     assert found.learning_rate == pytest.approx(1e-9, rel=10.0)
@@ -67,21 +67,21 @@ def test_everything_diverged_at_once_and_the_ladder_is_lowered():
 
 def test_a_narrow_ladder_is_taken_as_it_is():
     model, x, y = linear(scale=1e-3)
-    found = klr.find(model, x, y, repeats=1, min_lr=1e-2, max_lr=1.0)
+    found = klr.find(model, x, y, min_lr=1e-2, max_lr=1.0, sprint_steps=20)
     assert found.learning_rates[-1] == 1.0
     assert found.stop_reason == "reached_end"
     assert found.note is None
 
 
 def test_negative_losses_end_at_the_same_rung():
-    plain, shifted = (klr.find(*linear(shift=shift), repeats=1) for shift in (0.0, -100.0))
+    plain, shifted = (klr.find(*linear(shift=shift), sprint_steps=0) for shift in (0.0, -100.0))
     assert len(plain.losses[0]) == len(shifted.losses[0])
     assert plain.stop_reason == shifted.stop_reason == "diverged"
 
 
 def test_a_restart_ramp_trains_each_rate_from_the_same_start():
     """After k updates at the rate r the loss is (1 - 2r)^2k; the mean over k = 8 to 11 is recorded."""
-    found = klr.find(*linear(), ramp="restart", min_lr=1e-3, max_lr=0.4, steps=20, repeats=2)
+    found = klr.find(*linear(), ramp="restart", min_lr=1e-3, max_lr=0.4, steps=20, repeats=2, sprint_steps=0)
     rates = np.geomspace(1e-3, 0.4, 20)
     assert engine.WARMUP == 8
     assert engine.MEASURED == 4
@@ -93,7 +93,7 @@ def test_a_restart_ramp_trains_each_rate_from_the_same_start():
 def test_a_restart_ramp_leaves_no_trace(some_digits, make_mlp):
     alone = make_mlp().fit(*some_digits, epochs=1, verbose=0).history
     model = make_mlp()
-    found = klr.find(model, *some_digits, batch_size=64, ramp="restart", steps=20, repeats=1)
+    found = klr.find(model, *some_digits, batch_size=64, ramp="restart", steps=20, sprint_steps=8)
     assert len(found.losses[0]) > 10
     assert model.fit(*some_digits, epochs=1, verbose=0).history == alone
 
@@ -127,6 +127,6 @@ def test_labels_of_the_wrong_range_are_told(name, tmp_path):
 def test_flat_ramps_say_so(digits):
     model = keras.Sequential([keras.layers.Input((64,)), keras.layers.Dense(10, activation="softmax")])
     model.compile(keras.optimizers.SGD(), lambda y, predicted: 0.0 * keras.ops.mean(predicted) + 1.0)
-    found = klr.find(model, *digits, batch_size=64, repeats=1)
+    found = klr.find(model, *digits, batch_size=64, sprint_steps=20)
     assert found.learning_rate is None
     assert found.reason.startswith("Flat")

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from keras_lr.finder.verifying.search import LEAST_BUDGET, ValidationLoss, lowest, verify
+from keras_lr.finder.verifying.search import FINE_STEP, LEAST_BUDGET, TRUST, ValidationLoss, lowest, pool, verify
 
 pytestmark = pytest.mark.once
 
@@ -116,3 +116,13 @@ def test_a_fall_within_the_scatter_of_the_batches_is_none():
 def test_the_mean_counts_examples():
     assert ValidationLoss((1.0, 4.0), (30, 10)).mean == 1.75
     assert ValidationLoss().mean == math.inf
+
+
+def test_the_rate_of_the_sprints_corrects_that_of_the_trials():
+    trials = dataclasses.replace(verify(Landscape(0.01), 0.01, 2000, UNTRAINED), learning_rate=0.01)
+    rate, interval = pool(trials, 0.1)
+    assert math.log10(rate) == pytest.approx(-2.0 * TRUST - (1.0 - TRUST))
+    assert interval == pytest.approx((rate / FINE_STEP, rate * FINE_STEP))
+    assert pool(trials, None) == (0.01, trials.interval)
+    refused = verify(Landscape(0.01, depth=-0.5), 0.01, 2000, UNTRAINED)
+    assert pool(refused, 0.1) == (None, None)

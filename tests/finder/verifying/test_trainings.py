@@ -1,5 +1,7 @@
 """`find(verify=N)`: short real trainings with the user's own model, which is left as it was."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -9,8 +11,9 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed import ramp
+from keras_lr.finder.verifying.search import pool
 
-QUICK = {"batch_size": 64, "steps": 60, "repeats": 1, "min_lr": 1e-5}
+QUICK = {"batch_size": 64, "steps": 60, "repeats": 1, "min_lr": 1e-5, "sprint_steps": 0}
 
 
 def values_of(model):
@@ -167,9 +170,23 @@ def test_a_refusal_of_the_range_test_is_answered(some_digits, make_mlp):
     low = {"batch_size": 64, "steps": 30, "repeats": 1, "min_lr": 1e-9, "max_lr": 1e-8}
     plain = klr.find(model, *some_digits, **low, sprint_steps=0)
     assert plain.learning_rate is None
-    found = klr.find(model, *some_digits, **low, verify=400)
+    found = klr.find(model, *some_digits, **low, sprint_steps=0, verify=400)
     assert 1e-4 < found.learning_rate < 1.0
-    assert f"The range test gave no answer: {plain.reason}" in found.reason
+    assert found.learning_rate == found.verified.learning_rate
+    assert f"Ramps and sprints gave no answer: {plain.reason}" in found.reason
+
+
+def test_trials_correct_the_answer_of_the_sprints_for_half_of_their_updates(some_digits, make_mlp):
+    sprints = {**QUICK, "sprint_steps": 12}
+    with pytest.warns(UserWarning, match="the training has 100 updates, fewer than the"):
+        plain = klr.find(make_mlp(), *some_digits, **sprints, schedule=klr.Constant(1.0, 100))
+    found = klr.find(make_mlp(), *some_digits, **sprints, verify=200)
+    assert found.steps == plain.steps == 100
+    assert found.sprint_curves == plain.sprint_curves
+    assert (found.learning_rate, found.interval) == pool(found.verified, plain.learning_rate)
+    assert found.learning_rate != found.verified.learning_rate
+    assert f"Ramps and sprints gave {plain.learning_rate:.2g}: {plain.reason}" in found.reason
+    assert found.cost == dataclasses.replace(plain.cost, trials=found.verified.updates)
 
 
 @pytest.mark.once

@@ -12,7 +12,8 @@ import tensorflow as tf
 from tensorflow.python.eager import context
 
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.arrays import Batch, Chunk, map_arrays
+from keras_lr.backends.rate_plan import RatePlan
 
 
 def devices() -> list[str]:
@@ -53,45 +54,37 @@ def scope(model: Any) -> contextlib.AbstractContextManager[Any]:
     return strategy.scope() if strategy.num_replicas_in_sync > 1 else contextlib.nullcontext()
 
 
-class Stepper:
-    """Runs many updates as one graph with a loop in it, in the model's own variables.
+class CompiledSteps:
+    """The steps of a model as graphs, which serve all steppers whose plans let the same optimizers follow."""
 
-    XLA is not used: for some hundred updates it takes longer to compile than it saves, and its convolutions on a CPU are
-    thirty times slower. See docs/decisions/0024-chunks-of-updates.md.
-    """
+    def __init__(self, model: Any, plan: RatePlan) -> None:
+        self.model, self.plan = model, plan
+        self._graphs: dict[Any, Callable[..., Any]] = {}
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
-        self._variables = machinery.variables_of(model)
-        self._start = [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
-        self._programs: dict[Any, Callable[..., Any]] = {}
-        self._data: tuple[Any, Any] = (None, None)
-        graph = tf.function(self._loss_of, autograph=False, reduce_retracing=True)
-        self._test = self._loss_of if model.run_eagerly else graph
+    def loop_for(self, data: Any, tensors: list[Any], size: int) -> Callable[..., Any]:
+        """Returns the loop for any number of batches of this size, drawn from such data."""
+        nest = map_arrays(lambda _: 0, data)
 
-    def reset(self) -> None:
-        for variable, value in zip(self._variables, self._start, strict=True):
-            if isinstance(variable.value, tf.distribute.DistributedValues):
-                variable.value.assign(value, read_value=False)
-            else:  # the same as assign, in a third of the time
-                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
+        def loop(rows: Any, rates: Any, *leaves: Any) -> Any:
+            return self._loop(lambda own: _pack(nest, [tf.gather(leaf, own) for leaf in leaves]), rows, rates)
 
-    def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
-        if self._data[0] is not chunk.data:
-            leaves = [leaf for leaf in keras.tree.flatten(chunk.data) if leaf is not None]
-            self._data = (chunk.data, [tf.constant(leaf) for leaf in leaves])
-        rows, rates = tf.constant(chunk.rows, tf.int32), tf.constant(learning_rates, keras.config.floatx())
-        losses = self._program(chunk.data, rows.shape[1])(rows, rates, *self._data[1])
-        return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
+        rows = tf.TensorSpec([None, size], tf.int32)
+        rates = tf.TensorSpec([None, sum(self.plan.following)], keras.config.floatx())
+        return self._graph(loop, nest, [rows, rates, *_specs(tensors)])
 
-    def trainable(self) -> list[Any]:
-        return [variable.value for variable in self.model.trainable_variables]
+    def test_for(self, batch: Any, tensors: list[Any]) -> Callable[..., Any]:
+        """Returns the loss of one batch as a function of its tensors, for any number of rows."""
+        nest = map_arrays(lambda _: 0, batch)
+        return self._graph(lambda *leaves: self._loss_of(_pack(nest, leaves)), nest, _specs(tensors))
 
-    def evaluate(self, batches: Iterable[Batch]) -> np.ndarray:
-        return np.array([float(self._test(batch)) for batch in batches], np.float64)
-
-    def close(self) -> None:
-        self.reset()
+    def _graph(self, function: Callable[..., Any], nest: Any, specs: list[Any]) -> Callable[..., Any]:
+        """Traces a function once, unless the model runs eagerly."""
+        if self.model.run_eagerly:
+            return function
+        key = (str(nest), *specs)
+        if key not in self._graphs:
+            self._graphs[key] = tf.function(function, autograph=False).get_concrete_function(*specs)
+        return self._graphs[key]
 
     def _loss_of(self, batch: Any) -> Any:
         """Returns the loss of one batch. Each of several replicas evaluates all of it."""
@@ -102,29 +95,6 @@ class Stepper:
             return machinery.losses_in(self.model, self.model.test_step(batch), "test_step")["loss"]
         logs = strategy.run(lambda: self.model.test_step(batch))
         return strategy.reduce("MEAN", machinery.losses_in(self.model, logs, "test_step")["loss"], axis=None)
-
-    def _program(self, structure: Any, size: int) -> Callable[..., Any]:
-        """Returns the loop for batches of this size and structure."""
-        present = [leaf is not None for leaf in keras.tree.flatten(structure)]
-        key = (size, *present, *((leaf.dtype, tuple(leaf.shape[1:])) for leaf in self._data[1]))
-        if key not in self._programs:
-
-            def loop(rows: Any, rates: Any, *leaves: Any) -> Any:
-                def batch_at(rows: Any) -> Any:
-                    arrays = iter(leaves)
-                    batch = [tf.gather(next(arrays), rows) if there else None for there in present]
-                    return keras.tree.pack_sequence_as(structure, batch)
-
-                return self._loop(batch_at, rows, rates)
-
-            self._programs[key] = loop if self.model.run_eagerly else self._traced(loop, size)
-        return self._programs[key]
-
-    def _traced(self, loop: Callable[..., Any], size: int) -> Callable[..., Any]:
-        """Traces the loop as one graph, for any number of batches."""
-        specs = [tf.TensorSpec([None, *leaf.shape[1:]], leaf.dtype) for leaf in self._data[1]]
-        rows, rates = tf.TensorSpec([None, size], tf.int32), tf.TensorSpec([None], keras.config.floatx())
-        return tf.function(loop, autograph=False).get_concrete_function(rows, rates, *specs)
 
     def _loop(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
         """Runs the updates one after the other and collects their losses by name."""
@@ -140,12 +110,12 @@ class Stepper:
             values = tf.stack([tf.cast(losses[name], kind) for name in names])
             return i + 1, collected.write(i, values)
 
-        count = tf.shape(rates)[0]
+        count = tf.shape(rows)[0]
         collected = tf.TensorArray(kind, size=count)
         _, collected = tf.while_loop(lambda i, _: i < count, body, (0, collected), parallel_iterations=1)
         return dict(zip(names, tf.unstack(tf.ensure_shape(collected.stack(), [None, len(names)]), axis=1), strict=True))
 
-    def _update(self, batch_at: Callable[[Any], Any], rows: Any, rate: Any) -> dict[str, Any]:
+    def _update(self, batch_at: Callable[[Any], Any], rows: Any, rates: Any) -> dict[str, Any]:
         """Runs one training step with fresh metrics on every replica, each with its share of the batch."""
         strategy = self.model.distribute_strategy
         replicas = strategy.num_replicas_in_sync
@@ -160,8 +130,78 @@ class Stepper:
                 metric.reset_state()
             return machinery.losses_in(self.model, self.model.train_step(batch_at(own)))
 
-        with machinery.replace_rate(self.model, lambda: rate):  # around all replicas: they are threads
+        with machinery.replace_rates(self.model, self.plan, lambda: rates):  # around all replicas: they are threads
             if replicas == 1:
                 return on_replica()
             losses = strategy.run(on_replica)
         return {name: strategy.reduce("MEAN", values, axis=None) for name, values in losses.items()}
+
+
+class Stepper:
+    """Runs many updates as one graph with a loop in it, in the model's own variables.
+
+    XLA is not used: for some hundred updates it takes longer to compile than it saves, and its convolutions on a CPU are
+    thirty times slower. See docs/decisions/0024-chunks-of-updates.md.
+    """
+
+    def __init__(self, model: Any, plan: RatePlan, programs: dict[Any, Any] | None = None) -> None:
+        self.model, self.plan = model, plan
+        self.programs = {} if programs is None else programs
+        self._steps: CompiledSteps = self.programs.setdefault(("steps", plan.following), CompiledSteps(model, plan))
+        self._variables = machinery.variables_of(model)
+        self._start = [tf.constant(keras.ops.convert_to_numpy(variable)) for variable in self._variables]
+        self._data: tuple[Any, list[Any]] = (None, [])
+
+    def reset(self) -> None:
+        self._assign(self._start)
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state, losses = [tf.identity(variable.value) for variable in self._variables], []
+        for batch in chunk.singles():
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+            self._assign(state)
+        return np.concatenate(losses)
+
+    def _assign(self, values: list[Any]) -> None:
+        for variable, value in zip(self._variables, values, strict=True):
+            if isinstance(variable.value, tf.distribute.DistributedValues):
+                variable.value.assign(value, read_value=False)
+            else:  # the same as assign, in a third of the time
+                tf.raw_ops.AssignVariableOp(resource=variable.value.handle, value=value)
+
+    def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
+        if self._data[0] is not chunk.data:
+            self._data = (chunk.data, _tensors(chunk.data))
+        rows = tf.constant(chunk.rows, tf.int32)
+        rates = tf.constant(self.plan.rates(learning_rates), keras.config.floatx())
+        losses = self._steps.loop_for(*self._data, rows.shape[1])(rows, rates, *self._data[1])
+        return {name: values.numpy().astype(np.float64) for name, values in losses.items()}
+
+    def trainable(self) -> list[Any]:
+        return [variable.value for variable in self.model.trainable_variables]
+
+    def evaluate(self, batches: Iterable[Batch]) -> np.ndarray:
+        losses = []
+        for batch in batches:
+            tensors = _tensors(batch)
+            losses.append(float(self._steps.test_for(batch, tensors)(*tensors)))
+        return np.array(losses, np.float64)
+
+    def close(self) -> None:
+        self.reset()
+        self._data = (None, [])
+
+
+def _tensors(data: Any) -> list[Any]:
+    return [tf.constant(leaf) for leaf in keras.tree.flatten(data) if leaf is not None]
+
+
+def _specs(tensors: list[Any]) -> list[Any]:
+    """Returns what the tensors are, but for their number of rows."""
+    return [tf.TensorSpec([None, *tensor.shape[1:]], tensor.dtype) for tensor in tensors]
+
+
+def _pack(nest: Any, tensors: Iterable[Any]) -> Any:
+    """Returns a nest with its numbers replaced by the tensors in turn; None stays None."""
+    following = iter(tensors)
+    return map_arrays(lambda _: next(following), nest)

@@ -12,6 +12,7 @@ import torch
 
 from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import Batch, Chunk, map_arrays
+from keras_lr.backends.rate_plan import RatePlan
 
 
 def devices() -> list[str]:
@@ -52,8 +53,9 @@ def scope(model: Any) -> contextlib.nullcontext[None]:
 class Stepper:
     """Trains the model itself, step by step. The start includes PyTorch's random state, from which dropout draws."""
 
-    def __init__(self, model: Any) -> None:
-        self.model = model
+    def __init__(self, model: Any, plan: RatePlan, programs: dict[Any, Any] | None = None) -> None:
+        self.model, self.plan = model, plan
+        self.programs = {} if programs is None else programs  # of others: updates run eagerly
         self._variables = machinery.variables_of(model)
         self._start = [variable.value.detach().clone() for variable in self._variables]
         self._data: tuple[Any, Any] = (None, None)
@@ -61,8 +63,19 @@ class Stepper:
         self._gradients = [None if p.grad is None else p.grad.detach().clone() for p in model.parameters()]
 
     def reset(self) -> None:
-        set_random_state(self._random_state)
-        for variable, value in zip(self._variables, self._start, strict=True):
+        self._restore(self._random_state, self._start)
+
+    def losses(self, chunk: Chunk) -> np.ndarray:
+        state = random_state(), [variable.value.detach().clone() for variable in self._variables]
+        losses = []
+        for batch in chunk.singles():
+            losses.append(self.updates(batch, np.zeros(1))["loss"])
+            self._restore(*state)
+        return np.concatenate(losses)
+
+    def _restore(self, random: Any, values: list[Any]) -> None:
+        set_random_state(random)
+        for variable, value in zip(self._variables, values, strict=True):
             variable.assign(value)
 
     def updates(self, chunk: Chunk, learning_rates: np.ndarray) -> dict[str, np.ndarray]:
@@ -70,10 +83,10 @@ class Stepper:
         if self._data[0] is not chunk.data:
             self._data = (chunk.data, map_arrays(keras.ops.convert_to_tensor, chunk.data))
         rows = keras.ops.convert_to_tensor(chunk.rows, "int64")
-        steps, current = [], [0.0]
-        with machinery.replace_rate(model, lambda: current[0]):
-            for own, rate in zip(rows, learning_rates.tolist(), strict=True):
-                current[0] = rate
+        rates = torch.tensor(self.plan.rates(learning_rates), dtype=getattr(torch, keras.config.floatx()))
+        steps: list[dict[str, Any]] = []
+        with machinery.replace_rates(model, self.plan, lambda: rates[len(steps)]):
+            for own in rows:
                 for metric in model.metrics:
                     metric.reset_state()
                 losses = machinery.losses_in(model, model.train_step(self._batch(own)))

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from keras_lr import backends
+from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import Batch, Chunk
 from keras_lr.backends.protocols import Stepper
 
@@ -25,7 +26,7 @@ def squared_norms(model: Any) -> Iterator[Callable[[Batch], float]]:
     plain.build(model.trainable_variables)
     model.optimizer = plain
     try:
-        stepper = backends.active().Stepper(model)
+        stepper = backends.active().Stepper(model, machinery.equal_rates(model))
         try:
             yield lambda batch: _squared_norm(stepper, batch)
         finally:

@@ -20,6 +20,7 @@ from keras_lr.backends.protocols import Stepper
 from keras_lr.engines.borrowed.gradients import sum_of_squares
 
 FIRST_RATE = 1e-3  # of the update that measures the length of updates
+PROGRAM = "loss along a line"
 SHARE = 1e-3  # length of the tiny updates, as a share of the length of the weights
 
 
@@ -53,7 +54,7 @@ def search_lines(
     """
     if getattr(type(stepper.model), "train_step", None) is not keras.Model.train_step:
         return None
-    loss_at, tiny, last, searches = _loss_at(stepper.model), None, None, []
+    loss_at, tiny, last, searches = _loss_at(stepper), None, None, []
     for batch in batches:
         tiny = _tiny_rate(stepper, batch) if tiny is None else tiny
         if tiny is None:
@@ -91,8 +92,9 @@ def _weights_after(stepper: Stepper, batch: Batch, rate: float) -> list[Any]:
     return [keras.ops.copy(value) for value in stepper.trainable()]
 
 
-def _loss_at(model: Any) -> Callable[[list[Any], float, Batch], float]:
+def _loss_at(stepper: Stepper) -> Callable[[list[Any], float, Batch], float]:
     """Returns a function that gives the loss of a batch at w + rate * direction. It changes no variable."""
+    model = stepper.model
     trainable, rest = model.trainable_variables, model.non_trainable_variables
 
     def forward(weights: list[Any], others: list[Any], direction: list[Any], rate: Any, batch: Any) -> Any:
@@ -103,7 +105,9 @@ def _loss_at(model: Any) -> Callable[[list[Any], float, Batch], float]:
             y_pred = model(x, training=True)
             return model.compute_loss(x, y, y_pred, sample_weight, training=True)
 
-    program: Callable[..., Any] = forward if model.run_eagerly else backends.active().compiled(forward)
+    if PROGRAM not in stepper.programs:
+        stepper.programs[PROGRAM] = forward if model.run_eagerly else backends.active().compiled(forward)
+    program = stepper.programs[PROGRAM]
 
     def loss_at(direction: list[Any], rate: float, batch: Batch) -> float:
         tensor = keras.ops.convert_to_tensor

@@ -52,11 +52,14 @@ class RampResult:
         losses: The raw loss at each rate, up to where the ramp ended.
         stop_reason: The reason of the rule, or "reached_end" or "data_ended".
         output_losses: The same for each output of a model with several, by the name that Keras logs.
+        updates: The updates that this took, with the rest of the last chunk; larger chunks count as those of the usual size,
+            so that the number does not depend on the speed.
     """
 
     losses: tuple[float, ...]
     stop_reason: str
     output_losses: dict[str, tuple[float, ...]] = dataclasses.field(default_factory=dict)
+    updates: int = 0
 
 
 def climb(
@@ -81,7 +84,8 @@ def climb(
             progress.step()
         end = stop(_means(history["loss"], batches))
         if end is not None:
-            return _result(history, batches, *end)
+            updates = min(len(learning_rates), -(-end[0] // CHUNK) * CHUNK)
+            return dataclasses.replace(_result(history, batches, *end), updates=updates)
         if source.whole:
             quick = int(QUICK * len(chunk) / (time.perf_counter() - start))
             size = max(CHUNK * batches, min(MOST, quick) // batches * batches)
@@ -102,9 +106,8 @@ def restart(
         chunks.append(chunk)
         missing -= len(chunk)
     history: dict[str, list[float]] = {"loss": []}
-    if missing > 0:
-        return _result(history, 1, 0, "data_ended")
-    for rate in learning_rates:
+    end = (0, "data_ended") if missing > 0 else None
+    for rate in learning_rates if end is None else ():
         stepper.reset()
         parts = [stepper.updates(chunk, np.full(len(chunk), rate)) for chunk in chunks]
         for name in parts[0]:
@@ -113,8 +116,10 @@ def restart(
         progress.step()
         end = stop(history["loss"])
         if end is not None:
-            return _result(history, 1, *end)
-    return _result(history, 1, len(learning_rates), "reached_end")
+            break
+    count, reason = end or (len(learning_rates), "reached_end")
+    updates = len(history["loss"]) * (WARMUP + MEASURED)
+    return dataclasses.replace(_result(history, 1, count, reason), updates=updates)
 
 
 def _means(losses: Sequence[float], batches: int) -> list[float]:
@@ -125,4 +130,4 @@ def _means(losses: Sequence[float], batches: int) -> list[float]:
 
 def _result(history: dict[str, list[float]], batches: int, count: int, reason: str) -> RampResult:
     means = {name: tuple(_means(losses, batches)[:count]) for name, losses in history.items()}
-    return RampResult(means.pop("loss"), reason, means)
+    return RampResult(means.pop("loss"), reason, means, updates=count)

@@ -1,174 +1,195 @@
-"""Sprints: trainings of a few dozen updates at one rate each, which show whether a rate keeps working. Imports no Keras.
+"""Sprints: short trainings at one rate each, and which of them to run. Imports no Keras.
 
-All start from the same weights and use the same batches. One has rate 0, so that gains are measured batch by batch: on a
-holdout, or without one, on the last batches that the sprints train on. The first three sprints are half a decade apart,
-around the rate at which half of the ramps' descent is complete. More follow until the best one has a worse one above it,
-and one below it that gains less than seven tenths as much. docs/decisions/0029-sprints.md explains the numbers below.
+All sprints start at the same weights, and train on the same batches in the same order. Short ones come first, half a decade
+apart, until the best has a worse one on each side. Longer ones follow around the best, until the best rate of every length
+that is read on their way has a worse one on each side. docs/decisions/0032-rates-by-length.md explains the numbers below.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 STEP = 10.0 ** (1 / 2)  # ratio of two neighbouring rates
-ENOUGH = 0.7  # share of the best gain; the lowest rate that gains it decides
-TAIL = 0.5  # share of a sprint, at its end, whose losses count without a holdout
-BLOCKS = 5  # of the batches that count: each is left out in turn to measure the spread
-MOST = 12  # sprints, without the one at rate 0
-SAME = 1.001  # two rates within this ratio count as one
-CLEAR, CLEAR_HOLDOUT = 4.0, 3.0  # standard errors that a gain must exceed: in training, and on the holdout
+READINGS = (0.5, 0.7, 1.0)  # shares of a long sprint after which its losses are read
+SHORT = 0.25  # length of a short sprint / length of a long one
+MOST = 12  # short sprints
+CLEAR = 2.0  # standard errors that a gain on the holdout must exceed
+CLEAR_IN_TRAINING = 4.0  # the same for losses in training, which fall by memory too
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
+ENOUGH = 0.95  # share of the best gain; no best rate is more than a step above the lowest one that gains it
+SAME = 1.001  # two rates within this ratio count as one
+
+Losses = tuple[tuple[float, ...], ...]
+"""For each length the losses of some batches; none after a divergence."""
 
 
 @dataclasses.dataclass(frozen=True)
-class Sprints:
-    """The losses of sprints.
+class SprintCurves:
+    """The losses of sprints at growing lengths.
 
     Attributes:
         learning_rates: One for each sprint, rising.
-        losses: For each rate the raw loss of every update; fewer if one was not finite.
-        idle_losses: The losses of the same batches at rate 0.
-        unseen_losses: For each rate the losses of the holdout's batches after the last update; empty if the sprint diverged,
-            or without a holdout.
-        idle_unseen_losses: The losses of the holdout's batches at rate 0.
+        lengths: The updates after which losses are read. A short sprint ends at the first.
+        losses: For each rate and each length that it reached, the losses of some batches; none if it diverged before.
+        idle_losses: For each length the losses of the same batches without training.
+        falls: For each rate how much the loss in training fell in the sprint, in standard errors of that.
+        on_holdout: Whether the batches are a holdout; else they are the last ones that were trained on.
         optimizer: The name of the optimizer's class; some need another rate in a long training.
+        normalized: Whether the model has layers that normalize; these need another one too.
     """
 
     learning_rates: tuple[float, ...]
-    losses: tuple[tuple[float, ...], ...]
-    idle_losses: tuple[float, ...]
-    unseen_losses: tuple[tuple[float, ...], ...] = ()
-    idle_unseen_losses: tuple[float, ...] = ()
+    lengths: tuple[int, ...]
+    losses: tuple[Losses, ...]
+    idle_losses: Losses
+    falls: tuple[float, ...] = ()
+    on_holdout: bool = True
     optimizer: str = ""
+    normalized: bool = False
 
-    @property
-    def steps(self) -> int:
-        """Updates of a sprint."""
-        return len(self.idle_losses)
+    def reached(self, place: int) -> list[int]:
+        """Returns the sprints that reached a length or diverged before."""
+        return [index for index, losses in enumerate(self.losses) if len(losses) > place or not all(map(len, losses))]
 
-    @property
-    def counted(self) -> tuple[np.ndarray, list[tuple[float, ...]]]:
-        """The losses that are compared: at rate 0, and for each rate; empty if the sprint diverged."""
-        if self.idle_unseen_losses:
-            return np.asarray(self.idle_unseen_losses, np.float64), list(self.unseen_losses)
-        start = self.steps - max(1, round(TAIL * self.steps))
-        tails = [losses[start:] if len(losses) == self.steps else () for losses in self.losses]
-        return np.asarray(self.idle_losses[start:], np.float64), tails
-
-    @property
-    def gains(self) -> np.ndarray:
-        """The decrease of each batch's loss against rate 0, of shape (rates, batches); -inf for a sprint that diverged."""
-        idle, every = self.counted
-        rows = [
-            idle - np.asarray(losses, np.float64)
-            if len(losses) == len(idle) and all(map(math.isfinite, losses))
-            else np.full(len(idle), -np.inf)
-            for losses in every
-        ]
+    def gains(self, place: int) -> np.ndarray:
+        """Returns how much each of these lowered the loss of each batch: (sprints, batches); -inf after a divergence."""
+        idle = np.asarray(self.idle_losses[place], np.float64)
+        rows = []
+        for index in self.reached(place):
+            losses = self.losses[index][place] if len(self.losses[index]) > place else ()
+            good = len(losses) == len(idle) and all(map(math.isfinite, losses))
+            rows.append(idle - np.asarray(losses, np.float64) if good else np.full(len(idle), -np.inf))
         return np.asarray(rows).reshape(len(rows), len(idle))
 
-    def of_training(self) -> Sprints:
-        """Returns the same without the holdout, so that gains are those in training."""
-        return dataclasses.replace(self, unseen_losses=(), idle_unseen_losses=())
+    def rates(self, place: int) -> tuple[float, ...]:
+        """Returns the rates of the sprints that reached a length or diverged before."""
+        return tuple(self.learning_rates[index] for index in self.reached(place))
 
-    def with_sprint(self, rate: float, losses: tuple[float, ...], holdout: tuple[float, ...] = ()) -> Sprints:
-        """Returns the same with one more sprint."""
-        place = int(np.searchsorted(self.learning_rates, rate))
-
-        def insert(values: tuple, value: object) -> tuple:
-            return (*values[:place], value, *values[place:])
-
-        return dataclasses.replace(
-            self,
-            learning_rates=insert(self.learning_rates, rate),
-            losses=insert(self.losses, losses),
-            unseen_losses=insert(self.unseen_losses, holdout),
-        )
+    def with_sprint(self, rate: float, losses: Losses, fall: float = 0.0) -> SprintCurves:
+        """Returns the same with one more sprint; a longer one replaces a short one at the same rate."""
+        every = zip(self.learning_rates, self.losses, self.falls, strict=True)
+        others = [sprint for sprint in every if not _same(sprint[0], rate)]
+        rates, curves, falls = zip(*sorted([*others, (rate, losses, fall)], key=lambda sprint: sprint[0]), strict=True)
+        return dataclasses.replace(self, learning_rates=rates, losses=curves, falls=falls)
 
 
-@dataclasses.dataclass(frozen=True)
-class Reading:
-    """What sprints show.
+def sprint_lengths(updates: int, length: int) -> tuple[int, ...]:
+    """Returns the lengths to read.
 
-    Attributes:
-        enough: The lowest rate that gains seven tenths of the best gain.
-        best: The rate with the highest mean gain.
-        gain: That gain.
-        noise: Its standard error, from batch to batch.
-        spread: The standard error of `enough` in decades, from leaving out a fifth of the batches in turn.
-        clear: Whether the gain exceeds the noise.
+    Args:
+        updates: The length of a long sprint.
+        length: That of a short one.
     """
-
-    enough: float
-    best: float
-    gain: float
-    noise: float
-    spread: float
-    clear: bool
+    return tuple(dict.fromkeys((length, *(max(length, round(share * updates)) for share in READINGS))))
 
 
-def next_sprint(sprints: Sprints, start: float, lowest: float, highest: float) -> float | None:
-    """Returns the rate of the next sprint, or None if the sprints suffice.
-
-    The first sprint has the rate `start`; none is below `lowest` or above `highest`.
-    """
-    rates = sprints.learning_rates
+def next_short(curves: SprintCurves, start: float, lowest: float, highest: float) -> float | None:
+    """Returns the rate of the next short sprint, or None if they suffice. The first has the rate `start`."""
+    rates = curves.rates(0)
     for target in (start, start / STEP, start * STEP):
         rate = min(max(target, lowest), highest)
         if not any(_same(rate, other) for other in rates):
             return rate
+    means = curves.gains(0).mean(axis=1)
+    best = int(np.argmax(means))
     if len(rates) >= MOST:
         return None
-    gains = sprints.gains.mean(axis=1)
-    best = int(np.argmax(gains))
-    if best == len(rates) - 1 and math.isfinite(gains[best]) and not _same(rates[-1], highest):
-        return min(rates[-1] * STEP, highest)
-    bounded = gains[best] > 0.0 and gains[0] < ENOUGH * gains[best]
-    if not bounded and gains.any() and not _same(rates[0], lowest):
-        return max(rates[0] / STEP, lowest)
+    if best == len(rates) - 1 and means[best] > 0.0:
+        return min(rates[-1] * STEP, highest) if not _same(rates[-1], highest) else None
+    if best == 0 or not means[best] > 0.0:
+        return max(rates[0] / STEP, lowest) if not _same(rates[0], lowest) and means.any() else None
     return None
 
 
-def choose_losses(sprints: Sprints) -> Sprints:
-    """Returns the sprints with the losses that decide: without a holdout that is too small to show a gain."""
-    reading = read(sprints) if sprints.idle_unseen_losses else None
-    return sprints if reading is not None and reading.clear else sprints.of_training()
-
-
-def read(sprints: Sprints) -> Reading | None:
-    """Reads which rate gains enough; None if every sprint diverged."""
-    gains = sprints.gains
-    means = gains.mean(axis=1)
-    best = int(np.argmax(means))
-    if not math.isfinite(means[best]):
+def next_long(curves: SprintCurves, lowest: float, highest: float) -> float | None:
+    """Returns the rate of the next long sprint, or None if they suffice. Longer trainings need lower rates."""
+    last = len(curves.lengths) - 1
+    if not any(len(losses) > last for losses in curves.losses):
+        means = curves.gains(0).mean(axis=1)
+        return curves.rates(0)[int(np.argmax(means))] if np.isfinite(means).any() else None
+    places = range(min(1, last), last + 1)
+    best = [int(np.argmax(curves.gains(place).mean(axis=1))) for place in places]
+    rates = curves.rates(last)
+    if not curves.gains(last).any():  # no rate changes anything
         return None
-    rates, count, gain = sprints.learning_rates, gains.shape[1], float(means[best])
-    blocks = np.array_split(np.arange(count), min(BLOCKS, count))
-    without = [_enough(rates, np.delete(gains, block, axis=1)) for block in blocks if count > len(block)]
-    noise = float(np.std(gains[best], ddof=1)) / math.sqrt(count) if count > 1 else 0.0
-    errors = CLEAR_HOLDOUT if sprints.idle_unseen_losses else CLEAR
-    return Reading(
-        enough=_enough(rates, gains),
-        best=rates[best],
-        gain=gain,
-        noise=noise,
-        spread=math.sqrt((len(without) - 1) * float(np.var(np.log10(without)))) if len(without) > 1 else 0.0,
-        clear=gain > max(errors * noise, ROUNDING * abs(float(np.mean(sprints.counted[0])))),
-    )
+    if min(best) == 0 and not _same(rates[0], lowest):
+        return max(rates[0] / STEP, lowest)
+    if max(best) == len(rates) - 1 and not _same(rates[-1], highest):
+        return min(rates[-1] * STEP, highest)
+    return None
 
 
-def _enough(rates: tuple[float, ...], gains: np.ndarray) -> float:
-    """Returns the lowest rate that gains enough, on a straight line in log rate between two sprints."""
+def shows_progress(curves: SprintCurves) -> bool:
+    """Returns whether the best sprint lowered the loss by more than noise, at the longest length.
+
+    A small holdout may be too noisy to show it. Then the loss in training decides, if the holdout does not contradict.
+    """
+    index, gain, noise = best_sprint(curves)
+    least = ROUNDING * abs(float(np.mean(curves.idle_losses[-1])))
+    if gain > max((CLEAR if curves.on_holdout else CLEAR_IN_TRAINING) * noise, least):
+        return True
+    return curves.on_holdout and gain > least and curves.falls[index] > CLEAR_IN_TRAINING
+
+
+def best_sprint(curves: SprintCurves) -> tuple[int, float, float]:
+    """Returns the sprint with the best mean gain at the longest length, that gain, and its standard error over batches."""
+    place = max(place for place in range(len(curves.lengths)) if curves.reached(place))
+    gains = curves.gains(place)
+    best = int(np.argmax(gains.mean(axis=1)))
+    row = gains[best]
+    noise = float(np.std(row, ddof=1)) / math.sqrt(len(row)) if len(row) > 1 and np.isfinite(row).all() else 0.0
+    return curves.reached(place)[best], float(row.mean()), noise
+
+
+def fall_in_errors(losses: Sequence[float]) -> float:
+    """Returns how much the losses of a sprint's updates fell, from its first tenth to its last half, in standard errors."""
+    values = np.asarray(losses, np.float64)
+    first, last = values[: max(3, len(values) // 10)], values[len(values) // 2 :]
+    if len(last) < 3 or not np.isfinite(values).all():
+        return 0.0
+    error = float(np.std(last, ddof=1)) * math.sqrt(1.0 / len(first) + 1.0 / len(last))
+    return float(first.mean() - last.mean()) / error if error > 0.0 else math.inf
+
+
+def vertex(rates: Sequence[float], gains: np.ndarray) -> float:
+    """Returns the highest point of the parabola, in log rate, through the best mean gain and its neighbours.
+
+    Gains below 0 count as 0, so that a rate that diverges counts as one that does not train. A best rate at an end is the
+    answer itself. The result depends on neither the scale of the loss nor a constant added to it. Where many rates gain
+    all that there is to gain, the lowest of them count: the answer is at most a step above the lowest rate that gains 95 %.
+
+    Example:
+        >>> round(vertex([0.01, 0.1, 1.0], np.array([[1.0], [2.0], [1.0]])), 6)
+        0.1
+    """
     means = np.maximum(gains.mean(axis=1), 0.0)
+    best = int(np.argmax(means))
+    return min(_highest_point(rates, means, best), STEP * _lowest_enough(rates, means))
+
+
+def _highest_point(rates: Sequence[float], means: np.ndarray, best: int) -> float:
+    if best in (0, len(rates) - 1):
+        return rates[best]
+    low, middle, high = (math.log(rate) for rate in rates[best - 1 : best + 2])
+    left, center, right = means[best - 1 : best + 2].tolist()
+    rise, fall = (center - left) / (middle - low), (center - right) / (high - middle)
+    if rise + fall <= 0.0:
+        return rates[best]
+    return math.exp((0.5 * (low + middle) * fall + 0.5 * (middle + high) * rise) / (rise + fall))
+
+
+def _lowest_enough(rates: Sequence[float], means: np.ndarray) -> float:
+    """Returns the lowest rate that gains enough, on a straight line in log rate between two sprints."""
     target = ENOUGH * float(means.max())
     index = int(np.argmax(means >= target))
     if index == 0:
         return rates[0]
-    share = (target - means[index - 1]) / (means[index] - means[index - 1])
-    return float(rates[index - 1] * (rates[index] / rates[index - 1]) ** share)
+    share = float((target - means[index - 1]) / (means[index] - means[index - 1]))
+    return rates[index - 1] * (rates[index] / rates[index - 1]) ** share
 
 
 def _same(rate: float, other: float) -> bool:

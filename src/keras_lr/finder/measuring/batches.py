@@ -29,6 +29,11 @@ class Batches(abc.ABC):
 
     note: str | None = None  # a limit of this source that the result reports
 
+    @property
+    def per_epoch(self) -> int | None:
+        """The batches that `fit` reads in an epoch, or None if the source does not tell."""
+        return None
+
     @abc.abstractmethod
     def reader(self, seed: int) -> Source:
         """Returns batches from the beginning, epoch after epoch; the same seed gives the same order."""
@@ -49,11 +54,15 @@ class Arrays(Batches):
     Thus every loss is the mean of the same number of examples.
     """
 
-    def __init__(self, parts: Batch, batch_size: int) -> None:
+    def __init__(self, parts: Batch, batch_size: int, count: int | None = None) -> None:
         self.parts = parts
         self.size = batch_size
-        self.count = _rows(parts)
+        self.count = _rows(parts) if count is None else count  # of the first rows; the others belong to no batch
         self.resident = sum(array.nbytes for part in parts for array in _leaves(part)) <= RESIDENT
+
+    @property
+    def per_epoch(self) -> int | None:
+        return -(-self.count // self.size)
 
     def reader(self, seed: int) -> Source:
         return self.reader_of(np.arange(self.count), seed)
@@ -70,7 +79,12 @@ class Arrays(Batches):
             yield self.at(np.arange(start, min(start + self.size, self.count)))
 
     def cut(self, start: int, stop: int) -> Arrays:
-        """Returns the rows from `start` to before `stop` as views, in batches of the same size."""
+        """Returns the rows from `start` to before `stop`, in batches of the same size.
+
+        The first rows are batches of the same data, so that one program serves all rows and these.
+        """
+        if start == 0:
+            return Arrays(self.parts, self.size, stop)
         return Arrays(tuple(map_arrays(lambda array: array[start:stop], part) for part in self.parts), self.size)
 
     def at(self, rows: np.ndarray) -> Batch:
@@ -176,6 +190,10 @@ class _StreamReader:
 class PyDatasets(Stream):
     """A `keras.utils.PyDataset`, by index, in shuffled order."""
 
+    @property
+    def per_epoch(self) -> int | None:
+        return self.source.num_batches
+
     def raw(self, order: np.random.Generator) -> Iterator[Any]:
         count = self.source.num_batches
         if count is None:
@@ -189,6 +207,13 @@ class Datasets(Stream):
     """A `tf.data.Dataset`, another iterable of batches, or a function that returns one, each in its own order."""
 
     note = "The data keeps its own order, which find can't restore; everything else is restored."
+
+    @property
+    def per_epoch(self) -> int | None:
+        try:  # a tf.data.Dataset of unknown or endless length raises TypeError, as do a function and a generator
+            return len(self.source) or None
+        except TypeError:
+            return None
 
     def raw(self, order: np.random.Generator) -> Iterator[Any]:
         del order
@@ -229,7 +254,7 @@ def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:
             rule, repair = None, "Pass one row per example"
             if array.ndim == 0 or len(array) != rows:
                 rule = f"{name} must have as many rows as x, {rows}"
-            elif np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            elif np.issubdtype(array.dtype, np.floating) and not _is_finite(array):
                 row = int(np.argmin(np.isfinite(array).reshape(rows, -1).all(axis=1)))
                 rule, repair = f"{name} has a NaN or an infinity, first in row {row}", "Clean the data"
             if rule is not None:
@@ -237,6 +262,12 @@ def _check_arrays(where: str, arrays: dict[str, Any], size: int) -> None:
     if size > rows:
         rule = f"a batch is larger than the data, {rows} rows"
         raise ArgumentError(where, rule, "Pass a smaller batch_size", batch_size=size)
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    """Returns whether all numbers are finite. The sum tells it in half of the time, unless it overflows."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(array.sum()) or np.isfinite(array).all())
 
 
 def _stream_of(x: Any) -> type[Stream] | None:

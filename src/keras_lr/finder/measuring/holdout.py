@@ -15,7 +15,7 @@ from keras_lr.engines.borrowed.ramp import Source
 from keras_lr.finder.measuring.batches import Arrays, Batches, batches
 
 SPRINT_SHARE = 0.2  # of the rows, for sprints
-FEWEST, MOST = 5, 25  # batches of these rows
+FEWEST, MOST = 5, 8  # batches of these rows
 VERIFY_SHARE = 0.1  # of the rows, from their end, for `verify` without validation data
 VERIFY_BATCHES = 10  # at least, so that their scatter can be measured
 
@@ -34,7 +34,7 @@ class Holdout:
 
 
 def sprint_holdout(source: Batches, seed: int) -> Holdout | None:
-    """Draws a fifth of the rows of arrays, at most 25 batches; returns None for streams or too few rows.
+    """Draws a fifth of the rows of arrays, at most 8 batches; returns None for streams or too few rows.
 
     Args:
         source: The data of `find`.

@@ -3,28 +3,59 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from keras_lr.backends.protocols import Stepper
+from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.line_search import search_lines
 from keras_lr.engines.borrowed.ramp import RampResult, climb, restart
-from keras_lr.finder.deciding.consensus import sprint_start
 from keras_lr.finder.deciding.critical import BATCHES, CriticalRate, next_rate
 from keras_lr.finder.deciding.critical import critical as critical_of
 from keras_lr.finder.deciding.curve import Curve
-from keras_lr.finder.deciding.sprints import Sprints, next_sprint
-from keras_lr.finder.deciding.stopping import Divergence, not_finite
+from keras_lr.finder.deciding.ramps import sprint_start
+from keras_lr.finder.deciding.sprints import SprintCurves
+from keras_lr.finder.deciding.stopping import Divergence
 from keras_lr.finder.measuring import ladder
 from keras_lr.finder.measuring.batches import Batches
-from keras_lr.finder.measuring.holdout import sprint_holdout
-from keras_lr.finder.measuring.prechecks import obstacle
+from keras_lr.finder.measuring.cost import FindCost
+from keras_lr.finder.measuring.prechecks import divides_by_rate, obstacle
+from keras_lr.finder.measuring.rates import meaning
+from keras_lr.finder.measuring.sprint import Sprinter, SprintPlan
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
-USUAL = 6  # sprints, with the one at rate 0
+RESTARTED = "The optimizer divides by the rate, so each rate of a ramp trained from the start."
+FEW = 25  # rates of such a ramp at most, as each costs twelve updates
+PLATEAU = "No sprint of the usual length lowered the loss by more than noise, so sprints of {updates} updates followed."
+
+
+@dataclasses.dataclass(frozen=True)
+class Effort:
+    """What to measure. The attributes are arguments of `find`.
+
+    Attributes:
+        rates: The ladder of the ramps.
+        ramp: "exponential", "linear" or "restart".
+        repeats: Number of ramps.
+        sprint_steps: Updates of a long sprint; 0: no sprints; None: as the budget allows.
+        budget: Updates for ramps and sprints.
+        steps: The length of the training in updates, which no sprint exceeds.
+        seed: Seed of the first ramp and of the sprints.
+        critical: Whether to measure the critical rate.
+        verbose: Whether to show a bar.
+    """
+
+    rates: tuple[float, ...]
+    ramp: str
+    repeats: int
+    sprint_steps: int | None
+    budget: int
+    steps: int
+    seed: int
+    critical: bool
+    verbose: str | int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +70,8 @@ class Measurement:
         obstacle: Why the model can't be trained, or None.
         critical: The critical rate of the first update, or None if not requested.
         sprints: The sprints; None if not requested, or if the data can be read only once.
+        cost: The updates that were spent.
+        meaning: Which rate the answer is, for a model with several.
     """
 
     curve: Curve
@@ -47,46 +80,47 @@ class Measurement:
     notes: tuple[str, ...]
     obstacle: str | None = None
     critical: CriticalRate | None = None
-    sprints: Sprints | None = None
+    sprints: SprintCurves | None = None
+    cost: FindCost | None = None
+    meaning: str = ""
 
 
-def measure(
-    where: str,
-    model: Any,
-    source: Batches,
-    rates: tuple[float, ...],
-    ramp: str,
-    repeats: int,
-    sprint_steps: int,
-    seed: int,
-    critical: bool,
-    verbose: str | int,
-) -> Measurement:
+def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RatePlan], effort: Effort) -> Measurement:
     """Trains ramps, each from the same start in an order of its own, then sprints, and restores the model.
 
-    The arguments are those of `find`. The ladder of rates is extended if the loss has not turned at its end, and lowered if
-    every ramp diverges at once. Each ramp and the critical rate take the next seed.
+    The ladder of rates is extended if the loss has not turned at its end, and lowered if every ramp diverges at once. Each
+    ramp and the critical rate take the next seed.
+
+    `plan` tells how the rate that is tested sets those of a built model's optimizers.
     """
-    total = repeats * len(rates) + USUAL * sprint_steps
-    with progress(where, total, verbose, "Finding the learning rate") as bar, borrow(model, source.first) as stepper:
+    bar_of_all = progress(where, effort.budget, effort.verbose, "Finding the learning rate")
+    with bar_of_all as bar, borrow(model, source.first, plan) as stepper:
         reason = obstacle(model, source)
         if reason is not None:
-            return Measurement(Curve(rates, ()), "not_started", {}, _notes(source), reason)
-        planned = rates
+            return Measurement(Curve(effort.rates, ()), "not_started", {}, _notes(source), reason)
+        notes = _notes(source)
+        if divides_by_rate(stepper, source):
+            few = effort.rates[:: -(-len(effort.rates) // FEW)]
+            effort = dataclasses.replace(effort, ramp="restart", rates=few)
+            notes = (*notes, RESTARTED)
+        rates, spent = effort.rates, 0
         for lowering in range(ladder.LOWERINGS + 1):
-            ramps = _ramps(stepper, source, rates, ramp, repeats, seed, bar)
+            ramps = _ramps(stepper, source, rates, effort, bar)
+            spent += sum(one.updates for one in ramps)
             at_once = _rule(rates).at_once([(one.losses, one.stop_reason) for one in ramps])
-            lower = ladder.below(rates, ramp)
+            lower = ladder.below(rates, effort.ramp)
             if not at_once or not lower or lowering == ladder.LOWERINGS:
                 break
             rates = lower + rates
-        rungs = _rungs(rates, ramp, ramps)
-        sprints = _sprints(stepper, source, Curve(rungs, _losses(ramps)), ramp, sprint_steps, seed, bar)
-        edge = _critical(stepper, source, seed + repeats, ramps[0], rates) if critical else None
-    measurement = _measurement(source, planned, rungs, ramps)
-    if sprint_steps and sprints is None and sprint_start(measurement.curve) is not None:
-        measurement = dataclasses.replace(measurement, notes=(*measurement.notes, ONCE))
-    return dataclasses.replace(measurement, critical=edge, sprints=sprints)
+        rungs = _rungs(rates, effort.ramp, ramps)
+        measurement = _measurement(notes, effort.rates, rungs, ramps)
+        sprinter = Sprinter(stepper, source, effort.seed, bar)
+        sprints, note = _sprints(sprinter, measurement.curve, effort, spent)
+        edge = _critical(stepper, source, effort.seed + effort.repeats, ramps[0], rates) if effort.critical else None
+        answers = meaning(model, stepper.plan)
+    notes = (*measurement.notes, note) if note else measurement.notes
+    cost = FindCost(spent, sprinter.updates)
+    return dataclasses.replace(measurement, critical=edge, sprints=sprints, notes=notes, cost=cost, meaning=answers)
 
 
 def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, rates: tuple[float, ...]) -> CriticalRate:
@@ -97,52 +131,38 @@ def _critical(stepper: Stepper, source: Batches, seed: int, ramp: RampResult, ra
     return critical_of(search_lines(stepper, batches, lambda search, last: next_rate(search, last or start)))
 
 
-def _ramps(
-    stepper: Stepper, source: Batches, rates: tuple[float, ...], ramp: str, repeats: int, seed: int, bar: Any
-) -> list[RampResult]:
+def _ramps(stepper: Stepper, source: Batches, rates: tuple[float, ...], effort: Effort, bar: Any) -> list[RampResult]:
     """Returns the ramps; fewer than `repeats` if the data ends."""
-    train = restart if ramp == "restart" else climb
-    more = ladder.above(rates, ramp)
+    train = restart if effort.ramp == "restart" else climb
+    more = ladder.above(rates, effort.ramp)
     stop = _rule(rates, planned=len(rates) if more else None).first
     ramps: list[RampResult] = []
-    for repeat in range(repeats):
+    for repeat in range(effort.repeats):
         stepper.reset()
-        one = train(stepper, source.reader(seed + repeat), rates + more, stop, bar)
+        one = train(stepper, source.reader(effort.seed + repeat), rates + more, stop, bar)
         bar.reach((repeat + 1) * len(rates))
         if one.losses or not ramps:
             ramps.append(one)
     return ramps
 
 
-def _sprints(
-    stepper: Stepper, source: Batches, curve: Curve, ramp: str, steps: int, seed: int, bar: Any
-) -> Sprints | None:
-    """Trains sprints from one start, on the same batches, with the same random numbers, until they show an answer."""
-    start = sprint_start(curve) if steps else None
+def _sprints(sprinter: Sprinter, curve: Curve, effort: Effort, spent: int) -> tuple[SprintCurves | None, str | None]:
+    """Returns the sprints, and a note on what was unusual."""
+    start = sprint_start(curve) if effort.sprint_steps != 0 else None
     if start is None:
-        return None
-    highest = (curve.learning_rates + ladder.above(curve.learning_rates, ramp))[-1]
-
-    holdout = sprint_holdout(source, seed)
-
-    def sprint(rate: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        stepper.reset()
-        reader = source.reader(seed) if holdout is None else holdout.reader()
-        losses = climb(stepper, reader, (rate,) * steps, not_finite, bar).losses
-        if holdout is None or len(losses) < steps:
-            return losses, ()
-        after = stepper.updates(holdout.chunk, np.zeros(len(holdout.chunk)))["loss"]
-        return losses, tuple(after.tolist())
-
-    idle, idle_holdout = sprint(0.0)
-    if len(idle) < steps:
-        return None
-    optimizer = stepper.model.optimizer
-    name = type(getattr(optimizer, "inner_optimizer", optimizer)).__name__
-    sprints = Sprints((), (), idle, (), idle_holdout, name)
-    while (rate := next_sprint(sprints, start, curve.learning_rates[0], highest)) is not None:
-        sprints = sprints.with_sprint(rate, *sprint(rate))
-    return sprints
+        return None, None
+    plan = SprintPlan(
+        start=start,
+        lowest=curve.learning_rates[0],
+        highest=(curve.learning_rates + ladder.above(curve.learning_rates, effort.ramp))[-1],
+        budget=max(effort.budget - spent, effort.budget // 2),
+        most=effort.steps,
+        updates=effort.sprint_steps,
+    )
+    curves, longer = sprinter.patient_curves(plan)
+    if curves is None:
+        return None, ONCE
+    return curves, PLATEAU.format(updates=curves.lengths[-1]) if longer else None
 
 
 def _losses(ramps: list[RampResult]) -> tuple[tuple[float, ...], ...]:
@@ -160,9 +180,9 @@ def _rule(rates: tuple[float, ...], planned: int | None = None) -> Divergence:
 
 
 def _measurement(
-    source: Batches, planned: tuple[float, ...], rungs: tuple[float, ...], ramps: list[RampResult]
+    of_data: tuple[str, ...], planned: tuple[float, ...], rungs: tuple[float, ...], ramps: list[RampResult]
 ) -> Measurement:
-    notes = list(_notes(source))
+    notes = list(of_data)
     if rungs[0] < planned[0]:
         notes.append(
             f"Every ramp diverged at once at min_lr, {planned[0]:.2g}: the ladder was lowered to {rungs[0]:.2g}."

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.arrays import Chunk
+from keras_lr.backends.protocols import Stepper
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.measuring.batches import Arrays, Batches
+
+SMALL = 1e-3  # a rate at which an update of finite gradients is finite
 
 
 def check_model(where: str, model: Any) -> None:
@@ -37,6 +42,25 @@ def obstacle(model: Any, source: Batches) -> str | None:
     if labels is None or keras.tree.is_nested(labels) or keras.tree.is_nested(model.loss) or not np.size(labels):
         return None
     return _bad_labels(model, np.asarray(labels))
+
+
+def divides_by_rate(stepper: Stepper, source: Batches) -> bool:
+    """Returns whether the update rule divides by the rate, as that of Ftrl does: an update at a rate of 0 gives NaN.
+
+    A rising rate then scales the weights themselves, whatever the gradients are, so that a ramp shows nothing.
+    """
+    batches = machinery.micro_batches(stepper.model)
+    chunk = source.reader(0).take(1) if isinstance(source, Arrays) else Chunk.repeated(source.first(), 1)
+    assert chunk is not None  # arrays have a first batch
+    chunk = dataclasses.replace(chunk, rows=np.repeat(chunk.rows[:1], batches + 1, axis=0))
+
+    def finite_after(rate: float) -> bool:
+        """Returns whether the loss is finite after one update from the start, or was not even before."""
+        stepper.reset()
+        losses = np.isfinite(stepper.updates(chunk, np.full(len(chunk), rate))["loss"])
+        return bool(losses[-1] or not losses[0])
+
+    return not finite_after(0.0) and finite_after(SMALL)
 
 
 def _bad_labels(model: Any, labels: np.ndarray) -> str | None:

@@ -27,6 +27,7 @@ FINE_STEP = 10.0 ** (1 / 3)
 BUDGETS = 2.0  # budget / length of the training that the answer is for
 STEEPEST = 1.0  # the best rate falls at most in proportion to the length
 ROUNDING = 1e-6  # of the loss: if training at rate 0 changes it by more, it changes the model (moving averages)
+TRUST = 0.6  # weight of the trials beside the sprints, in log rate
 SURE = 1.0  # standard errors that the fall must exceed; low, as a wrong refusal costs more than a vain training
 
 
@@ -150,6 +151,20 @@ def verify(train: Train, start: float | None, budget: int, untrained: Validation
         updates=search.spent,
         horizon=round(horizon),
     )
+
+
+def pool(trials: Verification, rate: float | None) -> tuple[float | None, tuple[float, float] | None]:
+    """Returns the rate of the trials, corrected by the rate of the sprints, and the interval around it.
+
+    Args:
+        trials: What the trials show.
+        rate: What the sprints show, or None.
+    """
+    chosen = trials.learning_rate
+    if chosen is None or rate is None:
+        return chosen, trials.interval
+    pooled = chosen**TRUST * rate ** (1.0 - TRUST)
+    return pooled, (pooled / FINE_STEP, pooled * FINE_STEP)
 
 
 def whole(updates: float) -> int:

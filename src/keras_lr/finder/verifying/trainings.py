@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 
 from keras_lr.backends.arrays import Batch, count_rows
+from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed.borrow import borrow
 from keras_lr.engines.borrowed.trial import run_trial
@@ -23,6 +24,7 @@ def verify_by_training(
     model: Any,
     source: Batches,
     validation: Batches,
+    plan: Callable[[Any], RatePlan],
     schedule: Schedule | None,
     start: float | None,
     budget: int,
@@ -31,7 +33,7 @@ def verify_by_training(
 ) -> Verification:
     """Runs trials, all from the same start in the same order, and restores the model.
 
-    The arguments are those of `find`, with the data split in two, and those of `search.verify`.
+    The arguments are those of `find`, with the data split in two and the plan of a built model's rates, and those of `search.verify`.
     """
     sizes: list[int] = []
 
@@ -41,7 +43,7 @@ def verify_by_training(
             sizes.append(count_rows(batch[0]))
             yield batch
 
-    with progress(where, budget, verbose, "Verifying") as bar, borrow(model, source.first) as stepper:
+    with progress(where, budget, verbose, "Verifying") as bar, borrow(model, source.first, plan) as stepper:
 
         def train(rate: float, length: int) -> tuple[ValidationLoss, int]:
             rates = rate * relative_rates(schedule, length) if length else np.zeros(0)
