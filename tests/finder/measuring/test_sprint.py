@@ -360,6 +360,7 @@ CALLS = {
         {},
     ),
     "a high ladder": (lambda: make(keras.optimizers.SGD()), lambda x, y: (1e-4 * x, y), {"batch_size": 64}),
+    "a rule that divides by the rate": (lambda: make("ftrl"), lambda x, y: (x, y), {"batch_size": 64}),
     "a low ladder": (lambda: linear()[0], lambda x, y: (1e5 * x, y), {"batch_size": 64}),
 }
 
