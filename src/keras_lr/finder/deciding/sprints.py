@@ -125,11 +125,7 @@ def next_long(curves: SprintCurves, lowest: float, highest: float) -> float | No
     """Returns the rate of the next long sprint, or None if they suffice. Longer trainings need lower rates."""
     last = len(curves.lengths) - 1
     if not any(len(losses) > last for losses in curves.losses):
-        means, rates = curves.gains(0).mean(axis=1), curves.rates(0)
-        best = int(np.argmax(means))
-        if not _clear(curves, 0, best):  # high rates leave a plateau first
-            best = max([index for index, gain in enumerate(means) if _trains(curves, gain)], default=best)
-        return rates[best] if np.isfinite(means).any() else None
+        return _first_long(curves)
     places = range(min(1, last), last + 1)
     best = [int(np.argmax(curves.gains(place).mean(axis=1))) for place in places]
     rates = curves.rates(last)
@@ -140,6 +136,17 @@ def next_long(curves: SprintCurves, lowest: float, highest: float) -> float | No
     if max(best) == len(rates) - 1 and not _same(rates[-1], highest):
         return min(rates[-1] * STEP, highest)
     return None
+
+
+def _first_long(curves: SprintCurves) -> float | None:
+    """Returns the best rate of the short sprints; on a plateau the highest that does no harm: high rates leave it first."""
+    means, rates = curves.gains(0).mean(axis=1).tolist(), curves.rates(0)
+    if not any(map(math.isfinite, means)):
+        return None
+    first = int(np.argmax(means))
+    if _clear(curves, 0, first):
+        return rates[first]
+    return max((rate for rate, gain in zip(rates, means, strict=True) if _trains(curves, gain)), default=rates[first])
 
 
 def shows_progress(curves: SprintCurves) -> bool:
