@@ -99,7 +99,7 @@ def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RateP
         if reason is not None:
             return Measurement(Curve(effort.rates, ()), "not_started", {}, _notes(source), reason)
         notes = _notes(source)
-        if divides_by_rate(stepper, source.first()):
+        if divides_by_rate(stepper, source):
             few = effort.rates[:: -(-len(effort.rates) // FEW)]
             effort = dataclasses.replace(effort, ramp="restart", rates=few)
             notes = (*notes, RESTARTED)

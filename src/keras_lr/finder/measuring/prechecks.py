@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.arrays import Batch, Chunk
+from keras_lr.backends.arrays import Chunk
 from keras_lr.backends.protocols import Stepper
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.measuring.batches import Arrays, Batches
@@ -43,17 +43,17 @@ def obstacle(model: Any, source: Batches) -> str | None:
     return _bad_labels(model, np.asarray(labels))
 
 
-def divides_by_rate(stepper: Stepper, batch: Batch) -> bool:
+def divides_by_rate(stepper: Stepper, source: Batches) -> bool:
     """Returns whether the update rule divides by the rate, as that of Ftrl does: an update at a rate of 0 gives NaN.
 
     A rising rate then scales the weights themselves, whatever the gradients are, so that a ramp shows nothing.
     """
-    return _finite_after(stepper, batch, SMALL) and not _finite_after(stepper, batch, 0.0)
+    chunk = source.repeated(machinery.micro_batches(stepper.model))
+    return _finite_after(stepper, chunk, SMALL) and not _finite_after(stepper, chunk, 0.0)
 
 
-def _finite_after(stepper: Stepper, batch: Batch, rate: float) -> bool:
+def _finite_after(stepper: Stepper, chunk: Chunk, rate: float) -> bool:
     """Returns whether the weights are finite after one update from the start."""
-    chunk = Chunk.repeated(batch, machinery.micro_batches(stepper.model))
     stepper.reset()
     stepper.updates(chunk, np.full(len(chunk), rate))
     return all(bool(keras.ops.all(keras.ops.isfinite(value))) for value in stepper.trainable())
