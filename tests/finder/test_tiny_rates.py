@@ -5,7 +5,7 @@ import numpy as np
 
 import keras_lr as klr
 from keras_lr.engines.borrowed.borrow import borrow
-from keras_lr.finder.measuring.batches import batches
+from keras_lr.finder.measuring.batches import Arrays
 from keras_lr.finder.measuring.prechecks import divides_by_rate
 
 X = np.random.default_rng(0).normal(size=(512, 8)).astype("float32")
@@ -22,7 +22,7 @@ def network(optimizer):
 
 def divides(optimizer, x=X):
     with borrow(network(optimizer), lambda: (x[:32], Y[:32])) as stepper:
-        return divides_by_rate(stepper, batches("find", x, Y, batch_size=32))
+        return divides_by_rate(stepper, Arrays((x, Y), 32))
 
 
 def ftrl_for_the_head():
