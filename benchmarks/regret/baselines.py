@@ -206,8 +206,8 @@ def main(minutes, tasks):
             continue
         start = time.perf_counter()
         record = rounded(record_of(task, group))
-        records = [*read().values(), record]  # another process may have added some
-        OUT.write_text("[\n" + ",\n".join(map(json.dumps, records)) + "\n]\n")
+        records = read() | {task.name: record}  # another process may have added some
+        OUT.write_text("[\n" + ",\n".join(map(json.dumps, records.values())) + "\n]\n")
         keras.backend.clear_session()
         print(f"{task.name}: {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -106,11 +106,13 @@ def find(
     data: options.DataOption,
     batch_size: options.BatchSizeOption = None,
     schedule: options.ScheduleOption = None,
+    epochs: options.LengthOption = None,
+    steps_per_epoch: options.PerEpochOption = None,
     min_lr: options.MinOption = 1e-7,
     max_lr: options.MaxOption = 10.0,
     steps: options.StepsOption = 100,
-    repeats: options.RepeatsOption = 3,
-    sprint_steps: options.SprintOption = 50,
+    repeats: options.RepeatsOption = None,
+    sprint_steps: options.SprintOption = None,
     ramp: options.RampOption = "exponential",
     group: options.GroupOption = None,
     verify: options.VerifyOption = 0,
@@ -122,9 +124,9 @@ def find(
     backend: options.BackendOption = None,
     as_json: options.JsonOption = False,
 ) -> None:
-    """Find the learning rate of your model, with an interval and a reason.
+    """Find the learning rate of your model for the length of your training, with an interval and a reason.
 
-    Example: [bold]keras-lr find train.py:build_model --data train.py:load_data --plot lr.png[/bold]
+    Example: [bold]keras-lr find train.py:build_model --data train.py:load_data --epochs 30 --plot lr.png[/bold]
     """
 
 

@@ -59,9 +59,14 @@ ScheduleOption = Annotated[str | None, _option("--schedule", _PEAK, "EXPR")]
 MinOption = Annotated[float, _option("--min-lr", "First rate of a ramp.")]
 MaxOption = Annotated[float, _option("--max-lr", "Last rate of a ramp.")]
 StepsOption = Annotated[int, _option("--steps", "Updates in a ramp.")]
-RepeatsOption = Annotated[int, _option("--repeats", "Ramps from the same weights in different batch orders.")]
-_SPRINT = "Updates of a sprint, a short training at one rate. 0: use the ramps alone."
-SprintOption = Annotated[int, _option("--sprint-steps", _SPRINT, least=0)]
+_LENGTH = "Epochs of the training that the rate is for. Default: ten, but at least 600 updates."
+LengthOption = Annotated[int | None, _option("--epochs", _LENGTH, least=1)]
+_PER_EPOCH = "Updates in an epoch. Default: those of the data."
+PerEpochOption = Annotated[int | None, _option("--steps-per-epoch", _PER_EPOCH, least=1)]
+_REPEATS = "Ramps from the same weights in different batch orders. Default: 1, and 3 without sprints."
+RepeatsOption = Annotated[int | None, _option("--repeats", _REPEATS, least=1)]
+_SPRINT = "Updates of a long sprint, a short training at one rate. Default: as the cost allows. 0: use the ramps alone."
+SprintOption = Annotated[int | None, _option("--sprint-steps", _SPRINT, least=0)]
 RampOption = Annotated[str, _option("--ramp", "How the rate rises: exponential or linear.", "NAME")]
 _VERIFY = "Updates to spend on trials, short trainings whose validation loss picks the rate. 0: none."
 VerifyOption = Annotated[int, _option("--verify", _VERIFY, "N", least=0)]

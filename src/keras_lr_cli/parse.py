@@ -30,6 +30,20 @@ def writable(where: str, endings: tuple[str, ...] = (), **argument: pathlib.Path
     raise ArgumentError(where, rule, repair, **{name: str(path)})
 
 
+def with_flags(error: ArgumentError, *names: str) -> ArgumentError:
+    """Returns the error with a repair that names options instead of arguments.
+
+    Example:
+        >>> str(with_flags(ArgumentError("find", "the data has no length", "Pass steps_per_epoch", epochs=3), "steps_per_epoch"))
+        'find(epochs=3): the data has no length. Pass --steps-per-epoch.'
+    """
+    rule, stop, repair = str(error).rpartition(". ")
+    for name in names:
+        repair = re.sub(rf"\b{name}\b", f"--{name.replace('_', '-')}", repair)
+    error.args = (f"{rule}{stop}{repair}",)
+    return error
+
+
 def words(text: str) -> list[str]:
     """Splits `adam, sgd` at its commas."""
     return [part.strip() for part in text.split(",") if part.strip()]

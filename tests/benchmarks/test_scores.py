@@ -79,3 +79,25 @@ def test_coverage_is_the_share_of_intervals_with_a_good_rate(scores, truth, monk
     records = [{"task": "a", "cosine": {"interval": one}} for one in ((0.05, 0.2), (1.0, 10.0), None)]
     assert scores.coverage(records, "cosine", "short") == (0.5, pytest.approx(7.0))
     assert scores.coverage(records[2:], "cosine", "short") is None
+
+
+def test_a_parabola_in_log_log_is_smooth_already(scores):
+    logs = np.linspace(-3.0, -1.0, 9)
+    grid, curve = scores.smooth(logs, np.exp(0.9 * (logs + 2.0) ** 2))
+    assert (grid[0], grid[-1], len(grid)) == (-3.0, pytest.approx(-1.0), 41)
+    np.testing.assert_allclose(curve[::5], np.exp(0.9 * (logs + 2.0) ** 2), rtol=1e-6)
+
+
+def test_a_single_noisy_rate_hardly_moves_the_smooth_curve(scores):
+    logs = np.linspace(-3.0, -1.0, 9)
+    losses = np.exp(0.9 * (logs + 2.0) ** 2)
+    losses[3] *= 0.9  # the lowest one
+    grid, curve = scores.smooth(logs, losses)
+    assert curve.min() > 0.93
+    assert grid[int(np.argmin(curve))] == pytest.approx(-2.0, abs=0.2)
+
+
+def test_losses_far_above_the_best_stay_as_they_are(scores):
+    _, curve = scores.smooth(np.linspace(-1.0, 0.0, 5), np.array([1.0, 1.0, 1.0, 50.0, 1000.0]))
+    assert curve[-1] == pytest.approx(1000.0)
+    assert curve[15] == pytest.approx(50.0)

@@ -74,6 +74,26 @@ def test_the_training_step_is_traced_once(built, size, some_digits):
 
 
 @traces
+def test_a_group_has_a_program_of_its_own(some_digits):
+    def two(rate):
+        parts = [keras.optimizers.Adam(rate, name="one"), keras.optimizers.SGD(0.1, name="two")]
+        return keras.optimizers.MultiOptimizer(lambda variable: parts["kernel" in variable.path])
+
+    model = counting(optimizer=two(0.001))
+    groups = (None, "one", "two")
+    each = [calls_of(lambda group=group: klr.find(model, *some_digits, group=group, **QUICK)) for group in groups]
+    assert [traces > 0 for traces, _ in each] == [True] * 3
+    assert len({found.losses for _, found in each}) == 3
+    for group, (_, found) in zip(groups, each, strict=True):
+        assert calls_of(lambda group=group: klr.find(model, *some_digits, group=group, **QUICK)) == (0, found)
+    model.optimizer.optimizers[1].learning_rate = 0.1  # other ratios are other data for the same program
+    again, found = calls_of(lambda: klr.find(model, *some_digits, **QUICK))
+    assert again == 0
+    assert found.losses != each[0][1].losses
+    assert found.losses == klr.find(counting(optimizer=two(0.1)), *some_digits, **QUICK).losses
+
+
+@traces
 def test_large_data_are_traced_once(some_digits, monkeypatch):
     """Their chunks bring rows of their own, more or fewer."""
     whole = klr.find(counting(OwnStep), *some_digits, **QUICK)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import keras_lr as klr
-from keras_lr.finder.deciding.consensus import consensus
+from keras_lr.finder.deciding.consensus import Purpose, consensus
 from keras_lr.finder.deciding.critical import CriticalRate
 from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.other_finders import RULES
@@ -116,18 +116,31 @@ def test_the_legend_is_below_the_curves(found):
 def test_the_ends_of_the_long_sprints_are_a_line_and_the_star_is_on_it():
     landscape = Landscape(edge=5e-2)
     sprints = all_sprints(landscape)[0]
-    answer = consensus(ramps(), None, sprints)
+    answer = consensus(ramps(), Purpose(100), sprints)
     decision = (answer.learning_rate, answer.interval, answer.reason, "diverged", RATES, ramps().losses)
     found = klr.FindResult(*decision, answer.smoothed, answer.landmarks, sprint_curves=sprints)
     panel = panel_of(found)
-    (line,) = (line for line in panel.lines if line.label == "after 100 updates at one rate")
+    (line,) = (line for line in panel.lines if line.label == "100 updates at one rate")
     assert line.x == [rate for rate in sprints.rates(3) if rate < landscape.edge]
     assert len(line.x) >= 2
     assert line.y == pytest.approx([np.mean(landscape.losses(rate, (100,))) for rate in line.x])
     (star,) = (points for points in panel.points if points.marker == "*")
     assert star.x == [answer.learning_rate]
+    assert line.x[0] <= answer.learning_rate <= line.x[-1]
     assert star.y == pytest.approx([np.interp(np.log(answer.learning_rate), np.log(line.x), line.y)])
     assert panel.y_limits[0] < min(line.y)
+
+
+def test_below_the_rates_of_the_sprints_the_star_is_on_the_ramp():
+    sprints = all_sprints(Landscape())[0]
+    answer = consensus(ramps(), Purpose(30_000), sprints)
+    decision = (answer.learning_rate, answer.interval, answer.reason, "diverged", RATES, ramps().losses)
+    found = klr.FindResult(*decision, answer.smoothed, answer.landmarks, sprint_curves=sprints)
+    (star,) = (points for points in panel_of(found).points if points.marker == "*")
+    assert star.x == [answer.learning_rate]
+    assert answer.learning_rate < sprints.rates(3)[0]
+    ladder = np.log(found.learning_rates[: len(found.smoothed)])
+    assert star.y == pytest.approx([np.interp(np.log(answer.learning_rate), ladder, found.smoothed)])
 
 
 def test_sprints_that_all_diverged_draw_no_line():

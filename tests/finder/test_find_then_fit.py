@@ -11,7 +11,7 @@ from keras_lr.finder.target import KINDS, mean_share, shape_of
 
 SHORT = {"steps": 60, "sprint_steps": 12}
 # A training here has a few updates, of which find warns; one test is on that.
-pytestmark = pytest.mark.filterwarnings("ignore:find_then_fit. the training has")
+pytestmark = pytest.mark.filterwarnings("ignore:find.*. the training has")
 SHAPE = klr.Cosine(1.0, 0.0, "90%").warmup("10%")
 
 
@@ -35,7 +35,7 @@ def test_the_rate_of_each_update_is_the_answer_times_the_schedule(some_digits, m
     expected = outcome.found.learning_rate * SHAPE.bind(steps_per_epoch=10, epochs=2).evaluate(range(20))
     assert monitor.learning_rates == pytest.approx(expected, rel=1e-5)
     assert outcome.found.schedule == repr(SHAPE)
-    assert outcome.found == klr.find(make_mlp(), *some_digits, batch_size=64, schedule=SHAPE, **SHORT)
+    assert outcome.found == klr.find(make_mlp(), *some_digits, batch_size=64, schedule=SHAPE, epochs=2, **SHORT)
     assert outcome.reason == f"Trained with {outcome.found.learning_rate:.2g} times {SHAPE!r}."
 
 
@@ -54,7 +54,7 @@ def test_it_is_find_then_apply_then_fit(some_digits, make_mlp):
             outcome = klr.find_then_fit(model, *some_digits, find_arguments=SHORT, batch_size=64, epochs=2, verbose=0)
             histories.append(outcome.history.history)
         else:
-            klr.find(model, *some_digits, batch_size=64, **SHORT).apply(model)
+            klr.find(model, *some_digits, batch_size=64, epochs=2, **SHORT).apply(model)
             histories.append(model.fit(*some_digits, batch_size=64, epochs=2, verbose=0).history)
     assert histories[0] == histories[1]
 
@@ -84,7 +84,7 @@ def test_what_is_held_out_is_not_used_to_find(some_digits, make_mlp):
     poisoned[-64:] = 1e6
     arguments = {"find_arguments": SHORT, "batch_size": 64, "epochs": 1, "verbose": 0}
     outcome = klr.find_then_fit(make_mlp(), poisoned, y, validation_split=0.1, **arguments)
-    assert outcome.found == klr.find(make_mlp(), x[:576], y[:576], batch_size=64, **SHORT)
+    assert outcome.found == klr.find(make_mlp(), x[:576], y[:576], batch_size=64, epochs=1, **SHORT)
 
 
 def test_without_an_answer_nothing_is_trained(some_digits, make_mlp):

@@ -14,6 +14,8 @@ import pytest
 import keras_lr as klr
 from keras_lr import backends
 from keras_lr.backends import keras as machinery
+from keras_lr.backends.arrays import Chunk
+from keras_lr.engines.borrowed.borrow import borrow
 
 BATCH = {"batch_size": 64}
 SHORT = {"repeats": 1, "steps": 60, "min_lr": 1e-5, "sprint_steps": 12}
@@ -132,6 +134,56 @@ def test_after_ctrl_c(at, built, some_digits, make_mlp, alone_for, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             klr.find(model, x, y, **BATCH)
     assert history_of(model, x, y, **BATCH) == alone
+
+
+@pytest.mark.parametrize("at", [1, 3])
+@pytest.mark.parametrize("built", [True, False], ids=["built", "unbuilt"])
+def test_after_ctrl_c_while_the_holdout_is_read(at, built, some_digits, make_mlp, alone_for, monkeypatch):
+    """In the middle of a sprint: a batch of the holdout has just updated the model, which is not yet put back."""
+    alone, model = alone_for(built=built), make_mlp(built=built)
+    stepper = backends.active().Stepper
+    losses, updates, calls, batches = stepper.losses, stepper.updates, [], []
+
+    with monkeypatch.context() as patch:
+
+        def reads(this, chunk):
+            calls.append(chunk)
+            if len(calls) == 5:
+                patch.setattr(stepper, "updates", interrupted)
+            return losses(this, chunk)
+
+        def interrupted(this, chunk, learning_rates):
+            batches.append(chunk)
+            result = updates(this, chunk, learning_rates)
+            if len(batches) == at:
+                raise KeyboardInterrupt
+            return result
+
+        patch.setattr(stepper, "losses", reads)
+        with pytest.raises(KeyboardInterrupt):
+            klr.find(model, *some_digits, **BATCH, **SHORT)
+    assert (len(calls), len(batches)) == (5, at)
+    assert history_of(model, *some_digits, **BATCH) == alone
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_losses_that_are_read_on_the_way_change_no_update(name, some_digits, make_mlp):
+    """With dropout, batch normalization, moving averages and an accumulation that is not complete."""
+    x, y = some_digits
+    model, rates = make_mlp(OPTIMIZERS[name]()), np.full(4, 0.01)
+    chunks = [Chunk((x, y), np.arange(256 * part, 256 * part + 256).reshape(4, 64)) for part in (0, 1)]
+    results = []
+    with borrow(model, lambda: (x[:64], y[:64])) as stepper:
+        for reads in (False, True):
+            stepper.reset()
+            losses = [stepper.updates(chunks[0], rates)["loss"].tolist()]
+            if reads:
+                unseen = [stepper.losses(chunks[1]).tolist() for _ in range(2)]
+            losses.append(stepper.updates(chunks[1], rates)["loss"].tolist())
+            values = [keras.ops.convert_to_numpy(value).tolist() for value in stepper.trainable()]
+            results.append((losses, values))
+    assert results[0] == results[1]
+    assert np.isfinite(unseen).all()
 
 
 def test_ctrl_c_that_a_framework_turns_into_its_own_error_is_ctrl_c(some_digits, make_mlp, alone_for, monkeypatch):

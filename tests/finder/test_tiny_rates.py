@@ -5,24 +5,25 @@ import numpy as np
 
 import keras_lr as klr
 from keras_lr.engines.borrowed.borrow import borrow
-from keras_lr.finder.measuring.batches import Arrays
+from keras_lr.finder.measuring.batches import batches
 from keras_lr.finder.measuring.prechecks import divides_by_rate
 
 X = np.random.default_rng(0).normal(size=(512, 8)).astype("float32")
 Y = np.tanh(X @ np.random.default_rng(1).normal(size=(8, 3))).astype("float32")
 
 
-def network(optimizer):
+def network(optimizer, loss="mse"):
     keras.utils.set_random_seed(0)
     layers = [keras.layers.Dense(16, activation="relu", name="body"), keras.layers.Dense(3, name="head")]
     model = keras.Sequential([keras.layers.Input((8,)), *layers])
-    model.compile(optimizer, "mse")
+    model.compile(optimizer, loss)
     return model
 
 
-def divides(optimizer, x=X):
-    with borrow(network(optimizer), lambda: (x[:32], Y[:32])) as stepper:
-        return divides_by_rate(stepper, Arrays((x, Y), 32))
+def divides(optimizer, **kwargs):
+    source = batches("find", X, Y, batch_size=32)
+    with borrow(network(optimizer, **kwargs), source.first) as stepper:
+        return divides_by_rate(stepper, source)
 
 
 def ftrl_for_the_head():
@@ -33,9 +34,16 @@ def ftrl_for_the_head():
 def test_a_rule_that_divides_by_the_rate_is_measured():
     assert divides(keras.optimizers.Ftrl(0.1))
     assert divides(ftrl_for_the_head())
+    assert divides(keras.optimizers.Ftrl(0.1, gradient_accumulation_steps=2))
     for kind in ("SGD", "Adam", "Muon", "Adafactor", "Lamb", "ScheduleFreeAdamW"):
         assert not divides(getattr(keras.optimizers, kind)())
-    assert not divides(keras.optimizers.SGD(), np.full_like(X, np.nan))  # the data is at fault there
+
+
+def test_a_gradient_that_is_not_finite_is_no_fault_of_the_rule():
+    def loss(y, predicted):
+        return keras.ops.sqrt(0.0 * keras.ops.mean(predicted))
+
+    assert not divides(keras.optimizers.SGD(), loss=loss)
 
 
 def test_ftrl_gets_a_rate():

@@ -9,6 +9,7 @@ import numpy as np
 from keras_lr.finder.deciding.curve import zero_phase
 from keras_lr.finder.deciding.other_finders import RULES, suggest
 from keras_lr.finder.deciding.stopping import level_and_noise
+from keras_lr.finder.length_figure import panel_of as length_panel_of
 from keras_lr.finder.record import FindRecord
 from keras_lr.finder.verifying.figure import panel_of
 from keras_lr.report.figure import GREY, Band, Figure, Line, Mark, Panel, Points
@@ -21,15 +22,19 @@ MARKERS = ("o", "s", "D", "h", "p", "<", ">", "P")  # of the rules, which share 
 
 
 def figure_of(record: FindRecord) -> Figure:
-    """Builds the picture: the loss against the rate, the answer and the rates of other rules; beside it, the trials."""
+    """Builds the picture: the loss against the rate, the answer and the rates of other rules.
+
+    Below it is the best rate by length of the training, if sprints measured it; beside it are the trials of `verify`.
+    """
     title = f"No learning rate. {record.reason.split('. ')[0].rstrip('.')}"
+    ramps = "ramp" if len(record.losses) == 1 else "mean of the ramps"
     panel = Panel(
         title=title if record.learning_rate is None else f"Learning rate {rate(record.learning_rate)}",
         x_label="Learning rate (log scale)",
         y_label="Loss of a batch before its update",
         x_scale="log",
         lines=(
-            Line(record.learning_rates[: len(record.smoothed)], record.smoothed, "mean of the ramps, smooth"),
+            Line(record.learning_rates[: len(record.smoothed)], record.smoothed, f"{ramps}, smooth"),
             *_sprint_line(record),
         ),
         bands=_band(record),
@@ -38,7 +43,10 @@ def figure_of(record: FindRecord) -> Figure:
         x_limits=_x_limits(record),
         y_limits=_y_limits(record),
     )
-    return Figure((panel,) if record.verified is None else (panel, panel_of(record.verified)))
+    if record.verified is not None:
+        return Figure((panel, panel_of(record.verified)))
+    lengths = length_panel_of(record)
+    return Figure((panel,)) if lengths is None else Figure((panel, lengths), stacked=True)
 
 
 def _band(record: FindRecord) -> tuple[Band, ...]:
@@ -84,17 +92,17 @@ def _sprint_line(record: FindRecord) -> tuple[Line, ...]:
     rates, losses = _sprint_means(record)
     if record.sprint_curves is None or not rates:
         return ()
-    return (Line(rates, losses, f"after {record.sprint_curves.lengths[-1]} updates at one rate", color=SPRINTS),)
+    return (Line(rates, losses, f"{record.sprint_curves.lengths[-1]:,} updates at one rate", color=SPRINTS),)
 
 
 def _sprint_points(record: FindRecord) -> list[Points]:
-    """Draws each sprint, and a star for the answer: on the line of the sprints, else on the curve."""
+    """Draws each sprint, and a star for the answer: on the line of the sprints where that reaches it, else on the curve."""
     rates, losses = _sprint_means(record)
     points = [Points(rates, losses, color=SPRINTS)] if rates else []
     answer = record.learning_rate
     if answer is None:
         return points
-    if rates and record.verified is None:
+    if rates and rates[0] <= answer <= rates[-1] and record.verified is None:
         height = np.interp(math.log(answer), np.log(rates), losses).tolist()
     else:
         (height,) = _heights(record, [answer])
@@ -152,7 +160,11 @@ def _y_limits(record: FindRecord) -> tuple[float, float] | None:
         low, high = np.percentile(updates, MOST)
         sprint = min(_sprint_means(record)[1], default=marks.lowest_loss)
         return (
-            min(marks.lowest_loss - 0.5 * HEADROOM * depth, float(low), sprint - 0.2 * HEADROOM * depth),
+            min(
+                marks.lowest_loss - 0.5 * HEADROOM * depth,
+                float(low),
+                sprint - 0.2 * HEADROOM * (marks.start_loss - sprint),
+            ),
             max(marks.start_loss + HEADROOM * depth, float(high)),
         )
     _, losses = record.curve.pooled()

@@ -12,7 +12,7 @@ from keras_lr.core import checks
 from keras_lr.core.errors import ArgumentError
 from keras_lr.finder.deciding.consensus import Decision, Purpose, consensus
 from keras_lr.finder.measuring.batches import Batches, batches
-from keras_lr.finder.measuring.cost import Cost
+from keras_lr.finder.measuring.cost import FindCost
 from keras_lr.finder.measuring.holdout import verify_split
 from keras_lr.finder.measuring.ladder import ladder
 from keras_lr.finder.measuring.measure import Effort, Measurement, measure
@@ -183,7 +183,7 @@ def _verified(decision: Decision, trials: Verification) -> Decision:
     return dataclasses.replace(decision, learning_rate=rate, interval=interval, reason=reason)
 
 
-def _warn_of_cost(where: str, purpose: Purpose, cost: Cost | None) -> None:
+def _warn_of_cost(where: str, purpose: Purpose, cost: FindCost | None) -> None:
     """Warns if the training is shorter than the search for its rate."""
     updates = 0 if cost is None else cost.updates
     if not purpose.label and purpose.steps < updates:
@@ -206,8 +206,8 @@ def _split_for_trials(
     return verify_split(where, source, arrays, validation_data) if verify else None
 
 
-def _cost(measurement: Measurement, trials: Verification | None) -> Cost:
-    cost = measurement.cost or Cost()
+def _cost(measurement: Measurement, trials: Verification | None) -> FindCost:
+    cost = measurement.cost or FindCost()
     return cost if trials is None else dataclasses.replace(cost, trials=trials.updates)
 
 

@@ -71,9 +71,9 @@ def find_then_fit(
         >>> model = keras.Sequential([keras.layers.Input([3]), keras.layers.Dense(1)])
         >>> model.compile("sgd", "mse")
         >>> x = np.random.default_rng(0).normal(size=(256, 3))
-        >>> done = klr.find_then_fit(model, x, x @ [1.0, -2.0, 0.5], schedule=klr.Cosine(1.0, 0.0, "100%"), epochs=3, verbose=0)
+        >>> done = klr.find_then_fit(model, x, x @ [1.0, -2.0, 0.5], schedule=klr.Cosine(1.0, 0.0, "100%"), epochs=90, verbose=0)
         >>> len(done.history.epoch), done.reason.startswith("Trained with")
-        (3, True)
+        (90, True)
     """
     _check_rate(model, (find_arguments or {}).get("group"))
     shared = {name: fit[name] for name in _SHARED if fit.get(name) is not None}

@@ -12,7 +12,7 @@ from keras_lr.finder.deciding.curve import Curve
 from keras_lr.finder.deciding.lengths import RateByLength
 from keras_lr.finder.deciding.ramps import Landmarks
 from keras_lr.finder.deciding.sprints import SprintCurves
-from keras_lr.finder.measuring.cost import Cost
+from keras_lr.finder.measuring.cost import FindCost
 from keras_lr.finder.verifying.search import Verification
 
 
@@ -60,7 +60,7 @@ class FindRecord:
     sprint_curves: SprintCurves | None = dataclasses.field(default=None, metadata=records.LATER)
     by_length: RateByLength | None = dataclasses.field(default=None, metadata=records.LATER)
     steps: int | None = dataclasses.field(default=None, metadata=records.LATER)
-    cost: Cost | None = dataclasses.field(default=None, metadata=records.LATER)
+    cost: FindCost | None = dataclasses.field(default=None, metadata=records.LATER)
     group: str | None = dataclasses.field(default=None, metadata=records.LATER)
 
     @property

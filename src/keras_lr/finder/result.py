@@ -120,9 +120,11 @@ class FindResult(FindRecord):
     def plot(self, path: str | os.PathLike[str] | None = None, ax: Any = None) -> Any:
         """Draws the ramps, the smooth curve, the answer with its interval, and the rates of other rules.
 
+        With sprints, a second panel shows the best rate by length of the training; with `verify`, the trials.
+
         Args:
             path: A file to write, `.png`, `.svg` or `.pdf`.
-            ax: A matplotlib axis to draw on.
+            ax: A matplotlib axis to draw the first panel on.
 
         Returns:
             The matplotlib figure.
@@ -130,11 +132,16 @@ class FindResult(FindRecord):
         return draw.draw(figure_of(self), path=path, ax=ax)
 
     def __str__(self) -> str:
-        """Returns one line: the rate, its interval and the reason."""
+        """Returns one line: the rate, its interval, and the reason, which begins with what the answer is for."""
         if self.learning_rate is None or self.interval is None:
             return f"No learning rate. {self.reason}"
         line = f"{self.learning_rate:.2g} ({self.interval[0]:.2g} to {self.interval[1]:.2g}). {self.reason}"
         return " ".join(filter(None, [line, cross_check(self.learning_rate, self.critical)]))
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(str(self))}</p>{draw.svg(figure_of(self))}"
+        if self.learning_rate is None or self.interval is None:
+            return f"<p>{html.escape(str(self))}</p>{draw.svg(figure_of(self))}"
+        low, high = self.interval
+        answer = f"<p><b>{self.learning_rate:.2g}</b> ({low:.2g} to {high:.2g})</p>"
+        reason = " ".join(filter(None, [self.reason, cross_check(self.learning_rate, self.critical)]))
+        return f"{answer}<p>{html.escape(reason)}</p>{draw.svg(figure_of(self))}"

@@ -57,13 +57,13 @@ def draw(
     ax: Any = None,
     size: tuple[float, float] | None = None,
 ) -> Picture:
-    """Draws the panels side by side, and saves the picture if `path` is given.
+    """Draws the panels side by side or stacked, and saves the picture if `path` is given.
 
     Args:
         figure: The panels and their data.
         path: A file to write, `.png`, `.svg` or `.pdf`.
         ax: A matplotlib axis. Only the first panel is drawn, on this axis; the rest of its figure stays unchanged.
-        size: Width and height in inches. Default: 4.2 x 3.1 per panel, plus room for the legend below.
+        size: Width and height in inches. Default: 4.2 x 3.1 per panel, plus room for the legends below.
 
     Returns:
         The matplotlib figure.
@@ -123,14 +123,15 @@ def _draw_picture(figure: Figure, size: tuple[float, float] | None) -> Picture:
 
     picture = matplotlib.figure.Figure(dpi=160)
     picture.set_layout_engine("constrained", w_pad=0.08, wspace=0.04)
-    axes = picture.subplots(1, len(figure.panels), squeeze=False)[0]
-    below = 0.0
+    count = len(figure.panels)
+    axes = picture.subplots(*((count, 1) if figure.stacked else (1, count)), squeeze=False).flat
+    heights = []
     for panel, axis in zip(figure.panels, axes, strict=True):
         _draw_panel(panel, axis)
         names = _draw_x_names(panel, axis)
-        below = max(below, names + _draw_legend(axis, names))
-    width = PANEL_WIDTH * len(figure.panels)
-    picture.set_size_inches(size or (width, PANEL_HEIGHT + below))
+        heights.append(PANEL_HEIGHT + names + _draw_legend(axis, names))
+    stacked, beside = (PANEL_WIDTH, sum(heights)), (PANEL_WIDTH * count, max(heights))
+    picture.set_size_inches(size or (stacked if figure.stacked else beside))
     return picture
 
 

@@ -116,6 +116,7 @@ class Panel:
 
 @dataclasses.dataclass(frozen=True)
 class Figure:
-    """Panels side by side."""
+    """Panels side by side, or one below the other if `stacked`, for a narrow column or screen."""
 
     panels: tuple[Panel, ...]
+    stacked: bool = False

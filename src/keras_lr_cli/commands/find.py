@@ -9,6 +9,8 @@ from typing import Any
 import keras
 
 import keras_lr
+from keras_lr.core.errors import ArgumentError
+from keras_lr.finder.deciding.consensus import LONGER
 from keras_lr.finder.deciding.critical import cross_check
 from keras_lr.schedules import text
 from keras_lr_cli import outcome, parse, tables, user_code
@@ -42,7 +44,10 @@ def run(
     arguments |= {} if batch_size is None else {"batch_size": batch_size}
     keras.utils.set_random_seed(seed)
     built = user_code.call("find", build, model=model)
-    result = keras_lr.find(built, schedule=peak_of, verify=verify, seed=seed, verbose="auto", **ramp, **arguments)
+    try:
+        result = keras_lr.find(built, schedule=peak_of, verify=verify, seed=seed, verbose="auto", **ramp, **arguments)
+    except ArgumentError as error:
+        raise parse.with_flags(error, "epochs", "steps_per_epoch") from None
     return _answer(result, rule, plot, save)
 
 
@@ -71,13 +76,24 @@ def _answer(
 
 def summary(result: keras_lr.FindResult) -> dict[str, Any]:
     """Returns a `FindResult` as plain values, without its curve."""
-    plain = outcome.fields(result, "learning_rate", "interval", "reason", "stop_reason", "schedule", "note")
+    plain = {
+        **outcome.fields(result, "learning_rate", "interval", "steps", "reason", "stop_reason", "schedule", "note"),
+        "longer": _longer(result),
+        "cost": result.cost and result.cost.updates,
+    }
     return plain if result.verified is None else {**plain, "verified": dataclasses.asdict(result.verified)}
 
 
 def rows(result: keras_lr.FindResult) -> dict[str, Any]:
     """Returns the table of a `FindResult`: its labels and values."""
-    shown = {"learning rate": result.learning_rate, **outcome.fields(result, "interval", "reason", "note")}
+    longer = _longer(result)
+    shown = {
+        **{"learning rate": result.learning_rate, "interval": result.interval},
+        "for": None if longer is None else f"{result.steps:,} updates",
+        f"{LONGER} times as long": longer and longer["learning_rate"],
+        **outcome.fields(result, "reason", "note"),
+        "cost": result.cost and f"{result.cost.updates:,} updates",
+    }
     if result.critical is None:
         return shown
     return {
@@ -86,3 +102,11 @@ def rows(result: keras_lr.FindResult) -> dict[str, Any]:
         "cross-check": cross_check(result.learning_rate, result.critical),
         "warm-up": None if result.warmup_steps is None else f"{result.warmup_steps} updates or more",
     }
+
+
+def _longer(result: keras_lr.FindResult) -> dict[str, Any] | None:
+    """Returns the rate of a training ten times as long, or None if the answer does not depend on the length."""
+    if result.learning_rate is None or result.by_length is None or result.steps is None:
+        return None
+    steps = LONGER * result.steps
+    return {"steps": steps, "learning_rate": result.rate_for(steps)}

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
 
 import keras_lr as klr
+from keras_lr.finder.deciding.lengths import RateByLength
+from keras_lr.finder.measuring.cost import FindCost
+from keras_lr_cli.commands.find import rows
 
+STREAM = """
+import keras
+import numpy as np
+from train import build_model
+
+
+def load_data():
+    def batches():
+        order = np.random.default_rng(0)
+        while True:
+            x = order.normal(size=(64, 4)).astype("float32")
+            yield x, x @ np.array([1.0, -2.0, 0.5, 0.0], "float32")
+
+    return {"x": batches}
+"""
 OWN = ("find", "train.py:build_model", "--data", "train.py:load_data", "--batch-size", "64")
 
 
@@ -72,6 +91,10 @@ def test_options_reach_the_function(quick, monkeypatch):
         "300",
         "--group",
         "adam",
+        "--epochs",
+        "30",
+        "--steps-per-epoch",
+        "16",
     ]
     ran = quick(*OWN[:4], *words, "--seed", "5", "--schedule", "Cosine(1.0, 0.0, '100%')")
     assert ran.code == 0, ran.err
@@ -90,10 +113,74 @@ def test_options_reach_the_function(quick, monkeypatch):
         "sprint_steps": 40,
         "critical": False,
         "group": "adam",
+        "epochs": 30,
+        "steps_per_epoch": 16,
         "verify": 300,
         "seed": 5,
     }
     assert "0.005 to 0.02" in ran.out
+
+
+@pytest.mark.once
+def test_the_defaults_are_those_of_the_function(quick, monkeypatch):
+    got = {}
+
+    def find(model, **arguments):
+        got.update(arguments)
+        return klr.FindResult(0.01, (0.005, 0.02), "it falls", "diverged", (), (), ())
+
+    monkeypatch.setattr(klr, "find", find)
+    assert quick(*OWN).code == 0
+    assert {name: got[name] for name in ("epochs", "steps_per_epoch", "repeats", "sprint_steps")} == dict.fromkeys(
+        ("epochs", "steps_per_epoch", "repeats", "sprint_steps")
+    )
+
+
+@pytest.mark.once
+def test_the_answer_is_for_the_length_that_is_named(quick, here):
+    ran = quick(*OWN, "--epochs", "200", "--save", "found.json", "--json")
+    assert ran.code == 0, ran.err
+    result = klr.FindResult.load(here / "found.json")
+    assert ran.document["steps"] == 3200  # 1,024 rows in batches of 64
+    assert ran.document["longer"] == {"steps": 32_000, "learning_rate": result.rate_for(32_000)}
+    assert ran.document["longer"]["learning_rate"] < ran.document["learning_rate"]
+    assert ran.document["cost"] == result.cost.updates
+
+
+@pytest.mark.once
+def test_the_table_names_the_length_the_longer_training_and_the_cost(quick):
+    by_length = RateByLength((25, 100), (0.02, 0.02), 100.0, 0.02, -0.3, 0.1)
+    answer = klr.FindResult(by_length.rate_for(3000), (0.001, 0.1), "it falls", "diverged", (), (), ())
+    found = dataclasses.replace(answer, by_length=by_length, steps=3000, cost=FindCost(86, 410))
+    shown = rows(found)
+    assert list(shown)[:4] == ["learning rate", "interval", "for", "10 times as long"]
+    assert shown["for"] == "3,000 updates"
+    assert shown["10 times as long"] == by_length.rate_for(30_000)
+    assert shown["cost"] == "496 updates"
+    refused = dataclasses.replace(found, learning_rate=None, interval=None, by_length=None)
+    assert rows(refused)["for"] is rows(refused)["10 times as long"] is None
+
+
+@pytest.mark.once
+def test_a_length_without_that_of_an_epoch_asks_for_the_option(quick, here):
+    (here / "stream.py").write_text(STREAM)
+    ran = quick("find", "stream.py:build_model", "--data", "stream.py:load_data", "--epochs", "3")
+    assert ran.code == 2
+    assert ran.err.splitlines()[-1] == (
+        "error: find(epochs=3): the data has no length. Pass --steps-per-epoch, the updates of an epoch."
+    )
+    ran = quick(
+        "find",
+        "stream.py:build_model",
+        "--data",
+        "stream.py:load_data",
+        "--epochs",
+        "3",
+        "--steps-per-epoch",
+        "300",
+        "--json",
+    )
+    assert ran.document["steps"] == 900
 
 
 @pytest.mark.once
@@ -167,6 +254,7 @@ def test_no_answer_is_1_with_the_reason(quick, as_json):
         ((*OWN[1:], "--rule", "nosuch"), "rule"),
         ((*OWN[1:], "--ramp", "nosuch"), "ramp"),
         ((*OWN[1:], "--batch-size", "5000"), "batch_size"),
+        ((*OWN[1:], "--epochs", "0"), "'--epochs'"),
         ((*OWN[1:], "--schedule", "Cosine"), "Cosine needs its arguments"),
         ((*OWN[1:], "--plot", "no/lr.png"), "error: find(plot='no/lr.png'): the folder no does not exist."),
     ],

@@ -140,12 +140,20 @@ def test_the_next_short_sprint_lies_beyond_the_best():
     assert next_short(harmful, 1.0, 1e-7, 1e4) == pytest.approx(STEP**-2)
 
 
+def test_on_a_plateau_the_low_rates_count():
+    """By hand: 95 % of the best gain, 1.9, is reached at 10 ** -0.1, and the answer is at most a step above, 10 ** 0.4."""
+    assert vertex([0.1, 1.0, 10.0], np.array([[1.0], [2.0], [2.0]])) == pytest.approx(10.0**0.4)
+    equal = np.full((6, 3), 1.37)
+    equal[0], equal[5] = 0.5, 1.3701  # the highest rate by a hair
+    low = 10.0 ** ((0.95 * 1.3701 - 0.5) / (1.37 - 0.5) / 2)  # in units of the lowest rate
+    assert vertex([STEP**place for place in range(6)], equal) == pytest.approx(STEP * low)
+
+
 def test_the_vertex_of_a_parabola_is_exact():
     """By hand: through (-1, 1), (0, 2), (1, 0) in log10 of the rate, y = 2 - x / 2 - 3 x^2 / 2 is highest at -1/6."""
     assert vertex([0.1, 1.0, 10.0], np.array([[1.0], [2.0], [0.0]])) == pytest.approx(10.0 ** (-1 / 6))
     uneven = [[5.0 - (x - 0.2) ** 2] for x in (-2.0, 0.0, 1.0)]
     assert vertex([0.01, 1.0, 10.0], np.array(uneven)) == pytest.approx(10.0**0.2)
-    assert vertex([0.1, 1.0, 10.0], np.array([[1.0], [2.0], [2.0]])) == pytest.approx(10.0**0.5)
 
 
 def test_a_best_rate_at_an_end_is_the_answer_itself():

@@ -11,6 +11,7 @@ from keras_lr import backends
 from keras_lr.backends import keras as machinery
 from keras_lr.core.errors import ArgumentError
 from keras_lr.engines.borrowed import ramp
+from keras_lr.finder.measuring import measure
 from keras_lr.finder.verifying.search import pool
 
 QUICK = {"batch_size": 64, "steps": 60, "repeats": 1, "min_lr": 1e-5, "sprint_steps": 0}
@@ -57,6 +58,7 @@ def steppers(monkeypatch):
             return super().evaluate(batches)
 
     monkeypatch.setattr(backends.active(), "Stepper", Counting)
+    monkeypatch.setattr(measure, "divides_by_rate", lambda *_: False)  # which makes a few updates of its own
     monkeypatch.setattr(ramp, "QUICK", 0.0)  # a ramp then makes 25 updates at a time, however quick they are
     return counts
 
@@ -178,7 +180,8 @@ def test_a_refusal_of_the_range_test_is_answered(some_digits, make_mlp):
 
 def test_trials_correct_the_answer_of_the_sprints_for_half_of_their_updates(some_digits, make_mlp):
     sprints = {**QUICK, "sprint_steps": 12}
-    plain = klr.find(make_mlp(), *some_digits, **sprints, schedule=klr.Constant(1.0, 100))
+    with pytest.warns(UserWarning, match="the training has 100 updates, fewer than the"):
+        plain = klr.find(make_mlp(), *some_digits, **sprints, schedule=klr.Constant(1.0, 100))
     found = klr.find(make_mlp(), *some_digits, **sprints, verify=200)
     assert found.steps == plain.steps == 100
     assert found.sprint_curves == plain.sprint_curves

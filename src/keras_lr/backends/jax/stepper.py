@@ -16,11 +16,8 @@ from keras_lr.backends import keras as machinery
 from keras_lr.backends.arrays import Batch, Chunk, count_rows, layout, map_arrays
 from keras_lr.backends.rate_plan import RatePlan
 
-LENGTH = (
-    96  # updates in one call of the compiled loop, at most; all calls have room for so many, so they share a program
-)
+LENGTH = 96  # updates in one call of the loop, at most; every call has room for so many, so that all share a program
 BLOCK = 2**26  # bytes of data in one call, at most, where each batch brings data of its own
-
 ALIGNMENT = 64  # bytes: on a CPU, JAX uses an array without a copy if its address is a multiple of it
 
 
@@ -69,7 +66,7 @@ def copies(tree: Any) -> Any:
 
 
 class CompiledSteps:
-    """The steps of a model as programs, which serve one stepper after the other.
+    """The steps of a model as programs, which serve all steppers whose plans let the same optimizers follow.
 
     Attributes:
         update: Runs one training step with fresh metrics.

@@ -55,7 +55,7 @@ def scope(model: Any) -> contextlib.AbstractContextManager[Any]:
 
 
 class CompiledSteps:
-    """The steps of a model as graphs, which serve one stepper after the other."""
+    """The steps of a model as graphs, which serve all steppers whose plans let the same optimizers follow."""
 
     def __init__(self, model: Any, plan: RatePlan) -> None:
         self.model, self.plan = model, plan

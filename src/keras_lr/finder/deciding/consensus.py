@@ -126,14 +126,14 @@ def _sprint_reason(sprints: SprintCurves, by_length: RateByLength, purpose: Purp
     _, gain, _ = best_sprint(sprints)
     idle = float(np.mean(sprints.idle_losses[-1]))
     where = "on the holdout" if sprints.on_holdout else "in training"
-    rate, longer = (by_length.rate_for(steps, purpose.mean_share) for steps in (purpose.steps, LONGER * purpose.steps))
+    longer = by_length.rate_for(LONGER * purpose.steps, purpose.mean_share)
     length = (
         f"{purpose.label}, {purpose.steps:,} updates" if purpose.label else f"a training of {purpose.steps:,} updates"
     )
     return (
+        f"The answer is for {length}, {_shape(purpose)}; {longer:.2g} for {LONGER * purpose.steps:,}. "
         f"{len(sprints.learning_rates)} sprints (short trainings at one rate): after {by_length.lengths[-1]} updates "
-        f"{by_length.best_rates[-1]:.2g} is best {where} and lowers the loss from {idle:.3g} to {idle - gain:.3g}. "
-        f"The answer is for {length}, {_shape(purpose)}: {rate:.2g}; {longer:.2g} for {LONGER * purpose.steps:,}."
+        f"{by_length.best_rates[-1]:.2g} is best {where} and lowers the loss from {idle:.3g} to {idle - gain:.3g}."
     )
 
 

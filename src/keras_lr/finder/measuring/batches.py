@@ -42,10 +42,6 @@ class Batches(abc.ABC):
     def first(self) -> Batch:
         """Returns one batch, to build the model with."""
 
-    def repeated(self, count: int) -> Chunk:
-        """Returns that batch `count` times."""
-        return Chunk.repeated(self.first(), count)
-
     @abc.abstractmethod
     def once(self) -> Iterator[Batch]:
         """Yields every example once; the order is fixed unless the source has its own."""
@@ -77,9 +73,6 @@ class Arrays(Batches):
 
     def first(self) -> Batch:
         return self.at(np.arange(self.size))
-
-    def repeated(self, count: int) -> Chunk:
-        return self.chunk(np.tile(np.arange(self.size), (count, 1)))  # rows of the same data: the same program
 
     def once(self) -> Iterator[Batch]:
         for start in range(0, self.count, self.size):

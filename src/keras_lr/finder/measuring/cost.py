@@ -6,7 +6,7 @@ import dataclasses
 
 
 @dataclasses.dataclass(frozen=True)
-class Cost:
+class FindCost:
     """The updates that a `find` spent.
 
     Attributes:

@@ -19,10 +19,10 @@ from keras_lr.finder.deciding.sprints import SprintCurves
 from keras_lr.finder.deciding.stopping import Divergence
 from keras_lr.finder.measuring import ladder
 from keras_lr.finder.measuring.batches import Batches
-from keras_lr.finder.measuring.cost import Cost
+from keras_lr.finder.measuring.cost import FindCost
 from keras_lr.finder.measuring.prechecks import divides_by_rate, obstacle
 from keras_lr.finder.measuring.rates import meaning
-from keras_lr.finder.measuring.sprint import Plan, Sprinter
+from keras_lr.finder.measuring.sprint import Sprinter, SprintPlan
 from keras_lr.report.progress import progress
 
 ONCE = "The data could not be read again for sprints, so the answer comes from the ramps only."
@@ -81,7 +81,7 @@ class Measurement:
     obstacle: str | None = None
     critical: CriticalRate | None = None
     sprints: SprintCurves | None = None
-    cost: Cost | None = None
+    cost: FindCost | None = None
     meaning: str = ""
 
 
@@ -119,7 +119,7 @@ def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RateP
         edge = _critical(stepper, source, effort.seed + effort.repeats, ramps[0], rates) if effort.critical else None
         answers = meaning(model, stepper.plan)
     notes = (*measurement.notes, note) if note else measurement.notes
-    cost = Cost(spent, sprinter.updates)
+    cost = FindCost(spent, sprinter.updates)
     return dataclasses.replace(measurement, critical=edge, sprints=sprints, notes=notes, cost=cost, meaning=answers)
 
 
@@ -151,7 +151,7 @@ def _sprints(sprinter: Sprinter, curve: Curve, effort: Effort, spent: int) -> tu
     start = sprint_start(curve) if effort.sprint_steps != 0 else None
     if start is None:
         return None, None
-    plan = Plan(
+    plan = SprintPlan(
         start=start,
         lowest=curve.learning_rates[0],
         highest=(curve.learning_rates + ladder.above(curve.learning_rates, effort.ramp))[-1],

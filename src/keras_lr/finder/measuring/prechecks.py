@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -48,15 +49,18 @@ def divides_by_rate(stepper: Stepper, source: Batches) -> bool:
 
     A rising rate then scales the weights themselves, whatever the gradients are, so that a ramp shows nothing.
     """
-    chunk = source.repeated(machinery.micro_batches(stepper.model))
-    return _finite_after(stepper, chunk, SMALL) and not _finite_after(stepper, chunk, 0.0)
+    batches = machinery.micro_batches(stepper.model)
+    chunk = source.reader(0).take(1) if isinstance(source, Arrays) else Chunk.repeated(source.first(), 1)
+    assert chunk is not None  # arrays have a first batch
+    chunk = dataclasses.replace(chunk, rows=np.repeat(chunk.rows[:1], batches + 1, axis=0))
 
+    def finite_after(rate: float) -> bool:
+        """Returns whether the loss is finite after one update from the start, or was not even before."""
+        stepper.reset()
+        losses = np.isfinite(stepper.updates(chunk, np.full(len(chunk), rate))["loss"])
+        return bool(losses[-1] or not losses[0])
 
-def _finite_after(stepper: Stepper, chunk: Chunk, rate: float) -> bool:
-    """Returns whether the weights are finite after one update from the start."""
-    stepper.reset()
-    stepper.updates(chunk, np.full(len(chunk), rate))
-    return all(bool(keras.ops.all(keras.ops.isfinite(value))) for value in stepper.trainable())
+    return not finite_after(0.0) and finite_after(SMALL)
 
 
 def _bad_labels(model: Any, labels: np.ndarray) -> str | None:

@@ -34,7 +34,7 @@ NORMALIZING = {f"{kind}Normalization" for kind in ("Batch", "Layer", "Group", "R
 
 
 @dataclasses.dataclass(frozen=True)
-class Plan:
+class SprintPlan:
     """Where and how long to train.
 
     Args:
@@ -62,7 +62,7 @@ class Sprinter:
         self._holdout = sprint_holdout(source, seed)
         self.updates = 0
 
-    def curves(self, plan: Plan) -> SprintCurves | None:
+    def curves(self, plan: SprintPlan) -> SprintCurves | None:
         """Returns the losses of short sprints, and of long ones around the best; None if the data ends too early.
 
         There are none if a loss is not finite without training.
@@ -87,7 +87,7 @@ class Sprinter:
             curves = self._with_sprint(curves, rate)
         return curves
 
-    def patient_curves(self, plan: Plan) -> tuple[SprintCurves | None, bool]:
+    def patient_curves(self, plan: SprintPlan) -> tuple[SprintCurves | None, bool]:
         """Returns the curves, and whether nothing progressed so that sprints got longer than planned."""
         curves = self.curves(plan)
         if curves is None or not curves.learning_rates or shows_progress(curves) or curves.lengths[-1] >= plan.most:
