@@ -77,7 +77,18 @@ def test_every_option_reaches_a_parameter(command):
 def test_options_of_find_have_the_defaults_of_the_function():
     ours = inspect.signature(main.find).parameters
     for name, parameter in inspect.signature(klr.find).parameters.items():
-        if name in ("min_lr", "max_lr", "steps", "repeats", "ramp", "seed"):
+        if name in (
+            "epochs",
+            "steps_per_epoch",
+            "min_lr",
+            "max_lr",
+            "steps",
+            "repeats",
+            "ramp",
+            "sprint_steps",
+            "group",
+            "seed",
+        ):
             assert ours[name].default == parameter.default, name
 
 

@@ -44,7 +44,7 @@ def both():
 
 
 def main():
-    ramp = {"batch_size": 16, "steps": 20, "min_lr": 1e-3, "max_lr": 1e-1, "repeats": 1}
+    ramp = {"batch_size": 16, "steps": 20, "min_lr": 1e-3, "max_lr": 1e-1, "repeats": 1, "sprint_steps": 8}
     one = None
     if KIND == "jax":  # the devices of TensorFlow must be set before the first use
         one = klr.find(network(contextlib.nullcontext), X, Y, **ramp).losses[0]

@@ -237,3 +237,21 @@ def test_a_model_of_keras_2_is_refused_by_name(digits):
     old = type("Sequential", (), {"__module__": "tf_keras.src.engine.sequential"})()
     with pytest.raises(klr.ArgumentError, match=r"this is a tf_keras \(Keras 2\) model. Build it with Keras 3"):
         broken(digits, model=old)
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("deviation", [0.043, 0.02])
+def test_a_slow_start_is_waited_for(deviation):
+    """With so small weights a deep network stands still for the first dozens of updates, at low rates for much longer."""
+    keras.utils.set_random_seed(0)
+    weights = keras.initializers.RandomNormal(stddev=deviation)
+    layers = [keras.layers.Dense(32, "tanh", kernel_initializer=weights) for _ in range(3)]
+    model = keras.Sequential(
+        [keras.layers.Input([64]), *layers, keras.layers.Dense(10, "softmax", kernel_initializer=weights)]
+    )
+    model.compile(keras.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy")
+    chance = np.random.default_rng(0)
+    y = chance.integers(0, 10, 1500)
+    x = (chance.normal(size=(10, 64))[y] + 0.5 * chance.normal(size=(1500, 64))).astype("float32")
+    found = klr.find(model, x, y, epochs=40, verbose=0)
+    assert 0.003 < found.learning_rate < 0.3

@@ -162,7 +162,7 @@ def test_find_leaves_it_bit_for_bit_as_it_was(name, some_digits, make_mlp):
         inner = machinery.optimizers_of(model)[0]
         rate = machinery.rate_of(inner)
         if search:
-            found = klr.find(model, x, y, batch_size=64, repeats=1, steps=60, min_lr=1e-5)
+            found = klr.find(model, x, y, batch_size=64, repeats=1, steps=60, sprint_steps=8, min_lr=1e-5)
             assert found.learning_rate is None or found.learning_rate > 0
             assert len(found.losses[0]) > 20
             assert machinery.rate_of(inner) is rate
@@ -176,7 +176,9 @@ def test_find_moves_the_rate_of_every_layer(some_digits, make_mlp):
     losses = []
     for factor, ends in ((1.0, (1e-3, 1.0)), (0.5, (2e-3, 2.0))):
         model = make_mlp(klr.PerLayer(keras.optimizers.SGD(0.1), {".*": factor}))
-        found = klr.find(model, x, y, batch_size=64, repeats=1, steps=40, min_lr=ends[0], max_lr=ends[1])
+        found = klr.find(
+            model, x, y, batch_size=64, repeats=1, steps=40, sprint_steps=0, min_lr=ends[0], max_lr=ends[1]
+        )
         losses.append(np.asarray(found.losses[0]))
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)  # float32: rates that differ in the last place, 40 updates
 

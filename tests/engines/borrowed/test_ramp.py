@@ -62,5 +62,5 @@ def test_the_speed_changes_no_number(make_mlp, some_digits, monkeypatch):
     found = []
     for quick in (0.0, 1e9):
         monkeypatch.setattr(ramp, "QUICK", quick)
-        found.append(klr.find(make_mlp(), *some_digits, batch_size=64, steps=60, repeats=2, verbose=0))
+        found.append(klr.find(make_mlp(), *some_digits, batch_size=64, steps=60, repeats=2, sprint_steps=12, verbose=0))
     assert found[0] == found[1]

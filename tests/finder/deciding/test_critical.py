@@ -55,7 +55,7 @@ def first_of_adam(gradient):
 def test_it_is_the_edge_of_a_parabola(optimizer, direction):
     model, x, y = plane(optimizer())
     expected = edge_of(model, x, y, direction)
-    found = klr.find(model, x, y, batch_size=64, repeats=1, steps=40, critical=True)
+    found = klr.find(model, x, y, batch_size=64, repeats=1, steps=40, sprint_steps=0, critical=True)
     assert len(found.critical.learning_rates) == 5
     assert found.critical.learning_rate == pytest.approx(expected, rel=WITHIN)
     assert found.critical.interval == pytest.approx((expected, expected), rel=WITHIN)
@@ -65,7 +65,7 @@ def test_what_momentum_brings_along_from_earlier_updates_does_not_count():
     model, x, y = plane(keras.optimizers.SGD(0.01, momentum=0.9))
     model.fit(x, y, batch_size=64, epochs=3, verbose=0)
     expected = edge_of(model, x, y, gradient_descent)
-    found = klr.find(model, x, y, batch_size=64, repeats=1, steps=40, critical=True)
+    found = klr.find(model, x, y, batch_size=64, repeats=1, steps=40, sprint_steps=0, critical=True)
     assert found.critical.learning_rate == pytest.approx(expected, rel=WITHIN)
 
 
@@ -73,7 +73,7 @@ def test_nothing_is_left_behind(some_digits, make_mlp):
     x, y = some_digits
     alone = make_mlp().fit(x, y, epochs=2, verbose=0).history
     model = make_mlp()
-    found = klr.find(model, x, y, batch_size=64, repeats=1, critical=True)
+    found = klr.find(model, x, y, batch_size=64, repeats=1, sprint_steps=8, critical=True)
     assert found.critical.learning_rate > 0.0
     assert model.fit(x, y, epochs=2, verbose=0).history == alone
 
@@ -84,7 +84,7 @@ def test_dropout_is_the_same_at_every_rate(some_digits):
     layers = [keras.layers.Input((64,)), keras.layers.Dropout(0.5), keras.layers.Dense(10, "softmax")]
     model = keras.Sequential(layers)
     model.compile(keras.optimizers.SGD(0.1), "categorical_crossentropy")
-    found = klr.find(model, *some_digits, batch_size=640, repeats=1, steps=40, critical=True)
+    found = klr.find(model, *some_digits, batch_size=640, repeats=1, steps=40, sprint_steps=0, critical=True)
     low, high = found.critical.interval
     assert high / low < 1.5
 
@@ -94,7 +94,7 @@ def test_a_model_that_does_not_move_has_none(some_digits):
         [keras.layers.Input((64,)), keras.layers.Dense(10, "softmax", kernel_initializer="zeros")]
     )
     frozen.compile("sgd", loss=lambda y_true, y_pred: keras.ops.mean(0.0 * y_pred))
-    found = klr.find(frozen, *some_digits, batch_size=64, repeats=1, steps=20, critical=True)
+    found = klr.find(frozen, *some_digits, batch_size=64, repeats=1, steps=20, sprint_steps=8, critical=True)
     assert found.critical == CriticalRate(None, None, "The update of the optimizer doesn't move the weights.")
     assert found.warmup_steps is None
 
@@ -113,7 +113,7 @@ def test_a_training_step_of_its_own_is_not_guessed_at(some_digits):
 
     model = Own()
     model.compile("sgd", "categorical_crossentropy")
-    found = klr.find(model, *some_digits, batch_size=64, repeats=1, critical=True)
+    found = klr.find(model, *some_digits, batch_size=64, repeats=1, sprint_steps=8, critical=True)
     assert found.learning_rate is not None
     assert found.critical.reason == "The model has its own train_step, so a forward pass does not give its loss."
 

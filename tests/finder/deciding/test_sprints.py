@@ -217,3 +217,19 @@ def test_the_fall_in_training_by_hand():
     assert fall_in_errors([5.0] * 20 + [1.0] * 20) == math.inf
     assert fall_in_errors([2.0, 1.0]) == 0.0
     assert fall_in_errors([2.0] * 20 + [math.nan]) == 0.0
+
+
+def plateau(*gains):
+    """Short sprints a step apart whose holdout hardly changes: gains of two batches that differ more than they gain."""
+    idle = ((2.0, 2.0), (2.0, 2.0))
+    rates = tuple(1e-3 * STEP**place for place in range(len(gains)))
+    losses = tuple((((2.0 - gain - 0.01), (2.0 - gain + 0.01)),) for gain in gains)
+    return SprintCurves(rates, (10, 20), losses, idle, (0.0,) * len(gains))
+
+
+def test_on_a_plateau_the_search_goes_up_until_a_sprint_blows_up():
+    up = next_short(plateau(1e-4, -1e-4, -2e-4), 1e-3 * STEP, 1e-7, 10.0)
+    assert up == pytest.approx(1e-3 * STEP**3)
+    down = next_short(plateau(1e-4, -1e-4, -5.0), 1e-3 * STEP, 1e-7, 10.0)
+    assert down == pytest.approx(1e-3 / STEP)
+    assert next_long(plateau(1e-4, -1e-4, -2e-4, -5.0), 1e-7, 10.0) == pytest.approx(1e-3 * STEP**2)

@@ -21,6 +21,7 @@ CLEAR = 2.0  # standard errors that a gain on the holdout must exceed
 CLEAR_IN_TRAINING = 4.0  # the same for losses in training, which fall by memory too
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
 ENOUGH = 0.95  # share of the best gain; no best rate is more than a step above the lowest one that gains it
+HARM = 0.1  # of the loss without training: a sprint that raises it by more does harm
 SAME = 1.001  # two rates within this ratio count as one
 
 Losses = tuple[tuple[float, ...], ...]
@@ -98,6 +99,8 @@ def next_short(curves: SprintCurves, start: float, lowest: float, highest: float
     best = int(np.argmax(means))
     if len(rates) >= MOST:
         return None
+    if means.any() and not _clear(curves, 0, best) and _trains(curves, means[-1]) and not _same(rates[-1], highest):
+        return min(rates[-1] * STEP, highest)  # high rates leave a plateau first
     if best == len(rates) - 1 and means[best] > 0.0:
         return min(rates[-1] * STEP, highest) if not _same(rates[-1], highest) else None
     if best == 0 or not means[best] > 0.0:
@@ -105,12 +108,24 @@ def next_short(curves: SprintCurves, start: float, lowest: float, highest: float
     return None
 
 
+def _clear(curves: SprintCurves, place: int, index: int) -> bool:
+    """Returns whether a sprint gains more than noise, at a length."""
+    row = curves.gains(place)[index]
+    if not np.isfinite(row).all() or len(row) < 2:
+        return bool(row.mean() > 0.0)
+    return bool(row.mean() > CLEAR * float(np.std(row, ddof=1)) / math.sqrt(len(row)))
+
+
+def _trains(curves: SprintCurves, gain: float) -> bool:
+    """Returns whether a sprint with this gain does no harm: its loss is at most a tenth above that without training."""
+    return gain > -HARM * abs(float(np.mean(curves.idle_losses[0])))
+
+
 def next_long(curves: SprintCurves, lowest: float, highest: float) -> float | None:
     """Returns the rate of the next long sprint, or None if they suffice. Longer trainings need lower rates."""
     last = len(curves.lengths) - 1
     if not any(len(losses) > last for losses in curves.losses):
-        means = curves.gains(0).mean(axis=1)
-        return curves.rates(0)[int(np.argmax(means))] if np.isfinite(means).any() else None
+        return _first_long(curves)
     places = range(min(1, last), last + 1)
     best = [int(np.argmax(curves.gains(place).mean(axis=1))) for place in places]
     rates = curves.rates(last)
@@ -121,6 +136,17 @@ def next_long(curves: SprintCurves, lowest: float, highest: float) -> float | No
     if max(best) == len(rates) - 1 and not _same(rates[-1], highest):
         return min(rates[-1] * STEP, highest)
     return None
+
+
+def _first_long(curves: SprintCurves) -> float | None:
+    """Returns the best rate of the short sprints; on a plateau the highest that does no harm: high rates leave it first."""
+    means, rates = curves.gains(0).mean(axis=1).tolist(), curves.rates(0)
+    if not any(map(math.isfinite, means)):
+        return None
+    first = int(np.argmax(means))
+    if _clear(curves, 0, first):
+        return rates[first]
+    return max((rate for rate, gain in zip(rates, means, strict=True) if _trains(curves, gain)), default=rates[first])
 
 
 def shows_progress(curves: SprintCurves) -> bool:
