@@ -11,7 +11,8 @@ import pytest
 import keras_lr as klr
 from keras_lr.finder.measuring import batches
 
-QUICK = {"batch_size": 64, "steps": 60, "repeats": 1, "min_lr": 1e-5}
+QUICK = {"batch_size": 64, "steps": 60, "repeats": 1, "min_lr": 1e-5, "sprint_steps": 12}
+RAMPS = {**QUICK, "sprint_steps": 0}
 traces = pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs eagerly: it traces nothing")
 
 
@@ -154,9 +155,9 @@ def test_a_changed_model_is_traced_again(change, some_digits):
         model = counting(optimizer=keras.optimizers.AdamW(weight_decay=0.1))
         model.optimizer.build(model.trainable_variables)
         if earlier:
-            before = klr.find(model, *some_digits, **QUICK, sprint_steps=0)
+            before = klr.find(model, *some_digits, **RAMPS)
         CHANGES[change](model)
-        results.append(klr.find(model, *some_digits, **QUICK, sprint_steps=0))
+        results.append(klr.find(model, *some_digits, **RAMPS))
     assert results[0] == results[1]
     if change not in ("eager", "step"):
         assert results[1].losses != before.losses
@@ -238,3 +239,33 @@ def test_new_weights_are_the_start_of_a_second_call(some_digits):
         model.set_weights([np.full_like(weight, 0.05) for weight in model.get_weights()])
         results.append(klr.find(model, *some_digits, **QUICK))
     assert results[0] == results[1]
+
+
+@traces
+def test_critical_and_smaller_data_share_the_program(some_digits):
+    x, y = some_digits
+    model, options = counting(OwnStep), {**QUICK, "batch_size": 4}
+    assert calls_of(lambda: klr.find(model, x, y, **options), OwnStep, "steps")[0] == 1
+    assert calls_of(lambda: klr.find(model, x[:500], y[:500], **options), OwnStep, "steps")[0] == 0
+    own = counting(optimizer="sgd")
+    klr.find(own, x, y, **options, critical=True)
+    found = klr.find(own, x, y, **options, critical=True)
+    assert klr.find(counting(optimizer="sgd"), x, y, **options, critical=True) == found
+
+
+def test_each_group_of_rates_has_its_program(some_digits):
+    """The optimizers that keep their rates keep them in the program."""
+
+    def model_of():
+        body, head = keras.optimizers.Adam(0.01, name="body"), keras.optimizers.SGD(0.1, name="head")
+        rates = keras.optimizers.OptimizerMap(head, {".*body.*": body})
+        keras.utils.set_random_seed(3)
+        layers = [keras.layers.Dense(16, "relu", name="body"), keras.layers.Dense(10, "softmax", name="head")]
+        model = keras.Sequential([keras.layers.Input((64,)), *layers])
+        model.compile(keras.optimizers.MultiOptimizer(rates), "categorical_crossentropy")
+        return model
+
+    model = model_of()
+    for group in (None, "body", "head", None):
+        found = klr.find(model, *some_digits, **QUICK, group=group)
+        assert found == klr.find(model_of(), *some_digits, **QUICK, group=group)

@@ -13,14 +13,11 @@ import keras
 import numpy as np
 
 from keras_lr.backends import keras as machinery
-from keras_lr.backends.arrays import Batch, Chunk, count_rows, map_arrays
+from keras_lr.backends.arrays import Batch, Chunk, count_rows, layout, map_arrays
 from keras_lr.backends.rate_plan import RatePlan
 
-LENGTH = (
-    96  # updates in one call of the compiled loop, at most; all calls have room for so many, so they share a program
-)
+LENGTH = 96  # updates in one call of the loop, at most; every call has room for so many, so that all share a program
 BLOCK = 2**26  # bytes of data in one call, at most, where each batch brings data of its own
-
 ALIGNMENT = 64  # bytes: on a CPU, JAX uses an array without a copy if its address is a multiple of it
 
 
@@ -77,6 +74,7 @@ class CompiledSteps:
         loop: Runs the first updates of several, one after the other, in the memory of the state that it gets.
         test: Returns the loss of one batch.
         loops: Whether updates run in a loop; None before the first.
+        rows: By layout and size of a batch, the rows of the data that the programs are for.
     """
 
     def __init__(self, model: Any, plan: RatePlan) -> None:
@@ -87,6 +85,7 @@ class CompiledSteps:
         self.loop = jax.jit(self._loop, donate_argnums=0)
         self.test = jax.jit(self._loss_of) if compiles else self._loss_of
         self.loops: bool | None = None if compiles else False
+        self.rows: dict[tuple[str, int], int] = {}
 
     def _loop(self, state: Any, metrics: Any, data: Any, rows: Any, rates: Any, count: Any) -> Any:
         kinds, _ = jax.eval_shape(self.update, state, metrics, data, rows, rates, np.int32(0))
@@ -175,21 +174,25 @@ class Stepper:
     def _pieces(self, chunk: Chunk) -> Iterator[tuple[Any, np.ndarray]]:
         """Yields data on the device, and batches of its rows.
 
-        Each number of rows would be another program. So data of fewer rows than `most` batches are padded. Large data, and
-        data of more batches that come in turn, go to the device in pieces of so many rows.
+        Each number of rows would be another program. So data of fewer rows than `most` batches, or than earlier data, are
+        padded. Large data, and data of more batches that come in turn, go to the device in pieces of so many rows.
         """
         data, size, total = chunk.data, chunk.rows.shape[1], count_rows(chunk.data)
         memory = sum(leaf.nbytes for leaf in jax.tree.leaves(data))
         most = max(1, min(LENGTH, BLOCK * total // max(memory * size, 1)))
         in_turn = chunk.rows.size == total and np.array_equal(chunk.rows.reshape(-1), np.arange(total))
-        if memory > BLOCK or (in_turn and len(chunk) > most):
+        in_pieces = memory > BLOCK or (in_turn and len(chunk) > most)
+        kind = (layout(data), size)
+        room = max(most * size, self._steps.rows.get(kind, 0), 0 if in_pieces else total)
+        self._steps.rows[kind] = room
+        if in_pieces:
             for start in range(0, len(chunk), most):
                 rows = chunk.rows[start : start + most]
                 piece = map_arrays(operator.itemgetter(rows.reshape(-1)), data)
-                yield _on_device(piece, most * size), np.arange(rows.size).reshape(rows.shape)
+                yield _on_device(piece, room), np.arange(rows.size).reshape(rows.shape)
             return
         if self._data[0] is not data:
-            self._data = (data, _on_device(data, most * size))
+            self._data = (data, _on_device(data, room))
         for start in range(0, len(chunk), LENGTH):
             yield self._data[1], chunk.rows[start : start + LENGTH]
 
