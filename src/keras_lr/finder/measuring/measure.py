@@ -91,7 +91,7 @@ def measure(where: str, model: Any, source: Batches, plan: Callable[[Any], RateP
     The ladder of rates is extended if the loss has not turned at its end, and lowered if every ramp diverges at once. Each
     ramp and the critical rate take the next seed.
 
-    `plan` tells how the rate that is tested sets those of a built model's optimizers.
+    `plan` returns how the rate that is tested sets those of a built model's optimizers.
     """
     bar_of_all = progress(where, effort.budget, effort.verbose, "Finding the learning rate")
     with bar_of_all as bar, borrow(model, source.first, plan) as stepper:
