@@ -149,14 +149,11 @@ def test_the_answer_is_for_that_length(line):
     assert found.learning_rate == found.by_length.rate_for(2000) == found.rate_for(2000)
     assert found.interval == found.by_length.interval_for(2000)
     assert found.by_length.steps_per_epoch == 5
-    longer = found.rate_for(20_000)
-    assert found.reason.startswith(
-        f"The answer is for a training of 2,000 updates, a constant rate; {longer:.2g} for 20,000."
-    )
-    assert f"{found.rate_for(20_000):.2g} for 20,000." in found.reason
+    longer = f"{found.rate_for(20_000):.2g} for 20,000."
+    assert found.reason.startswith(f"The answer is for a training of 2,000 updates, a constant rate; {longer}")
     assert found.rate_for(20_000) < found.learning_rate
     short = klr.find(make(), x, y, **QUICK)
-    assert "for a short training, 600 updates, a constant rate:" in short.reason
+    assert "for a short training, 600 updates, a constant rate;" in short.reason
     assert short.rate_for(2000) == found.learning_rate
 
 
