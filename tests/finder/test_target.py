@@ -82,7 +82,8 @@ def test_a_length_that_nobody_knows_is_refused():
 def test_the_budget_is_600_updates_or_a_fifth_of_a_long_training():
     assert (LEAST_BUDGET, MOST_BUDGET) == (600, 5000)
     lengths = {1: 600, 600: 600, 3000: 600, 3005: 601, 10_000: 2000, 25_000: 5000, 10**6: 5000}
-    assert {steps: budget_for(steps) for steps in lengths} == lengths
+    assert {steps: budget_for(Purpose(steps)) for steps in lengths} == lengths
+    assert budget_for(Purpose(10_000, label="about ten epochs")) == 600  # nobody named the length
 
 
 @once

@@ -160,7 +160,7 @@ def find_for(
     split = _split_for_trials(where, source, arrays, validation_data, verify)
     long = None if sprint_steps is None else checks.whole(where, 0, sprint_steps=sprint_steps)
     repeats = (RAMPS_ALONE if long == 0 else 1) if repeats is None else checks.whole(where, repeats=repeats)
-    budget = budget_for(purpose.steps)
+    budget = budget_for(purpose)
     effort = Effort(rates, ramp, repeats, long, budget, purpose.steps, seed, critical, verbose)
     measurement = measure(where, model, source, plan, effort)
     if measurement.obstacle is not None:

@@ -60,9 +60,14 @@ def purpose_of(
     return Purpose(max(ten, LEAST_BUDGET), share, label, batches)
 
 
-def budget_for(steps: int) -> int:
-    """Returns the updates that `find` may spend: 600, from 3,000 updates on a fifth of the training, but at most 5,000."""
-    return min(max(LEAST_BUDGET, steps // BUDGET_PART), MOST_BUDGET)
+def budget_for(purpose: Purpose) -> int:
+    """Returns the updates that `find` may spend.
+
+    600; a fifth of a training of more than 3,000 updates whose length is named, but at most 5,000.
+    """
+    if purpose.label:
+        return LEAST_BUDGET
+    return min(max(LEAST_BUDGET, purpose.steps // BUDGET_PART), MOST_BUDGET)
 
 
 def shape_of(kind: str, steps: int, warmup_steps: int | None) -> Schedule:

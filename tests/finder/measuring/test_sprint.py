@@ -14,7 +14,7 @@ import keras_lr as klr
 from keras_lr.backends.rate_plan import RatePlan
 from keras_lr.engines.borrowed import ramp
 from keras_lr.engines.borrowed.ramp import CHUNK
-from keras_lr.finder.deciding.consensus import consensus
+from keras_lr.finder.deciding.consensus import Purpose, consensus
 from keras_lr.finder.deciding.sprints import shows_progress, sprint_lengths, vertex
 from keras_lr.finder.measuring.batches import batches
 from keras_lr.finder.measuring.holdout import sprint_holdout
@@ -372,4 +372,4 @@ def test_a_call_keeps_to_its_budget(name, some_digits):
     found = klr.find(build(), *data(*some_digits), **arguments, verbose=0)
     assert found.sprint_curves is not None
     patient = "No sprint of the usual length" in (found.note or "")
-    assert found.cost.updates <= budget_for(found.steps) * (1 + PATIENCE if patient else 1)
+    assert found.cost.updates <= budget_for(Purpose(found.steps)) * (1 + PATIENCE if patient else 1)
