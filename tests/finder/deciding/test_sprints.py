@@ -233,3 +233,14 @@ def test_on_a_plateau_the_search_goes_up_until_a_sprint_blows_up():
     down = next_short(plateau(1e-4, -1e-4, -5.0), 1e-3 * STEP, 1e-7, 10.0)
     assert down == pytest.approx(1e-3 / STEP)
     assert next_long(plateau(1e-4, -1e-4, -2e-4, -5.0), 1e-7, 10.0) == pytest.approx(1e-3 * STEP**2)
+
+
+def test_after_a_slow_start_only_a_large_gain_is_progress():
+    """By hand: gains of 0.09 and 0.11 are ten standard errors of 0.01; of 0.02 and 0.08 they are 0.05 / 0.03, less than two."""
+
+    def curves(first, second, fall, late):
+        return SprintCurves((0.1,), (10,), (((2.0 - first, 2.0 - second),),), ((2.0, 2.0),), (fall,), late=late)
+
+    assert [shows_progress(curves(0.09, 0.11, 0.0, late)) for late in (False, True)] == [True, True]
+    assert [shows_progress(curves(0.05, 0.11, 0.0, late)) for late in (False, True)] == [True, False]
+    assert [shows_progress(curves(0.02, 0.08, 9.0, late)) for late in (False, True)] == [True, False]

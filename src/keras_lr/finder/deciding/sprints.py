@@ -41,6 +41,7 @@ class SprintCurves:
         on_holdout: Whether the batches are a holdout; else they are the last ones that were trained on.
         optimizer: The name of the optimizer's class; some need another rate in a long training.
         normalized: Whether the model has layers that normalize; these need another one too.
+        late: Whether these are the longer sprints after a slow start.
     """
 
     learning_rates: tuple[float, ...]
@@ -51,6 +52,7 @@ class SprintCurves:
     on_holdout: bool = True
     optimizer: str = ""
     normalized: bool = False
+    late: bool = False
 
     def reached(self, place: int) -> list[int]:
         """Returns the sprints that reached a length or diverged before."""
@@ -152,13 +154,15 @@ def _first_long(curves: SprintCurves) -> float | None:
 def shows_progress(curves: SprintCurves) -> bool:
     """Returns whether the best sprint lowered the loss by more than noise, at the longest length.
 
-    A small holdout may be too noisy to show it. Then the loss in training decides, if the holdout does not contradict.
+    A small holdout may be too noisy to show it. Then the loss in training decides, if the holdout does not contradict. After a
+    slow start neither is enough: a model that has left a plateau gains far more than noise.
     """
     index, gain, noise = best_sprint(curves)
     least = ROUNDING * abs(float(np.mean(curves.idle_losses[-1])))
-    if gain > max((CLEAR if curves.on_holdout else CLEAR_IN_TRAINING) * noise, least):
+    strict = curves.late or not curves.on_holdout
+    if gain > max((CLEAR_IN_TRAINING if strict else CLEAR) * noise, least):
         return True
-    return curves.on_holdout and gain > least and curves.falls[index] > CLEAR_IN_TRAINING
+    return not strict and gain > least and curves.falls[index] > CLEAR_IN_TRAINING
 
 
 def best_sprint(curves: SprintCurves) -> tuple[int, float, float]:

@@ -94,7 +94,7 @@ class Sprinter:
             return curves, False
         updates = None if plan.updates is None else min(plan.most, PATIENCE * plan.updates)
         longer = self.curves(dataclasses.replace(plan, budget=PATIENCE * plan.budget, updates=updates))
-        return (curves, False) if longer is None else (longer, True)
+        return (curves, False) if longer is None else (dataclasses.replace(longer, late=True), True)
 
     def _reader(self) -> Source:
         return self._source.reader(self._seed) if self._holdout is None else self._holdout.reader()
