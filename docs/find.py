@@ -138,9 +138,7 @@ def main(*names):
         "hard": lambda name: with_rules(
             name, klr.find(build_model(momentum), x, some_wrong, critical=True, **small_batch)
         ),
-        "refused": lambda name: with_rules(
-            name, klr.find(build_model("adam", small(0.02)), x, shuffled, verbose=0)
-        ),
+        "refused": lambda name: with_rules(name, klr.find(build_model("adam", small(0.02)), x, shuffled, verbose=0)),
         "long": lambda name: with_curves(name, lambda: build_model("adam"), *shifted(x, y, 3000 * BATCH), BATCH),
         "transformer": lambda name: with_curves(name, build_transformer, *text, 32),
         "slow": lambda name: shown(name, klr.find(build_slow_starter(), x, y, epochs=100, **quiet)),
