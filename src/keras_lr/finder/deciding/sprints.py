@@ -21,7 +21,7 @@ CLEAR = 2.0  # standard errors that a gain on the holdout must exceed
 CLEAR_IN_TRAINING = 4.0  # the same for losses in training, which fall by memory too
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
 ENOUGH = 0.95  # share of the best gain; no best rate is more than a step above the lowest one that gains it
-HARM = 0.1  # of the loss without training: a sprint that raises it by more does harm
+HARM = 0.1  # of the loss without training: more is harm, and after a slow start progress
 SAME = 1.001  # two rates within this ratio count as one
 
 Losses = tuple[tuple[float, ...], ...]
@@ -155,14 +155,15 @@ def shows_progress(curves: SprintCurves) -> bool:
     """Returns whether the best sprint lowered the loss by more than noise, at the longest length.
 
     A small holdout may be too noisy to show it. Then the loss in training decides, if the holdout does not contradict. After a
-    slow start neither is enough: a model that has left a plateau gains far more than noise.
+    slow start the loss on the holdout must fall by a tenth, or by four standard errors: leaving a plateau shows.
     """
     index, gain, noise = best_sprint(curves)
-    least = ROUNDING * abs(float(np.mean(curves.idle_losses[-1])))
+    idle = abs(float(np.mean(curves.idle_losses[-1])))
+    least = (HARM if curves.late else ROUNDING) * idle
     strict = curves.late or not curves.on_holdout
-    if gain > max((CLEAR_IN_TRAINING if strict else CLEAR) * noise, least):
+    if gain > max((CLEAR_IN_TRAINING if strict else CLEAR) * noise, ROUNDING * idle):
         return True
-    return not strict and gain > least and curves.falls[index] > CLEAR_IN_TRAINING
+    return curves.on_holdout and gain > least and curves.falls[index] > CLEAR_IN_TRAINING
 
 
 def best_sprint(curves: SprintCurves) -> tuple[int, float, float]:
