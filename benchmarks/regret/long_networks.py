@@ -27,22 +27,6 @@ def normalized(inputs: int, hidden: list[int], outputs: int) -> Build:
     return make
 
 
-def convolutional(size: int, filters: list[int], normalize: bool, outputs: int) -> Build:
-    """Returns a function that builds a small convolutional network for images of `size` x `size`."""
-
-    def make() -> Any:
-        layers = []
-        for count in filters:
-            layers.append(keras.layers.Conv2D(count, 3, strides=2, padding="same", use_bias=not normalize))
-            if normalize:
-                layers.append(keras.layers.BatchNormalization())
-            layers.append(keras.layers.ReLU())
-        head = [keras.layers.Flatten(), keras.layers.Dense(outputs)]
-        return keras.Sequential([keras.layers.Input([size, size, 1]), *layers, *head])
-
-    return make
-
-
 def recurrent(layer: Any, units: int, steps: int, features: int, outputs: int) -> Build:
     """Returns a function that builds a recurrent network."""
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import keras
 import long_data as data
 import long_networks as networks
-from networks import dense, pretrained
+from networks import convolutional, dense, pretrained
 from tasks import GRU, LSTM, OPTIMIZERS, Task
 
 EARLIER, LATER = (0, 1, 2, 3, 4), (5, 6, 7, 8, 9)
@@ -43,7 +43,7 @@ ROWS, COLUMNS = functools.partial(data.digit_steps, across=False), functools.par
 LONG_FIRST = (
     long("dense", "shifted digits", "Adam", data.digit_rows, dense(196, [64, 64], 10), "classes", 3125),
     long("deep", "shifted digits", "Momentum", data.digit_rows, dense(196, [48] * 5, 10, "tanh"), "classes", 3125),
-    long("convolutional", "shifted digits", "Momentum", data.digit_images, networks.convolutional(14, [6, 8], True, 10), "classes", 2500),
+    long("convolutional", "shifted digits", "Momentum", data.digit_images, convolutional([6, 8], True, size=14), "classes", 2500),
     long("recurrent", "shifted digit rows", "Adam", ROWS, networks.recurrent(GRU, 24, 14, 14, 10), "classes", 2500),
     long("attention", "shifted digit rows", "AdamW", ROWS, networks.attention(14, 14, 24, 1, 10), "classes", 2000),
     long("tabular", "hastie", "RMSprop", data.hastie, dense(10, [64, 32], 1), "two classes", 10_000, 16),
@@ -55,7 +55,7 @@ LONG_FIRST = (
 LONG_SECOND = (
     long("dense", "shifted digits", "AdamW", data.digit_rows, dense(196, [128], 10), "classes", 6250, 16),
     long("deep", "shifted digits, normalized", "Momentum", data.digit_rows, networks.normalized(196, [64, 64, 32], 10), "classes", 3125),
-    long("convolutional", "crops", "Adam", data.crop_images, networks.convolutional(8, [8, 8], False, 1), "two classes", 2500),
+    long("convolutional", "crops", "Adam", data.crop_images, convolutional([8, 8], False, 1), "two classes", 2500),
     long("recurrent", "shifted digit columns", "AdamW", COLUMNS, networks.recurrent(LSTM, 24, 14, 14, 10), "classes", 2500),
     long("attention", "shifted digit columns", "Momentum", COLUMNS, networks.attention(14, 14, 24, 1, 10), "classes", 2000),
     long("tabular", "friedman", "Adam", data.friedman, dense(10, [32, 32], 1), "squares", 20_000, 8),

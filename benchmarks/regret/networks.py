@@ -30,8 +30,8 @@ def dense(inputs: int, hidden: list[int], outputs: int, activation: str = "relu"
     return make
 
 
-def convolutional(filters: list[int], normalize: bool, outputs: int = 10) -> Any:
-    """Returns a function that builds a small convolutional network for images of 8 x 8."""
+def convolutional(filters: list[int], normalize: bool, outputs: int = 10, size: int = 8) -> Any:
+    """Returns a function that builds a small convolutional network for images of `size` x `size`."""
 
     def make() -> Any:
         layers = []
@@ -41,7 +41,7 @@ def convolutional(filters: list[int], normalize: bool, outputs: int = 10) -> Any
                 layers.append(keras.layers.BatchNormalization())
             layers.append(keras.layers.ReLU())
         head = [keras.layers.Flatten(), keras.layers.Dense(outputs)]
-        return keras.Sequential([keras.layers.Input([8, 8, 1]), *layers, *head])
+        return keras.Sequential([keras.layers.Input([size, size, 1]), *layers, *head])
 
     return make
 

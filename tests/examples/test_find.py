@@ -1,28 +1,15 @@
 """The scripts of examples/find run, and show what they say they show."""
 
-import importlib
 import pathlib
-import sys
 
 import pytest
+
+from tests.examples.scripts import as_scripts, pictures, run
 
 FOLDER = pathlib.Path(__file__).parents[2] / "examples" / "find"
 
 
-@pytest.fixture(autouse=True)
-def _as_a_script(monkeypatch, tmp_path):
-    """As `python FOLDER/script.py`: its folder is on the path, and the working directory is somewhere else."""
-    monkeypatch.syspath_prepend(FOLDER)
-    monkeypatch.chdir(tmp_path)
-
-
-def run(name, output, **arguments):
-    sys.modules.pop(name, None)
-    return importlib.import_module(name).main(output, **arguments)
-
-
-def pictures(output):
-    return {path.name for path in output.glob("*.png") if path.stat().st_size > 10_000}
+_as_a_script = as_scripts(FOLDER)
 
 
 def test_the_readme_names_each_script():

@@ -1,11 +1,11 @@
 """Every section and exercise of the tutorial has a script that runs, and shows what it says it shows."""
 
-import importlib
 import pathlib
-import sys
 
 import numpy as np
 import pytest
+
+from tests.examples.scripts import as_scripts, pictures, run
 
 FOLDER = pathlib.Path(__file__).parents[2] / "examples" / "tutorial"
 SCRIPTS = {
@@ -30,20 +30,7 @@ SCRIPTS = {
 FLOAT32 = 1e-6  # Keras keeps a float rate in float32
 
 
-@pytest.fixture(autouse=True)
-def _as_a_script(monkeypatch, tmp_path):
-    """As `python FOLDER/script.py`: its folder is on the path, and the working directory is somewhere else."""
-    monkeypatch.syspath_prepend(FOLDER)
-    monkeypatch.chdir(tmp_path)
-
-
-def run(name, output, **arguments):
-    sys.modules.pop(name, None)
-    return importlib.import_module(name).main(output / "", **arguments)
-
-
-def pictures(output):
-    return {path.name for path in output.glob("*.png") if path.stat().st_size > 10_000}
+_as_a_script = as_scripts(FOLDER)
 
 
 def test_each_section_and_exercise_has_its_script():

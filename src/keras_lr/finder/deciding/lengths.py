@@ -1,7 +1,8 @@
 """The best rate of each length that the sprints read, and from these the rate of a training of any length. Imports no Keras.
 
 The rate of a training of T updates in E epochs is r * (T / L) ** slope * E ** EPOCH_SLOPE: r is the best rate of sprints of about
-L updates. Where a small holdout leaves r uncertain, the ramps correct it. The peak of a schedule is higher, by the mean of its shape. docs/decisions/0032-rates-by-length.md shows what else was tried.
+L updates. Where a small holdout leaves r uncertain, the ramps correct it. The peak of a schedule is higher, by the mean of its
+shape. docs/decisions/0032-rates-by-length.md shows what else was tried.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ CLEAR = 2.0  # standard errors that a gain on the holdout must exceed
 CLEAR_IN_TRAINING = 4.0  # the same for losses in training, which fall by memory too
 ROUNDING = 1e-9  # of the loss: smaller gains do not count
 ENOUGH = 0.95  # share of the best gain; no best rate is more than a step above the lowest one that gains it
-HARM = 0.1  # of the loss without training: more is harm, and after a slow start progress
+HARM = 0.1  # of the loss without training: a larger rise is harm; a larger fall after a slow start, progress
 SAME = 1.001  # two rates within this ratio count as one
 
 Losses = tuple[tuple[float, ...], ...]
@@ -101,7 +101,7 @@ def next_short(curves: SprintCurves, start: float, lowest: float, highest: float
     best = int(np.argmax(means))
     if len(rates) >= MOST:
         return None
-    if means.any() and not _clear(curves, 0, best) and _trains(curves, means[-1]) and not _same(rates[-1], highest):
+    if means.any() and _on_plateau(curves) and _is_harmless(curves, means[-1]) and not _same(rates[-1], highest):
         return min(rates[-1] * STEP, highest)  # high rates leave a plateau first
     if best == len(rates) - 1 and means[best] > 0.0:
         return min(rates[-1] * STEP, highest) if not _same(rates[-1], highest) else None
@@ -110,15 +110,14 @@ def next_short(curves: SprintCurves, start: float, lowest: float, highest: float
     return None
 
 
-def _clear(curves: SprintCurves, place: int, index: int) -> bool:
-    """Returns whether a sprint gains more than noise, at a length."""
-    row = curves.gains(place)[index]
-    if not np.isfinite(row).all() or len(row) < 2:
-        return bool(row.mean() > 0.0)
-    return bool(row.mean() > CLEAR * float(np.std(row, ddof=1)) / math.sqrt(len(row)))
+def _on_plateau(curves: SprintCurves) -> bool:
+    """Returns whether no short sprint gains more than noise."""
+    gains = curves.gains(0)
+    row = gains[int(np.argmax(gains.mean(axis=1)))]
+    return not row.mean() > CLEAR * _noise(row)
 
 
-def _trains(curves: SprintCurves, gain: float) -> bool:
+def _is_harmless(curves: SprintCurves, gain: float) -> bool:
     """Returns whether a sprint with this gain does no harm: its loss is at most a tenth above that without training."""
     return gain > -HARM * abs(float(np.mean(curves.idle_losses[0])))
 
@@ -145,10 +144,10 @@ def _first_long(curves: SprintCurves) -> float | None:
     means, rates = curves.gains(0).mean(axis=1).tolist(), curves.rates(0)
     if not any(map(math.isfinite, means)):
         return None
-    first = int(np.argmax(means))
-    if _clear(curves, 0, first):
-        return rates[first]
-    return max((rate for rate, gain in zip(rates, means, strict=True) if _trains(curves, gain)), default=rates[first])
+    best = rates[int(np.argmax(means))]
+    if not _on_plateau(curves):
+        return best
+    return max((rate for rate, gain in zip(rates, means, strict=True) if _is_harmless(curves, gain)), default=best)
 
 
 def shows_progress(curves: SprintCurves) -> bool:
@@ -172,8 +171,14 @@ def best_sprint(curves: SprintCurves) -> tuple[int, float, float]:
     gains = curves.gains(place)
     best = int(np.argmax(gains.mean(axis=1)))
     row = gains[best]
-    noise = float(np.std(row, ddof=1)) / math.sqrt(len(row)) if len(row) > 1 and np.isfinite(row).all() else 0.0
-    return curves.reached(place)[best], float(row.mean()), noise
+    return curves.reached(place)[best], float(row.mean()), _noise(row)
+
+
+def _noise(gains: np.ndarray) -> float:
+    """Returns the standard error of the mean gain of a sprint, from batch to batch."""
+    if len(gains) < 2 or not np.isfinite(gains).all():
+        return 0.0
+    return float(np.std(gains, ddof=1)) / math.sqrt(len(gains))
 
 
 def fall_in_errors(losses: Sequence[float]) -> float:
