@@ -41,7 +41,8 @@ def run(*, data: str, output: pathlib.Path, seed: int) -> Answer:
     shape = (Constant(1.0, "55%") >> Cosine(1.0, 0.0, "40%")).warmup("5%")
     keras.utils.set_random_seed(seed)
     with _step("2/4 Find the learning rate for warm-up, constant, cosine"):
-        finding = keras_lr.find(_network(images), *train, batch_size=_BATCH, schedule=shape, seed=seed)
+        epochs = _epochs(_TRAINING_UPDATES, train)
+        finding = keras_lr.find(_network(images), *train, batch_size=_BATCH, epochs=epochs, schedule=shape, seed=seed)
         finding.plot(output / PICTURES[0])
     table = tables.pairs(f"Learning rate found ({images.name})", find.rows(finding))
     document: dict[str, Any] = {"data": images.name, "finder": find.summary(finding), "versions": _versions()}
