@@ -122,7 +122,7 @@ class Stepper:
         self._steps: CompiledSteps = self.programs.setdefault(("steps", plan.following), CompiledSteps(model, plan))
         self._metrics = fresh_metrics(model)
         self._state: Any = None
-        self._data: tuple[Any, Any] = (None, None)
+        self._data: tuple[Any, int, Any] = (None, 0, None)  # the data, the size of a batch, and the same on the device
 
     def reset(self) -> None:
         model = self.model  # its arrays are copied, so that updates can reuse the memory
@@ -152,7 +152,7 @@ class Stepper:
         return np.array([float(self._steps.test(state, self._metrics, batch)) for batch in batches], np.float64)
 
     def close(self) -> None:
-        self._state, self._data = None, (None, None)
+        self._state, self._data = None, (None, 0, None)
 
     def _run(self, data: Any, rows: np.ndarray, rates: np.ndarray) -> dict[str, np.ndarray]:
         """Runs at most `LENGTH` updates."""
@@ -177,7 +177,11 @@ class Stepper:
         Each number of rows would be another program. So data of fewer rows than `most` batches, or than earlier data, are
         padded. Large data, and data of more batches that come in turn, go to the device in pieces of so many rows.
         """
-        data, size, total = chunk.data, chunk.rows.shape[1], count_rows(chunk.data)
+        data, size = chunk.data, chunk.rows.shape[1]
+        if self._data[0] is data and self._data[1] == size:
+            yield from self._parts(chunk)
+            return
+        total = count_rows(data)
         memory = sum(leaf.nbytes for leaf in jax.tree.leaves(data))
         most = max(1, min(LENGTH, BLOCK * total // max(memory * size, 1)))
         in_turn = chunk.rows.size == total and np.array_equal(chunk.rows.reshape(-1), np.arange(total))
@@ -191,10 +195,13 @@ class Stepper:
                 piece = map_arrays(operator.itemgetter(rows.reshape(-1)), data)
                 yield _on_device(piece, room), np.arange(rows.size).reshape(rows.shape)
             return
-        if self._data[0] is not data:
-            self._data = (data, _on_device(data, room))
+        self._data = (data, size, _on_device(data, room))
+        yield from self._parts(chunk)
+
+    def _parts(self, chunk: Chunk) -> Iterator[tuple[Any, np.ndarray]]:
+        """Yields the data that are on the device already, and as many batches of its rows as one call takes."""
         for start in range(0, len(chunk), LENGTH):
-            yield self._data[1], chunk.rows[start : start + LENGTH]
+            yield self._data[2], chunk.rows[start : start + LENGTH]
 
 
 def _on_device(data: Any, least: int) -> Any:
